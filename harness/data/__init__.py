@@ -1,0 +1,1 @@
+"""Datasets, splits, the prepared store and batches."""

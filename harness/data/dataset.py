@@ -1,0 +1,88 @@
+"""The contract of a dataset: a table of samples, and pixels on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """All that is known of a dataset's images without opening one.
+
+    Every array has one entry per image, in the same order. Raises HarnessError where they do not.
+    """
+
+    ids: tuple[str, ...]
+    """Unique and stable: what split files and prediction files name an image by."""
+    labels: NDArray[np.int64]
+    """Class index per image, [N], each in ``range(len(classes))``."""
+    classes: tuple[str, ...]
+    has_mask: NDArray[np.bool_]
+    """Whether a reference mask exists, [N]."""
+    mask_size: int | None
+    """Pixels per side of the native grid of the masks, on which they are scored."""
+    groups: tuple[str, ...] | None = None
+    """Patient (or look-alike) group per image; None where nobody knows."""
+    sources: tuple[str, ...] | None = None
+    """Where each image came from; None where nobody knows."""
+    notes: tuple[str, ...] = ()
+    """What a run says once about this dataset."""
+
+    def __post_init__(self) -> None:
+        count = len(self.ids)
+        if count == 0:
+            raise HarnessError("the dataset holds no image")
+        if len(set(self.ids)) != count:
+            raise HarnessError("the dataset names an image twice")
+        for what, values in (
+            ("labels", self.labels),
+            ("has_mask", self.has_mask),
+            ("groups", self.groups),
+            ("sources", self.sources),
+        ):
+            if values is not None and len(values) != count:
+                raise HarnessError(f"the dataset has {count} images but {len(values)} {what}")
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
+            raise HarnessError("the dataset has a label outside its classes")
+        if self.has_mask.any() and not self.mask_size:
+            raise HarnessError("the dataset has masks but no mask size")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What a dataset's factory returns. Used from several threads; must not import torch."""
+
+    @property
+    def samples(self) -> Samples: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that decides pixels, labels, groups and masks."""
+        ...
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Grey image, uint8 [H, W], any size.
+
+        Raises:
+            HarnessError: the image cannot be read; names the file.
+        """
+        ...
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """Reference mask on its native grid, bool [mask_size, mask_size]; only where has_mask."""
+        ...
+
+
+def present_classes(labels: NDArray[np.int64], classes: Sequence[str]) -> tuple[int, ...]:
+    """Indices of the classes that occur in ``labels``, ascending."""
+    return tuple(int(c) for c in np.flatnonzero(np.bincount(labels, minlength=len(classes))))

@@ -1,0 +1,25 @@
+"""The errors that a user sees as one message.
+
+Everything else that escapes is a defect of the harness and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """Bad input: what was seen, where, and what to do about it.
+
+    The command line prints the message on stderr and exits with code 2. Raise it from a plugin
+    for the same effect; inside a cell it becomes the reason of the cell's ``failed`` status.
+    """
+
+
+class SpecError(HarnessError):
+    """A spec that a plugin offers breaks the contract."""
+
+
+class Skip(HarnessError):
+    """Raised inside a cell: it cannot run here by design, and the message says why.
+
+    The cell ends ``skipped(<message>)``, which is not a failure.
+    """

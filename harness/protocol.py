@@ -1,0 +1,176 @@
+"""How every method is trained and measured alike, and the named protocols (presets)."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Everything that is held equal between methods.
+
+    Raises:
+        HarnessError: on construction, for a value outside its range.
+    """
+
+    name: str
+    image_size: int
+    """Pixels per side."""
+    epochs: int
+    batch_size: int
+    micro_batch: int | None = None
+    """Samples per forward pass where a batch does not fit; gradients add up to the batch's."""
+    learning_rate: float
+    weight_decay: float = 1e-6
+    """Coupled L2 of Adam, not AdamW's decoupled decay."""
+    flip: bool = False
+    """Random horizontal flips in training, image and mask alike. A chest has a heart side."""
+    tiny: bool = False
+    """Use every method's small member (``MethodSpec.tiny``) in place of the full network."""
+    train_images: int | None = None
+    """At most so many training images, cut alike for every method; None for all."""
+    test_images: int | None = None
+    """At most so many images in every other part."""
+    weights: str = "pretrained"
+    """What networks start from unless ``--weights`` says otherwise."""
+    probe_warmup: int = 10
+    """Forward passes before the timed ones of a probe."""
+    probe_iterations: int = 40
+    """Timed forward passes of a probe."""
+
+    def __post_init__(self) -> None:
+        positive = ("image_size", "epochs", "batch_size", "learning_rate", "probe_iterations")
+        for what in (*positive, "micro_batch", "train_images", "test_images"):
+            value = getattr(self, what)
+            if value is not None and not value > 0:
+                raise HarnessError(f"protocol: {what} must be positive, got {value}")
+        if self.image_size < 32:
+            raise HarnessError(
+                f"protocol: image_size must be at least 32 pixels, got {self.image_size}"
+            )
+        if self.batch_size < 2:
+            raise HarnessError("protocol: batch_size must be at least 2 (batch normalisation)")
+        if self.weight_decay < 0 or self.probe_warmup < 0:
+            raise HarnessError("protocol: weight_decay and probe_warmup must not be negative")
+
+
+PAPER = Protocol(
+    name="paper", image_size=224, epochs=20, batch_size=64, learning_rate=5e-5, weight_decay=1e-6
+)
+"""The study's protocol: 20 epochs of Adam on the full, pretrained networks."""
+
+QUICK = Protocol(
+    name="quick",
+    image_size=64,
+    epochs=3,
+    batch_size=16,
+    learning_rate=1e-3,
+    tiny=True,
+    train_images=256,
+    test_images=128,
+    weights="random",
+)
+"""A laptop's minutes: small members of the same families from random weights."""
+
+PRESETS: Mapping[str, Protocol] = MappingProxyType({p.name: p for p in (PAPER, QUICK)})
+
+METHOD_MAY_CHANGE = frozenset(
+    {"image_size", "epochs", "batch_size", "learning_rate", "weight_decay", "flip"}
+)
+"""What ``MethodSpec.protocol`` may deviate in."""
+
+
+def preset(name: str) -> Protocol:
+    """The named protocol; HarnessError with a suggestion where there is none."""
+    if name in PRESETS:
+        return PRESETS[name]
+    raise HarnessError(
+        f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; presets: {', '.join(PRESETS)}"
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"``, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def override(protocol: Protocol, settings: Iterable[str]) -> Protocol:
+    """The protocol with ``KEY=VALUE`` settings applied, values as JSON.
+
+    Raises:
+        HarnessError: an unknown key, a value of the wrong type, or one out of range.
+    """
+    types = {f.name: f.type for f in fields(Protocol) if f.name not in ("name", "weights")}
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or key not in types:
+            raise HarnessError(
+                f"--set {setting!r}: write KEY=VALUE with a key of the protocol"
+                f"{did_you_mean(key, types)}; keys: {', '.join(sorted(types))}"
+            )
+        changes[key] = _value(key, text, str(types[key]))
+    return replace(protocol, **changes)
+
+
+def _value(key: str, text: str, annotation: str) -> Any:
+    allowed = {part.strip() for part in annotation.split("|")}
+    try:
+        value = json.loads({"none": "null"}.get(text.lower(), text.lower()))
+    except json.JSONDecodeError:
+        value = text
+    if value is None and "None" in allowed:
+        return None
+    if isinstance(value, bool) and "bool" in allowed:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and "int" in allowed:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and "float" in allowed:
+        return float(value)
+    raise HarnessError(f"--set {key}={text}: expected {annotation.replace('None', 'none')}")
+
+
+def effective(protocol: Protocol, method_id: str, changes: Mapping[str, Any]) -> Protocol:
+    """The protocol that a method is trained by: its declared deviations applied.
+
+    Raises:
+        HarnessError: a deviation that is none of :data:`METHOD_MAY_CHANGE`.
+    """
+    if unknown := sorted(set(changes) - METHOD_MAY_CHANGE):
+        raise HarnessError(
+            f"{method_id}: declares deviations in {unknown}; "
+            f"a method may change {sorted(METHOD_MAY_CHANGE)}"
+        )
+    return replace(protocol, **changes)
+
+
+def deviations(protocol: Protocol, used: Protocol) -> dict[str, tuple[Any, Any]]:
+    """Field -> (protocol's value, used value), where they differ."""
+    pairs = ((f.name, getattr(protocol, f.name), getattr(used, f.name)) for f in fields(Protocol))
+    return {name: (stated, value) for name, stated, value in pairs if stated != value}
+
+
+def resolve_precision(asked: str, device_kind: str) -> Precision:
+    """``auto`` is bf16 on CUDA and fp32 on a CPU.
+
+    Raises:
+        HarnessError: half precision on a CPU (12 to 28 times slower there), or no such precision.
+    """
+    if asked == "auto":
+        return "bf16" if device_kind == "cuda" else "fp32"
+    if asked not in ("fp32", "bf16", "fp16"):
+        raise HarnessError(f"--precision {asked!r}: use auto, fp32, bf16 or fp16")
+    if device_kind != "cuda" and asked != "fp32":
+        raise HarnessError(f"--precision {asked} needs a CUDA device; the device here is a CPU")
+    return asked  # type: ignore[return-value]

@@ -1,0 +1,309 @@
+"""Frozen records by which plugins describe what they offer.
+
+Nothing here imports torch: a spec names code as ``"package.module:callable"`` and only the process
+of a selected cell resolves that name. Every record is validated on construction, so a plugin with a
+mistake is quarantined when it is described and not when it is run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from harness.errors import SpecError
+
+HARNESS_API = 1
+"""The version of the contract between the harness and its plugins."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*(@[a-z0-9][a-z0-9_.\-]*)?\Z")
+_REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+_SUMMARY_LIMIT = 72
+
+WeightsSource = Literal["torchvision", "timm", "smp", "transformers", "file"]
+NEEDS = frozenset({"pretrained", "masks"})
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not _NAME.match(name):
+        raise SpecError(
+            f"{kind} name {name!r} is not valid: use lower-case letters, digits, '_', '-' and '.', "
+            "with at most one '@strategy' behind them"
+        )
+
+
+def _check_reference(owner: str, what: str, reference: str) -> None:
+    if not _REFERENCE.match(reference):
+        raise SpecError(f"{owner}: {what} is {reference!r}; write 'package.module:callable'")
+
+
+def _check_summary(owner: str, summary: str) -> None:
+    if not summary or "\n" in summary or len(summary) > _SUMMARY_LIMIT:
+        raise SpecError(
+            f"{owner}: the summary must be one line of 1 to {_SUMMARY_LIMIT} characters, "
+            f"got {len(summary)}"
+        )
+
+
+def _freeze_json(owner: str, what: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        copy = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{owner}: {what} must hold plain JSON values ({error})") from error
+    return MappingProxyType(copy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """One file of a set of initial weights."""
+
+    name: str
+    """File name as the library's cache and ``--weights DIR`` know it."""
+    sha256: str | None = None
+    """Digest, or the published prefix of it (at least 8 hexadecimal digits)."""
+    size: int | None = None
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsCard:
+    """Where initial weights come from and what images they expect.
+
+    ``--weights DIR`` looks for ``DIR/<id>/<file name>``.
+    """
+
+    id: str
+    """Unique and usable as a folder name, e.g. ``convnext_base.imagenet1k_v1``."""
+    source: WeightsSource
+    """The library whose loader and cache hold the files."""
+    location: str
+    """The address of the one file (torchvision), or the repository (timm, smp, transformers)."""
+    files: tuple[WeightsFile, ...]
+    revision: str | None = None
+    pretraining_method: str
+    """E.g. ``"supervised"``, ``"self-distillation (DINOv2)"``."""
+    pretraining_data: str
+    labels_used: bool
+    """Whether class labels took part anywhere in the pretraining: False for a pure SSL encoder."""
+    licence: str
+    mean: tuple[float, ...]
+    """Per channel, of images scaled to [0, 1]."""
+    std: tuple[float, ...]
+    native_size: int
+    """Pixels per side that the weights were trained at."""
+    interpolation: Literal["bilinear", "bicubic"]
+
+    def __post_init__(self) -> None:
+        if not re.match(r"[A-Za-z0-9][\w.\-]*\Z", self.id):
+            raise SpecError(f"weights card id {self.id!r} cannot be a folder name")
+        if not self.files:
+            raise SpecError(f"weights card {self.id}: names no file")
+        if len(self.mean) != len(self.std) or min(self.std) <= 0:
+            raise SpecError(
+                f"weights card {self.id}: mean and std disagree, or std is not positive"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodSpec:
+    """One thing to benchmark. Its full id is ``<plugin>/<name>``.
+
+    Raises:
+        SpecError: on construction, naming the field that breaks the contract.
+    """
+
+    name: str
+    """``"swin_b"``, or with a strategy ``"dinov2_base@freeze8"``."""
+    factory: str
+    """``"package.module:callable"``, called in the cell as ``factory(problem, **params)``."""
+    task: str
+    """``"classification"``, ``"segmentation"``, ``"multitask"``, or a task that a plugin offers."""
+    summary: str
+    family: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+    """Changes to ``params`` for presets of small members: same code path, smaller network."""
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    """Declared deviations from the protocol; shown under every table."""
+    needs: frozenset[str] = frozenset()
+    """Any of ``"pretrained"`` (random weights make no sense) and ``"masks"``."""
+    files: tuple[str, ...] = ()
+    """Package data, ``"package:path/in/package"``, whose content is part of the cell."""
+    weights: WeightsCard | None = None
+    requires: tuple[str, ...] = ()
+    """PEP 508 requirements, checked before the factory is imported."""
+    tags: frozenset[str] = frozenset()
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name("method", self.name)
+        _check_reference(f"method {self.name}", "factory", self.factory)
+        _check_summary(f"method {self.name}", self.summary)
+        if not self.task or not self.family:
+            raise SpecError(f"method {self.name}: task and family must be given")
+        for what in ("params", "tiny", "protocol"):
+            frozen = _freeze_json(f"method {self.name}", what, getattr(self, what))
+            object.__setattr__(self, what, frozen)
+        if unknown := set(self.needs) - NEEDS:
+            raise SpecError(
+                f"method {self.name}: needs {sorted(unknown)} is unknown; known: {sorted(NEEDS)}"
+            )
+        if "pretrained" in self.needs and self.weights is None:
+            raise SpecError(f"method {self.name}: needs pretrained weights but names no card")
+        for requirement in self.requires:
+            try:
+                Requirement(requirement)
+            except InvalidRequirement as error:
+                raise SpecError(f"method {self.name}: requires {requirement!r}: {error}") from error
+        for path in self.files:
+            if ":" not in path:
+                raise SpecError(
+                    f"method {self.name}: file {path!r} must read 'package:path/in/package'"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """A dataset: where its images come from.
+
+    ``factory(root, **params)`` returns a :class:`harness.Dataset` without importing torch; ``root``
+    is the ``--data-root`` folder, or None for a dataset that needs none.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    needs_root: bool = True
+    embedded: bool = False
+    """True for the dataset that a run uses when none is named; needs no root."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name("dataset", self.name)
+        _check_reference(f"dataset {self.name}", "factory", self.factory)
+        _check_summary(f"dataset {self.name}", self.summary)
+        object.__setattr__(
+            self, "params", _freeze_json(f"dataset {self.name}", "params", self.params)
+        )
+        if self.embedded and self.needs_root:
+            raise SpecError(f"dataset {self.name}: an embedded dataset cannot need a root")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """One thing to predict."""
+
+    name: str
+    """``"label"``, ``"mask"``, or a name of your own."""
+    kind: str
+    """``"classes"`` (logits [B, C]) or ``"binary-mask"`` (logits [B, 1, H, W])."""
+    names: tuple[str, ...] = ()
+    """Class names; empty in a task's spec means: those of the dataset."""
+    loss: str
+    """``"module:callable"``, called as ``loss(logits, targets)`` in float32 -> scalar tensor."""
+    activation: str
+    """``"softmax"`` or ``"sigmoid"``: logits to probabilities."""
+    weight: float = 1.0
+    """Factor of this target's loss in the sum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """A set of targets and what to select and rank by."""
+
+    name: str
+    summary: str
+    targets: tuple[TargetSpec, ...]
+    primary: tuple[str, ...]
+    """Names of metrics as ``target.metric``; the primary metric is their mean."""
+
+    def __post_init__(self) -> None:
+        _check_name("task", self.name)
+        _check_summary(f"task {self.name}", self.summary)
+        names = [target.name for target in self.targets]
+        if not names or len(set(names)) != len(names):
+            raise SpecError(f"task {self.name}: targets must be named once each")
+        for target in self.targets:
+            _check_reference(f"task {self.name}", f"loss of {target.name}", target.loss)
+        for metric in self.primary:
+            if metric.partition(".")[0] not in names or "." not in metric:
+                raise SpecError(f"task {self.name}: primary {metric!r} must read 'target.metric'")
+        if not self.primary:
+            raise SpecError(f"task {self.name}: names no primary metric")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """A pure function of one target's stored predictions.
+
+    ``function(predictions)`` gets a :class:`harness.ClassPredictions` or
+    :class:`harness.MaskPredictions` and returns a float, or None where the metric is not defined.
+    """
+
+    name: str
+    kind: str
+    """The kind of target that it scores."""
+    function: str
+    label: str
+    """Column head, at most 12 characters."""
+    summary: str
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        _check_name("metric", self.name)
+        _check_reference(f"metric {self.name}", "function", self.function)
+        _check_summary(f"metric {self.name}", self.summary)
+        if not 0 < len(self.label) <= 12:
+            raise SpecError(f"metric {self.name}: the label must have 1 to 12 characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSpec:
+    """A way to run cells; ``factory(settings)`` returns a :class:`harness.Executor`."""
+
+    name: str
+    factory: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        _check_name("executor", self.name)
+        _check_reference(f"executor {self.name}", "factory", self.factory)
+        _check_summary(f"executor {self.name}", self.summary)
+
+
+Spec = MethodSpec | DatasetSpec | TaskSpec | MetricSpec | ExecutorSpec
+
+
+def to_json(value: Any) -> Any:
+    """A spec as plain JSON values: records become objects, sets sorted lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    return value
+
+
+def task_from_json(value: Mapping[str, Any]) -> TaskSpec:
+    """The task that :func:`to_json` made ``value`` of."""
+    targets = tuple(
+        TargetSpec(**{**target, "names": tuple(target["names"])}) for target in value["targets"]
+    )
+    return TaskSpec(**{**value, "targets": targets, "primary": tuple(value["primary"])})
+
+
+def card_from_json(value: Mapping[str, Any]) -> WeightsCard:
+    """The weights card that :func:`to_json` made ``value`` of."""
+    files = tuple(WeightsFile(**file) for file in value["files"])
+    numbers = {key: tuple(value[key]) for key in ("mean", "std")}
+    return WeightsCard(**{**value, **numbers, "files": files})
