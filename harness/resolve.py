@@ -1,0 +1,70 @@
+"""T2: from the text of a spec to the code that it names."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from harness.errors import HarnessError
+from harness.protocol import did_you_mean
+from harness.specs import MethodSpec
+
+
+def resolve(reference: str) -> Callable[..., Any]:
+    """What ``"package.module:callable"`` names; imports the module.
+
+    Raises:
+        HarnessError: no such module or name, a module that fails while it is imported (its own
+            error is the cause), or something that cannot be called.
+    """
+    module_name, colon, path = reference.partition(":")
+    if not (module_name and colon and path):
+        raise HarnessError(f"{reference!r} names no code; write 'package.module:callable'")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise HarnessError(_import_failure(reference, module_name, error)) from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            near = did_you_mean(name, [n for n in vars(found) if not n.startswith("_")])
+            raise HarnessError(f"{reference}: {module_name} has no {path!r}{near}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise HarnessError(f"{reference}: is a {type(found).__name__} and cannot be called")
+    resolved: Callable[..., Any] = found
+    return resolved
+
+
+def missing_requirements(spec: MethodSpec) -> tuple[str, ...]:
+    """Those of ``spec.requires`` that are not met here, ready for ``pip install``.
+
+    A requirement whose marker does not hold on this machine is met.
+    """
+    return tuple(text for text in spec.requires if not _is_met(Requirement(text)))
+
+
+def _is_met(requirement: Requirement) -> bool:
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        return True
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
+def _import_failure(reference: str, module: str, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        if f"{module}.".startswith(f"{error.name}."):
+            return f"{reference}: there is no module {error.name!r}"
+        return f"{reference}: {module} needs {error.name!r}, which is not installed"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return (
+        f"{reference}: importing {module} failed: {type(error).__name__}: {text} "
+        f"({last.filename}:{last.lineno})"
+    )

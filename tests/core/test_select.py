@@ -1,0 +1,198 @@
+"""The grammar of --plugins and --exclude."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import harness
+from harness import HarnessError, MethodSpec
+from harness.plugins import Plugins, discover
+from harness.select import select
+
+
+def method(name: str, task: str, family: str, *tags: str) -> MethodSpec:
+    return MethodSpec(
+        name=name,
+        factory="somewhere:build",
+        task=task,
+        family=family,
+        summary="A network",
+        tags=frozenset(tags),
+    )
+
+
+OFFERS = {
+    "supervised": [
+        method("swin_b", "classification", "supervised", "transformer"),
+        method("densenet161", "classification", "supervised", "cnn"),
+    ],
+    "ssl": [
+        method("dinov2_base@freeze8", "classification", "ssl", "transformer"),
+        method("dinov2_base@linear", "classification", "ssl", "transformer"),
+        method("beitv2_base@freeze8", "classification", "ssl", "transformer"),
+    ],
+    "lungs": [method("unet", "segmentation", "segmentation", "cnn")],
+    "tables": [],
+}
+ALL = (
+    "lungs/unet",
+    "ssl/beitv2_base@freeze8",
+    "ssl/dinov2_base@freeze8",
+    "ssl/dinov2_base@linear",
+    "supervised/densenet161",
+    "supervised/swin_b",
+)
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
+    """Four plugins that load, one that fails, one for another harness and one disabled."""
+    entry_points = [
+        EntryPoint("crashed", "nowhere_to_be_found", "cxr_harness"),
+        EntryPoint("outdated", "select_outdated", "cxr_harness"),
+        EntryPoint("off", "nowhere_to_be_found", "cxr_harness"),
+    ]
+    modules: dict[str, dict[str, Any]] = {"outdated": {"HARNESS_API": 0}}
+    for name, specs in OFFERS.items():
+
+        @harness.hookimpl
+        def harness_methods(specs: list[MethodSpec] = specs) -> list[MethodSpec]:
+            return specs
+
+        modules[name] = {"HARNESS_API": 1, "harness_methods": harness_methods}
+        entry_points.append(EntryPoint(name, f"select_{name}", "cxr_harness"))
+    for name, content in modules.items():
+        module = ModuleType(f"select_{name}")
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return discover(disabled=("off",), entry_points=entry_points)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["all"], ALL),
+        (["none"], ()),
+        ([], ()),
+        (["supervised/swin_b"], ("supervised/swin_b",)),
+        (["ssl/dinov2_base@linear"], ("ssl/dinov2_base@linear",)),
+        (["lungs"], ("lungs/unet",)),
+        (["supervised"], ("supervised/densenet161", "supervised/swin_b")),
+        (["ssl/*"], ALL[1:4]),
+        (["*@freeze8"], ("ssl/beitv2_base@freeze8", "ssl/dinov2_base@freeze8")),
+        (["ssl/dino*"], ("ssl/dinov2_base@freeze8", "ssl/dinov2_base@linear")),
+        (["task:segmentation"], ("lungs/unet",)),
+        (["family:ssl"], ALL[1:4]),
+        (["tag:cnn"], ("lungs/unet", "supervised/densenet161")),
+        (["supervised/swin_b,lungs"], ("lungs/unet", "supervised/swin_b")),
+        (["supervised/swin_b", "lungs"], ("lungs/unet", "supervised/swin_b")),
+        ([" lungs , lungs/* ", "lungs/unet"], ("lungs/unet",)),
+        (["none", "lungs"], ("lungs/unet",)),
+    ],
+)
+def test_a_pattern_selects_what_it_says(
+    plugins: Plugins, patterns: list[str], expected: tuple[str, ...]
+) -> None:
+    assert select(patterns, [], plugins) == expected
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        (["ssl"], ("lungs/unet", "supervised/densenet161", "supervised/swin_b")),
+        (["tag:transformer", "lungs"], ("supervised/densenet161",)),
+        (["tag:transformer,task:segmentation"], ("supervised/densenet161",)),
+        (["none"], ALL),
+        (["all"], ()),
+    ],
+)
+def test_exclusion_comes_last(
+    plugins: Plugins, exclude: list[str], expected: tuple[str, ...]
+) -> None:
+    assert select(["all", "ssl/*"], exclude, plugins) == expected
+
+
+def test_excluding_what_was_not_selected_is_no_mistake(plugins: Plugins) -> None:
+    assert select(["lungs"], ["ssl"], plugins) == ("lungs/unet",)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["swin", "super", "dinov2_base@freeze8", "ssl/dinov2_base", "./lungs", "SSL/*"]
+)
+def test_no_pattern_is_a_substring_or_a_path(plugins: Plugins, pattern: str) -> None:
+    with pytest.raises(HarnessError, match="matches no method"):
+        select([pattern], [], plugins)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("supervized", "supervised"),
+        ("supervised/swin_t", "supervised/swin_b"),
+        ("swin_b", "supervised/swin_b"),
+        ("dinov2_base", "ssl/dinov2_base@freeze8"),
+        ("transformer", "tag:transformer"),
+        ("clasification", "task:classification"),
+        ("task:clasification", "task:classification"),
+        ("family:sll", "family:ssl"),
+        ("LUNGS", "lungs"),
+    ],
+)
+@pytest.mark.parametrize("option", ["select", "exclude"])
+def test_a_pattern_that_matches_nothing_suggests_one_that_does(
+    plugins: Plugins, pattern: str, meant: str, option: str
+) -> None:
+    patterns, exclude = ([pattern], []) if option == "select" else (["all"], [pattern])
+    with pytest.raises(HarnessError) as raised:
+        select(patterns, exclude, plugins)
+    assert f"pattern {pattern!r} matches no method (did you mean {meant!r}?)" in str(raised.value)
+    assert select([meant], [], plugins)
+
+
+def test_without_anything_alike_there_is_no_suggestion(plugins: Plugins) -> None:
+    with pytest.raises(HarnessError, match="'zzzzzz' matches no method; 'harness plugins' lists"):
+        select(["zzzzzz"], [], plugins)
+
+
+def test_an_unknown_key_is_named(plugins: Plugins) -> None:
+    with pytest.raises(
+        HarnessError, match=r"'tags' is no key \(did you mean 'tag'\?\); keys: task"
+    ):
+        select(["tags:cnn"], [], plugins)
+
+
+@pytest.mark.parametrize("patterns", [[""], ["lungs,"], ["lungs", " "]])
+def test_an_empty_pattern_is_a_mistake(plugins: Plugins, patterns: list[str]) -> None:
+    with pytest.raises(HarnessError, match="an empty pattern"):
+        select(patterns, [], plugins)
+
+
+def test_a_plugin_without_methods_is_told_from_a_typo(plugins: Plugins) -> None:
+    with pytest.raises(HarnessError, match="'tables': this plugin offers no method"):
+        select(["tables"], [], plugins)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("crashed", "plugin 'crashed' is failed: ModuleNotFoundError: No module named 'nowhere"),
+        ("crashed/*", "plugin 'crashed' is failed"),
+        ("lungs,crashed/net", "plugin 'crashed' is failed"),
+        ("outdated", "plugin 'outdated' is incompatible: .*HARNESS_API 0"),
+        ("off", "plugin 'off' is disabled"),
+    ],
+)
+def test_naming_a_plugin_that_did_not_load_gives_its_reason(
+    plugins: Plugins, pattern: str, reason: str
+) -> None:
+    with pytest.raises(HarnessError, match=reason):
+        select([pattern], [], plugins)
+
+
+def test_a_broken_plugin_may_be_excluded(plugins: Plugins) -> None:
+    assert select(["all"], ["crashed", "off", "outdated/*"], plugins) == ALL
