@@ -1,0 +1,1 @@
+"""Metrics: numpy functions of stored predictions."""

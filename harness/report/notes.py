@@ -1,0 +1,147 @@
+"""What a table cannot hold and a reader must know, said under it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.report.columns import CONCURRENT, number
+from harness.report.rows import Row
+from harness.report.sections import Section
+from harness.results.scoring import TARGET_OF_KIND
+from harness.specs import MetricSpec
+
+LOG_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence, and lines of a log that belong to it."""
+
+    text: str
+    log: tuple[str, ...] = ()
+
+
+def notes(section: Section, metrics: Sequence[MetricSpec]) -> list[Note]:
+    """The notes of a section, in a fixed order: about the figures, the runs, the failures."""
+    return [
+        *_ranking(section, metrics),
+        *_undefined(section, metrics),
+        *_split(section),
+        *_deviations(section),
+        *_input_sizes(section),
+        *_timings(section),
+        *_superseded(section),
+        *_without_result(section),
+    ]
+
+
+def _ranking(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note]:
+    row = section.first
+    if row.primary_metrics:
+        names = " and ".join(_label(name, metrics) for name in row.primary_metrics)
+        mean = "the mean of " if len(row.primary_metrics) > 1 else ""
+        yield Note(f"Ranked by {mean}{names}.")
+
+
+def _undefined(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note]:
+    row = section.first
+    missing = [name for name, value in row.label_all_classes.items() if value is None]
+    if section.classes_absent and missing:
+        names = ", ".join(_label(f"label.{name}", metrics) for name in missing)
+        yield Note(
+            f"{names} ({len(row.classes)} classes): not defined; the {row.part} set holds no "
+            f"{', '.join(section.classes_absent)}."
+        )
+
+
+def _split(section: Section) -> Iterable[Note]:
+    if marked := [_name(row, section) for row in section.rows if row.selected_on_test]:
+        who = "all rows" if len(marked) == len(section.rows) else ", ".join(marked)
+        yield Note(f"Selected on test: {who}. The best epoch was chosen on the set reported here.")
+    for text in _once(note for row in section.rows for note in row.split_notes):
+        yield Note(text)
+
+
+def _deviations(section: Section) -> Iterable[Note]:
+    texts = (
+        f"{row.method} deviates from the protocol: "
+        + ", ".join(f"{name} {stated} → {used}" for name, (stated, used) in row.deviations.items())
+        for row in section.rows
+        if row.deviations
+    )
+    return map(Note, _once(texts))
+
+
+def _input_sizes(section: Section) -> Iterable[Note]:
+    texts = []
+    for row in section.rows:
+        used, stated = row.timing.get("input_size"), row.protocol["image_size"]
+        if used is not None and used != stated and "image_size" not in row.deviations:
+            texts.append(f"{row.method} takes {used} px images where the protocol says {stated} px")
+    return map(Note, _once(texts))
+
+
+def _timings(section: Section) -> Iterable[Note]:
+    if section.machine:
+        yield Note(f"Timed on {section.machine}.")
+    kinds = {row.timing.get("memory_kind") for row in section.rows} - {None}
+    if kinds == {"rss"}:
+        yield Note("Peak memory is the resident memory of the cell's process.")
+    if kinds == {"cuda"}:
+        yield Note("Peak memory is what was allocated on the GPU.")
+    if any(row.concurrent for row in section.rows):
+        yield Note(f"Figures with {CONCURRENT} were timed beside another cell on the same machine.")
+    if shared := [row for row in section.rows if row.timing.get("shared_seconds")]:
+        yield Note(f"Shared work, made once and not in min/epoch: {_prices(shared, section)}.")
+
+
+def _prices(shared: Sequence[Row], section: Section) -> str:
+    """Seconds, and the rows that used what they bought."""
+    users: dict[str, list[str]] = {}
+    for row in shared:
+        users.setdefault(number(row.timing["shared_seconds"]), []).append(_name(row, section))
+    if len(users) == 1 and len(shared) == sum(row.status == "ok" for row in section.rows) > 1:
+        return f"{next(iter(users))} s for each row that ran"
+    return "; ".join(f"{seconds} s for {', '.join(names)}" for seconds, names in users.items())
+
+
+def _superseded(section: Section) -> Iterable[Note]:
+    if count := sum(row.superseded for row in section.rows):
+        what = "older result is" if count == 1 else "older results are"
+        yield Note(f"{count} {what} not shown: made by other code, and made again since.")
+
+
+def _without_result(section: Section) -> Iterable[Note]:
+    for row in section.rows:
+        if row.status != "ok":
+            reason = " ".join(row.reason.split())
+            text = f"{_name(row, section)}: {row.status}" + (f": {reason}" if reason else "")
+            yield Note(text, log=tuple(map(_printable, row.log_tail[-LOG_LINES:])))
+
+
+def _name(row: Row, section: Section) -> str:
+    """The method, and what else tells this row from the others of the section."""
+    words = [row.method]
+    if section.varies("seed"):
+        words.append(f"seed {row.seed}")
+    if section.varies("fraction"):
+        words.append(f"{100 * row.fraction:g} %")
+    return " ".join(words)
+
+
+def _label(name: str, metrics: Sequence[MetricSpec]) -> str:
+    target, _, metric = name.partition(".")
+    for spec in metrics:
+        if spec.name == metric and TARGET_OF_KIND.get(spec.kind) == target:
+            return spec.label
+    return name
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _printable(line: str) -> str:
+    # A log may hold escape sequences and carriage returns of progress bars.
+    return "".join(c if c.isprintable() else " " for c in line).rstrip()

@@ -1,0 +1,113 @@
+"""Rows that may stand in one table: the same task, data, protocol, machine and classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.protocol import PRESETS
+from harness.report.rows import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One table. ``rows`` are sorted: the best first, what has no result last."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def first(self) -> Row:
+        """The row that speaks for all, where they agree."""
+        return self.rows[0]
+
+    @property
+    def classes_absent(self) -> tuple[str, ...]:
+        """Classes of the dataset that do not occur in a scored set."""
+        row = self.first
+        if row.classes_present is None:
+            return ()
+        return tuple(name for name in row.classes if name not in row.classes_present)
+
+    @property
+    def machine(self) -> str | None:
+        return self.first.machine
+
+    def heading(self) -> str:
+        """E.g. ``classification · phantom · test · quick · cpu fp32``, and the classes where the
+        macro averages leave some out."""
+        row = self.first
+        words = [row.task, row.dataset, row.part, _protocol(row.protocol)]
+        words.append(f"{row.device} {row.precision}")
+        if row.label and self.classes_absent:
+            present = len(row.classes) - len(self.classes_absent)
+            words.append(
+                f"macro over {present} of {len(row.classes)} classes "
+                f"(no {', '.join(self.classes_absent)})"
+            )
+        return " · ".join(words)
+
+    def varies(self, what: str) -> bool:
+        """Whether the rows differ in an attribute."""
+        return len({getattr(row, what) for row in self.rows}) > 1
+
+
+def _protocol(protocol: Mapping[str, Any]) -> str:
+    """The preset's name, and what was changed in it: ``quick with epochs 5``."""
+    name = str(protocol["name"])
+    stated = asdict(PRESETS[name]) if name in PRESETS else dict(protocol)
+    changes = [
+        f"{key} {protocol[key]}"
+        for key, value in stated.items()
+        if key in protocol and protocol[key] != value
+    ]
+    return f"{name} with {', '.join(changes)}" if changes else name
+
+
+def sections(rows: Iterable[Row]) -> list[Section]:
+    """Rows by what they share, in the order of task, dataset and protocol.
+
+    A row without a result (failed, skipped) has no machine or classes of its own to differ in: it
+    joins the first table of its task, dataset and protocol.
+    """
+    shared: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=_asked):
+        shared.setdefault(_asked(row), []).append(row)
+    return [
+        Section(rows=tuple(sorted(table, key=_rank)))
+        for group in shared.values()
+        for table in _apart(group)
+    ]
+
+
+def _asked(row: Row) -> str:
+    protocol = json.dumps(dict(row.protocol), sort_keys=True)
+    keys = (row.task, row.dataset, row.fingerprint, row.part, row.device, row.precision)
+    return "\0".join((*keys, protocol))
+
+
+def _apart(group: Sequence[Row]) -> list[list[Row]]:
+    tables: dict[tuple[object, ...], list[Row]] = {}
+    without: list[Row] = []
+    for row in group:
+        if row.classes_present is None:
+            without.append(row)
+        else:
+            classes = row.classes_present if row.label else ()
+            tables.setdefault((row.machine or "", classes), []).append(row)
+    ordered = [tables[key] for key in sorted(tables, key=repr)] or [[]]
+    ordered[0].extend(without)
+    return ordered
+
+
+def _rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
+    score = row.primary or 0.0
+    return (
+        row.classes_present is None,
+        row.primary is None,
+        -score if row.primary_higher_is_better else score,
+        row.method,
+        row.seed,
+        -row.fraction,
+    )

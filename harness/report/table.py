@@ -1,0 +1,190 @@
+"""The report as text, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Literal
+
+from tabulate import tabulate
+
+from harness.report.columns import (
+    Column,
+    cost_columns,
+    key_columns,
+    metric_columns,
+    source_columns,
+    status_columns,
+)
+from harness.report.notes import Note, notes
+from harness.report.rows import Row
+from harness.report.sections import Section, sections
+from harness.specs import MetricSpec
+
+Format = Literal["text", "markdown", "json"]
+
+Broken = Sequence[tuple[str, str, str]]
+"""Plugins that did not load: name, status, reason."""
+
+_GAP = 2
+"""Spaces between two columns of a plain table."""
+
+
+def render(
+    rows: Iterable[Row],
+    metrics: Sequence[MetricSpec],
+    *,
+    broken: Broken = (),
+    format: Format = "text",
+    width: int | None = None,
+) -> str:
+    """All rows, in one section per task, dataset, protocol and machine, with their notes.
+
+    Args:
+        metrics: the columns to show, in this order, where rows have such a metric. JSON holds every
+            metric that the rows have.
+        width: characters of a line of text. A wider section is stacked: first what the methods
+            reach, then what they cost. None for no limit; the other formats know none.
+    """
+    found = sections(rows)
+    if format == "json":
+        return _json(found, metrics, broken)
+    blocks = [_block(section, metrics, format, width) for section in found]
+    if broken:
+        blocks.append(_broken(broken, format, width))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _json(found: Sequence[Section], metrics: Sequence[MetricSpec], broken: Broken) -> str:
+    value = {
+        "sections": [
+            {
+                "heading": section.heading(),
+                "task": section.first.task,
+                "dataset": section.first.dataset,
+                "part": section.first.part,
+                "machine": section.machine,
+                "classes": section.first.classes,
+                "classes_present": section.first.classes_present,
+                "notes": [note.text for note in notes(section, metrics)],
+                "rows": [asdict(row) for row in section.rows],
+            }
+            for section in found
+        ],
+        "broken_plugins": [
+            {"name": name, "status": status, "reason": reason} for name, status, reason in broken
+        ],
+    }
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _block(
+    section: Section, metrics: Sequence[MetricSpec], format: Format, width: int | None
+) -> str:
+    said = notes(section, metrics)
+    key = key_columns(section)
+    groups = [
+        metric_columns(section, metrics, "label"),
+        metric_columns(section, metrics, "mask"),
+        status_columns(),
+        cost_columns(),
+        source_columns(section),
+    ]
+    if format == "markdown":
+        table = _markdown_table(section, [*key, *chain(*groups)])
+        return "\n".join([f"### {section.heading()}", "", table, "", *_markdown_notes(said)])
+    tables = "\n\n".join(
+        _text_table(section, columns) for columns in _stacked(section, key, groups, width)
+    )
+    heading = textwrap.fill(section.heading(), width) if width else section.heading()
+    return "\n".join([heading, "", tables, "", *_text_notes(said, width)])
+
+
+def _stacked(
+    section: Section, key: Sequence[Column], groups: Sequence[Sequence[Column]], width: int | None
+) -> list[list[Column]]:
+    """The columns of each table, which starts with the key.
+
+    Groups stay whole, as many in a table as fit; only one that is too wide alone is cut.
+    """
+    tables: list[list[Column]] = [[*key]]
+
+    def fits(columns: Sequence[Column]) -> bool:
+        return width is None or _width(section, columns) <= width
+
+    for group in groups:
+        if not fits([*tables[-1], *group]):
+            tables.append([*key])
+        for column in group:
+            if not fits([*tables[-1], column]):
+                tables.append([*key])
+            tables[-1].append(column)
+    return [table for table in tables if len(table) > len(key)]
+
+
+def _width(section: Section, columns: Sequence[Column]) -> int:
+    widths = (
+        max(len(text) for text in (*column.head.split("\n"), *map(column.text, section.rows)))
+        for column in columns
+    )
+    return sum(widths) + _GAP * (len(columns) - 1)
+
+
+def _text_table(section: Section, columns: Sequence[Column]) -> str:
+    # Heads are rows here: as headers tabulate would pad every column by two more spaces.
+    upper = [column.head.rpartition("\n")[0] for column in columns]
+    lower = [column.head.rpartition("\n")[2] for column in columns]
+    heads = [upper, lower] if any(upper) else [lower]
+    body = [[column.text(row) for column in columns] for row in section.rows]
+    lines = tabulate(
+        [*heads, *body], tablefmt="plain", colalign=_alignment(columns), disable_numparse=True
+    ).split("\n")
+    rule = "-" * _width(section, columns)
+    return "\n".join(line.rstrip() for line in (*lines[: len(heads)], rule, *lines[len(heads) :]))
+
+
+def _markdown_table(section: Section, columns: Sequence[Column]) -> str:
+    return tabulate(
+        [[column.text(row) for column in columns] for row in section.rows],
+        headers=[column.head.replace("/\n", "/").replace("\n", " ") for column in columns],
+        tablefmt="github",
+        colalign=_alignment(columns),
+        disable_numparse=True,
+    )
+
+
+def _alignment(columns: Sequence[Column]) -> list[str]:
+    return ["left" if column.left else "right" for column in columns]
+
+
+def _text_notes(said: Iterable[Note], width: int | None) -> list[str]:
+    lines: list[str] = []
+    for note in said:
+        text = f"- {note.text}"
+        lines += textwrap.wrap(text, width, subsequent_indent="  ") if width else [text]
+        lines += [_cut(f"    | {line}", width) for line in note.log]
+    return lines
+
+
+def _markdown_notes(said: Iterable[Note]) -> list[str]:
+    lines: list[str] = []
+    for note in said:
+        lines.append(f"- {note.text}")
+        if note.log:
+            lines += ["  ```", *(f"  {line}" for line in note.log), "  ```"]
+    return lines
+
+
+def _cut(line: str, width: int | None) -> str:
+    return line if width is None or len(line) <= width else line[: width - 1] + "…"
+
+
+def _broken(broken: Broken, format: Format, width: int | None) -> str:
+    heading = "Plugins that did not load"
+    said = [Note(f"{name}: {status}: {' '.join(why.split())}") for name, status, why in broken]
+    if format == "markdown":
+        return "\n".join([f"### {heading}", "", *_markdown_notes(said)])
+    return "\n".join([heading, "", *_text_notes(said, width)])

@@ -1,0 +1,242 @@
+"""What a cell predicted on one set, image by image: everything that is measured comes from here.
+
+Masks are bit-packed (:mod:`harness.results.bits`) on the dataset's native mask grid.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.jsonio import write_bytes
+from harness.results.bits import check_bits, count_pixels, unpack_masks
+from harness.results.checks import check_labels, check_probabilities
+
+Reference = Callable[[tuple[str, ...]], NDArray[np.uint8]]
+"""Image ids -> their bit-packed reference masks, uint8 [N, B], in the same order."""
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassPredictions:
+    """Reference labels and predicted class probabilities of N images, C classes.
+
+    Raises:
+        HarnessError: on construction, where shapes disagree or a value is out of range.
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    """Reference class per image, [N]."""
+    probabilities: NDArray[np.float32]
+    """[N, C], each in [0, 1]."""
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_labels(self.ids, self.labels, self.classes)
+        check_probabilities(self.ids, self.probabilities, self.classes)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.int64]:
+        """The most probable class per image, the first of equals, [N]."""
+        winners: NDArray[np.int64] = np.argmax(self.probabilities, axis=1)
+        return winners
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """Images by reference class (row) and predicted class (column), [C, C]."""
+        count = len(self.classes)
+        pairs = self.labels * count + self.predicted
+        return np.bincount(pairs, minlength=count * count).astype(np.int64).reshape(count, count)
+
+    @cached_property
+    def present(self) -> NDArray[np.int64]:
+        """Indices of the classes that occur in the reference labels, ascending."""
+        return np.flatnonzero(self.confusion.sum(axis=1)).astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskPredictions:
+    """Predicted and reference masks of the N images that have a reference; N may be 0.
+
+    Raises:
+        HarnessError: on construction, where the two do not have the shape that the grid asks for.
+    """
+
+    ids: tuple[str, ...]
+    predicted_bits: NDArray[np.uint8]
+    """Bit-packed, [N, B]."""
+    reference_bits: NDArray[np.uint8]
+    """Bit-packed, [N, B]."""
+    grid: int
+    """Pixels per side."""
+
+    def __post_init__(self) -> None:
+        for what in ("predicted_bits", "reference_bits"):
+            check_bits(what, getattr(self, what), len(self.ids), self.grid)
+
+    @cached_property
+    def intersection(self) -> NDArray[np.int64]:
+        """Pixels in both masks, per image, [N]."""
+        return count_pixels(self.predicted_bits & self.reference_bits)
+
+    @cached_property
+    def predicted_area(self) -> NDArray[np.int64]:
+        """Pixels in the predicted mask, per image, [N]."""
+        return count_pixels(self.predicted_bits)
+
+    @cached_property
+    def reference_area(self) -> NDArray[np.int64]:
+        """Pixels in the reference mask, per image, [N]."""
+        return count_pixels(self.reference_bits)
+
+    def pair(self, index: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Predicted and reference mask of one image, bool [grid, grid] each: for metrics of shape,
+        such as distances between boundaries."""
+        one = slice(index, index + 1)
+        return (
+            unpack_masks(self.predicted_bits[one], self.grid)[0],
+            unpack_masks(self.reference_bits[one], self.grid)[0],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionFile:
+    """What one prediction file holds. Reference masks are the dataset's and are not repeated.
+
+    Raises:
+        HarnessError: on construction, where shapes disagree or a value is out of range.
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    """Of the ``label`` target, [N, C]; None where the task has none."""
+    mask_bits: NDArray[np.uint8] | None = None
+    """Of the ``mask`` target, thresholded and bit-packed, [N, B]; None where the task has none."""
+    mask_grid: int | None = None
+    has_mask: NDArray[np.bool_] | None = None
+    """Which images have a reference mask, [N]; given with ``mask_bits``."""
+
+    def __post_init__(self) -> None:
+        check_labels(self.ids, self.labels, self.classes)
+        for what, values in (("groups", self.groups), ("sources", self.sources)):
+            if values is not None and len(values) != len(self.ids):
+                raise HarnessError(f"predictions of {len(self.ids)} images, {len(values)} {what}")
+        if self.probabilities is not None:
+            check_probabilities(self.ids, self.probabilities, self.classes)
+        if self.mask_bits is None:
+            return
+        if self.mask_grid is None or self.has_mask is None:
+            raise HarnessError("predicted masks come with mask_grid and has_mask")
+        check_bits("mask_bits", self.mask_bits, len(self.ids), self.mask_grid)
+        if self.has_mask.shape != (len(self.ids),):
+            raise HarnessError(f"has_mask has shape {self.has_mask.shape}, not ({len(self.ids)},)")
+
+    def class_predictions(self) -> ClassPredictions | None:
+        """The ``label`` target's, or None where the task has none."""
+        if self.probabilities is None:
+            return None
+        return ClassPredictions(
+            ids=self.ids,
+            labels=self.labels,
+            probabilities=self.probabilities,
+            classes=self.classes,
+        )
+
+    def mask_predictions(self, reference: Reference) -> MaskPredictions | None:
+        """The ``mask`` target's, over the images that have a reference mask; None where the task
+        has no masks."""
+        if self.mask_bits is None or self.mask_grid is None or self.has_mask is None:
+            return None
+        chosen = np.flatnonzero(self.has_mask)
+        ids = tuple(self.ids[index] for index in chosen)
+        bits = reference(ids) if ids else self.mask_bits[:0]
+        return MaskPredictions(
+            ids=ids,
+            predicted_bits=self.mask_bits[chosen],
+            reference_bits=bits,
+            grid=self.mask_grid,
+        )
+
+
+def write_predictions(path: Path, file: PredictionFile) -> None:
+    """Write an npz without pickles, whole or not at all; equal predictions give equal bytes."""
+    arrays: dict[str, NDArray[Any]] = {
+        "schema": np.array(_SCHEMA),
+        "ids": _text(file.ids),
+        "labels": file.labels.astype(np.int64),
+        "classes": _text(file.classes),
+    }
+    optional: dict[str, NDArray[Any] | None] = {
+        "groups": None if file.groups is None else _text(file.groups),
+        "sources": None if file.sources is None else _text(file.sources),
+        "probabilities": file.probabilities,
+        "mask_bits": file.mask_bits,
+        "mask_grid": None if file.mask_grid is None else np.array(file.mask_grid),
+        "has_mask": file.has_mask,
+    }
+    arrays.update({name: array for name, array in optional.items() if array is not None})
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_predictions(path: Path) -> PredictionFile:
+    """Read what :func:`write_predictions` wrote.
+
+    Raises:
+        HarnessError: the file is missing, broken, or of another schema; names it.
+    """
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise HarnessError("is no prediction file (a single array)")
+        with stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if arrays["schema"] != _SCHEMA:
+            raise HarnessError(f"schema {arrays['schema']}, this version reads {_SCHEMA}")
+        return _from_arrays(arrays)
+    except HarnessError as error:
+        raise HarnessError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise HarnessError(f"{path}: lacks the array {error}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise HarnessError(f"{path}: is no prediction file ({error})") from error
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise HarnessError(f"{path}: is damaged ({error}); run its cell again") from error
+
+
+def _from_arrays(arrays: dict[str, NDArray[Any]]) -> PredictionFile:
+    def names(key: str) -> tuple[str, ...] | None:
+        return tuple(map(str, arrays[key])) if key in arrays else None
+
+    return PredictionFile(
+        ids=tuple(map(str, arrays["ids"])),
+        labels=arrays["labels"],
+        classes=tuple(map(str, arrays["classes"])),
+        groups=names("groups"),
+        sources=names("sources"),
+        probabilities=arrays.get("probabilities"),
+        mask_bits=arrays.get("mask_bits"),
+        mask_grid=int(arrays["mask_grid"]) if "mask_grid" in arrays else None,
+        has_mask=arrays.get("has_mask"),
+    )
+
+
+def _text(values: tuple[str, ...]) -> NDArray[np.str_]:
+    return np.array(values, dtype=np.str_)

@@ -1,0 +1,228 @@
+"""Made-up results for tests: prediction records from random numbers, and whole cell directories."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.results.bits import pack_masks
+from harness.results.predictions import ClassPredictions, MaskPredictions
+from harness.results.rundir import CellDirectory
+from harness.specs import MetricSpec
+
+CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
+
+PROTOCOL = {"name": "quick", "image_size": 64, "epochs": 3, "learning_rate": 0.001}
+
+TIMING = {
+    "epochs": 3,
+    "minutes_per_epoch": 0.05,
+    "images_per_second_train": 85.3,
+    "latency_ms": {"p50": 3.21, "p95": 4.5},
+    "peak_memory_bytes": 327155712,
+    "memory_kind": "rss",
+    "parameters_total": 1_300_000,
+    "parameters_trainable": 20_000,
+    "input_size": 64,
+    "shared_seconds": 0.0,
+}
+
+
+def metric_specs() -> tuple[MetricSpec, ...]:
+    """The metrics of this repository's core, in the order of the table."""
+
+    def spec(kind: str, name: str, label: str) -> MetricSpec:
+        module = "classification" if kind == "classes" else "segmentation"
+        function = f"harness.metrics.{module}:{name}"
+        return MetricSpec(name=name, kind=kind, function=function, label=label, summary=label)
+
+    return (
+        spec("classes", "f1", "F1"),
+        spec("classes", "precision", "precision"),
+        spec("classes", "recall", "recall"),
+        spec("classes", "accuracy", "accuracy"),
+        spec("classes", "balanced_accuracy", "balanced acc"),
+        spec("classes", "auroc", "AUROC"),
+        spec("classes", "mcc", "MCC"),
+        spec("binary-mask", "dice", "Dice"),
+        spec("binary-mask", "dice_pooled", "pooled Dice"),
+        spec("binary-mask", "iou", "IoU"),
+    )
+
+
+def image_ids(count: int) -> tuple[str, ...]:
+    return tuple(f"image-{index}" for index in range(count))
+
+
+def class_predictions(
+    labels: Sequence[int], probabilities: Any, classes: tuple[str, ...] = CLASSES
+) -> ClassPredictions:
+    return ClassPredictions(
+        ids=image_ids(len(labels)),
+        labels=np.asarray(labels, dtype=np.int64),
+        probabilities=np.asarray(probabilities, dtype=np.float32),
+        classes=classes,
+    )
+
+
+def random_class_predictions(
+    *, seed: int, count: int = 60, drawn: Sequence[int] = (0, 1, 2, 3), ties: bool = False
+) -> ClassPredictions:
+    """Labels among ``drawn``; probabilities that lean to them, on a coarse grid where ``ties``."""
+    generator = np.random.default_rng(seed)
+    labels = generator.choice(np.asarray(drawn), size=count)
+    scores = generator.random((count, 4)) + 0.5 * np.eye(4)[labels]
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    if ties:
+        probabilities = np.round(probabilities * 8) / 8
+    return class_predictions(labels.tolist(), probabilities)
+
+
+def mask_predictions(predicted: Any, reference: Any) -> MaskPredictions:
+    """From masks [N, grid, grid] of 0 and 1."""
+    predicted, reference = np.asarray(predicted, dtype=bool), np.asarray(reference, dtype=bool)
+    return MaskPredictions(
+        ids=image_ids(len(predicted)),
+        predicted_bits=pack_masks(predicted),
+        reference_bits=pack_masks(reference),
+        grid=predicted.shape[1],
+    )
+
+
+def make_cell(
+    study: Path,
+    method: str = "demo/net",
+    *,
+    task: str = "classification",
+    status: str | None = "ok",
+    reason: str = "",
+    log_tail: Sequence[str] = (),
+    concurrent: bool = False,
+    label: Mapping[str, float | None] | None = None,
+    mask: Mapping[str, float | None] | None = None,
+    primary: Sequence[str] = ("label.f1",),
+    present: Sequence[str] = CLASSES,
+    timing: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    fraction: float = 1.0,
+    code: str = "1",
+    created: str = "2026-01-01T10:00:00+00:00",
+    device: str = "cpu",
+    dataset: str = "phantom",
+    protocol: Mapping[str, Any] = PROTOCOL,
+    deviations: Mapping[str, Sequence[Any]] | None = None,
+    split_notes: Sequence[str] = (),
+    selected_on_test: bool = False,
+) -> CellDirectory:
+    """Write a cell that ended with ``status`` (None: unfinished), scored where ``label`` or
+    ``mask`` is given."""
+    deviations = deviations or {}
+    used = {**protocol, **{name: pair[1] for name, pair in deviations.items()}}
+    identity = {
+        "method": method,
+        "dataset": dataset,
+        "protocol": used,
+        "device": device,
+        "seed": seed,
+        "fraction": fraction,
+    }
+    text = json.dumps([identity, code], sort_keys=True)
+    name = f"seed{seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    cell = CellDirectory(study / "cells" / method.replace("/", "--") / dataset / name)
+    record: Any = {
+        "schema": 1,
+        "id": method,
+        "name": name,
+        "hash": name,
+        "created": created,
+        "identity": identity,
+        "provenance": {"harness": code},
+        "method": {
+            "task": task,
+            "family": "supervised",
+            "summary": "A network",
+            "params": {},
+            "weights": None,
+            "dist": "demo",
+            "version": "1.0",
+        },
+        "task": {"name": task},
+        "metrics": [],
+        "deviations": deviations,
+        "dataset": {
+            "name": dataset,
+            "root": None,
+            "fingerprint": "f" * 32,
+            "factory": "demo:dataset",
+            "params": {},
+            "classes": list(CLASSES),
+        },
+        "data": {
+            "train": {"images": 256, "masks": 200},
+            "val": {"images": 64, "masks": 50},
+            "test": {"images": 128, "masks": 100},
+        },
+        "split": {
+            "digest": "d",
+            "selected_on_test": selected_on_test,
+            "notes": list(split_notes),
+        },
+        "protocol": used,
+        "weights": {"kind": "random", "card": None, "digest": None},
+        "weights_directory": None,
+        "seed": seed,
+        "fraction": fraction,
+        "device": device,
+        "precision": "fp32",
+    }
+    cell.write_cell(record)
+    if environment is not None:
+        cell.write_environment(environment)
+    if label is not None or mask is not None:
+        cell.write_metrics(_metrics(label, mask, primary, present))
+    if timing is not None or status == "ok":
+        cell.write_timing({**TIMING, **(timing or {})})
+    if status is not None:
+        ended: Any = {
+            "status": status,
+            "reason": reason,
+            "finished": created,
+            "seconds": 12.0,
+            "log_tail": list(log_tail),
+            "concurrent": concurrent,
+        }
+        cell.write_status(ended)
+    return cell
+
+
+def _metrics(
+    label: Mapping[str, float | None] | None,
+    mask: Mapping[str, float | None] | None,
+    primary: Sequence[str],
+    present: Sequence[str],
+) -> Any:
+    targets = {"label": label, "mask": mask}
+    chosen = [targets[name.partition(".")[0]][name.partition(".")[2]] for name in primary]
+    complete = len(present) == len(CLASSES)
+    return {
+        "test": {
+            "images": 128,
+            "masks": 100 if mask else 0,
+            "classes": list(CLASSES),
+            "classes_present": list(present),
+            "label": label,
+            "label_all_classes": label
+            and {name: label[name] if complete else None for name in label if name == "f1"},
+            "recall_per_class": None,
+            "mask": mask,
+            "primary": None if None in chosen else sum(chosen) / len(chosen),
+            "primary_metrics": list(primary),
+            "primary_higher_is_better": True,
+        }
+    }
