@@ -1,0 +1,1 @@
+"""Bundled tasks and their losses."""

@@ -1,0 +1,116 @@
+"""Drives a plain :class:`Method`, which trains itself."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.data.batches import Part
+from harness.errors import HarnessError
+from harness.training.masks import pack_on_grid
+from harness.training.method import FitContext, InputSpec, Method
+from harness.training.runner import Fitted, Outputs, Setting, Size
+
+CHUNK = 256
+"""Images that ``predict`` is handed at once."""
+
+
+class PlainRunner:
+    """See :class:`harness.training.runner.Runner`."""
+
+    def __init__(self, method: Method, setting: Setting) -> None:
+        self._method = method
+        self._setting = setting
+
+    @property
+    def input(self) -> InputSpec:
+        return InputSpec(size=self._setting.problem.image_size, mean=(0.0,), std=(1.0,))
+
+    def build(self) -> None:
+        """A plain method has been built by its factory."""
+
+    def fit(self, train: Part, val: Part, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+        setting = self._setting
+        scratch = setting.directory / "scratch"
+        scratch.mkdir(exist_ok=True)
+        context = FitContext(
+            epochs=setting.protocol.epochs,
+            batch_size=setting.protocol.batch_size,
+            learning_rate=setting.protocol.learning_rate,
+            device=setting.device,
+            threads=setting.threads,
+            directory=scratch,
+            report=self._report,
+        )
+        started = time.monotonic()
+        with setting.clock.bucket("train"):
+            self._method.fit(train, val, context)
+        seconds = time.monotonic() - started
+        shutil.rmtree(scratch)
+        with setting.clock.bucket("validate"):
+            metrics = score(self.predict(val))
+        setting.report({"event": "fitted", "train_seconds": seconds, "val": metrics})
+        return Fitted(
+            epochs=[{"images": len(train), "train_seconds": seconds, "data_wait_seconds": 0.0}]
+        )
+
+    def _report(self, figures: Mapping[str, float]) -> None:
+        self._setting.report({"event": "figures", **figures})
+
+    def predict(self, part: Part) -> Outputs:
+        probabilities: list[NDArray[np.float32]] = []
+        bits: list[NDArray[np.uint8]] = []
+        for start in range(0, len(part), CHUNK):
+            pixels = part.pixels[start : start + CHUNK]
+            predicted = self._method.predict(pixels)
+            for name, target in self._setting.problem.targets.items():
+                values = self._checked(name, predicted, len(pixels))
+                if target.kind == "classes":
+                    probabilities.append(values)
+                else:
+                    assert self._setting.mask_grid is not None
+                    grid = self._setting.mask_grid
+                    bits.append(pack_on_grid(torch.from_numpy(values), grid))
+        return Outputs(
+            probabilities=np.concatenate(probabilities) if probabilities else None,
+            mask_bits=np.concatenate(bits) if bits else None,
+        )
+
+    def _checked(
+        self, name: str, predicted: Mapping[str, NDArray[np.float32]], count: int
+    ) -> NDArray[np.float32]:
+        if name not in predicted:
+            raise HarnessError(
+                f"predict() returned {sorted(predicted)}; the task also needs {name!r}"
+            )
+        values = np.asarray(predicted[name], dtype=np.float32)
+        target = self._setting.problem.targets[name]
+        expected = (count, len(target.names)) if target.kind == "classes" else (count,)
+        if values.shape[: len(expected)] != expected or not np.isfinite(values).all():
+            raise HarnessError(
+                f"predict() returned {name!r} of shape {values.shape}, or values that are not "
+                f"finite; expected probabilities of shape {expected}"
+            )
+        return values
+
+    def forward_fixed(self, batch_size: int) -> Callable[[], None]:
+        size = self._setting.problem.image_size
+        pixels = np.random.default_rng(0).integers(0, 256, (batch_size, size, size), dtype=np.uint8)
+
+        def run() -> None:
+            self._method.predict(pixels)
+
+        return run
+
+    def size(self) -> Size:
+        return Size()
+
+    def finish(self) -> None:
+        directory = self._setting.directory / "checkpoint"
+        directory.mkdir(exist_ok=True)
+        self._method.save(directory)

@@ -1,0 +1,92 @@
+"""One face for the two kinds of method inside a cell: trained by the harness, or by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from typing import Protocol as TypingProtocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.batches import Part
+from harness.protocol import Precision, Protocol
+from harness.training.clock import Clock
+from harness.training.method import InputSpec, Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the cell has decided before its method runs."""
+
+    problem: Problem
+    protocol: Protocol
+    device: str
+    threads: int
+    precision: Precision
+    seed: int
+    directory: Path
+    """The cell's folder."""
+    clock: Clock
+    report: Callable[[Mapping[str, Any]], None]
+    """Appends a line to the history."""
+    mask_grid: int | None
+    """Pixels per side of the grid that masks are scored on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Predictions of one part, ready for a prediction file."""
+
+    probabilities: NDArray[np.float32] | None = None
+    """Class probabilities [N, C]."""
+    mask_bits: NDArray[np.uint8] | None = None
+    """Thresholded masks on the native grid, packed: [N, ceil(grid * grid / 8)]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What training took."""
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    """Per epoch ``images``, ``train_seconds``, ``data_wait_seconds``."""
+    best_epoch: int | None = None
+    resumed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large a method is; None where the question makes no sense for it."""
+
+    parameters_total: int | None = None
+    parameters_trainable: int | None = None
+    flops_per_image: int | None = None
+
+
+class Runner(TypingProtocol):
+    """A method that has been constructed, and how the cell drives it."""
+
+    @property
+    def input(self) -> InputSpec: ...
+
+    def build(self) -> None:
+        """Make the network, where there is one."""
+        ...
+
+    def fit(self, train: Part, val: Part, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+        """Learn; ``score`` gives the metrics of predictions of the validation part."""
+        ...
+
+    def predict(self, part: Part) -> Outputs: ...
+
+    def forward_fixed(self, batch_size: int) -> Callable[[], None]:
+        """A function that runs the model alone once, on a fixed input, until it is done."""
+        ...
+
+    def size(self) -> Size: ...
+
+    def finish(self) -> None:
+        """Leave what is kept of a finished cell, and nothing else."""
+        ...

@@ -1,0 +1,285 @@
+"""The one loop: stages, frozen guarantees, selection, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
+from harness.data.batches import Batches, Part
+from harness.protocol import QUICK, override
+from harness.training.checkpoint import Checkpoints
+from harness.training.clock import Clock
+from harness.training.loop import Training, epochs_per_stage, fit
+
+LABEL = TargetSpec(
+    name="label",
+    kind="classes",
+    names=("dark", "bright"),
+    loss="harness.tasks.losses:cross_entropy",
+    activation="softmax",
+)
+PROBLEM = Problem(
+    task="classification",
+    targets={"label": LABEL},
+    image_size=32,
+    weights="random",
+    weights_files={},
+    seed=0,
+)
+
+
+class SmallNet(nn.Module):
+    """A body with everything that can move while it should not, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3, stride=4), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5)
+        )
+        self.position = nn.Parameter(torch.randn(4))
+        self.head = nn.Linear(4, 2)
+
+    def features(self, images: Tensor) -> Tensor:
+        return self.body(images).mean((2, 3)) + self.position
+
+
+class Features(nn.Module):
+    def __init__(self, net: SmallNet) -> None:
+        super().__init__()
+        self.net_body, self.position = net.body, net.position
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net_body(images).mean((2, 3)) + self.position
+
+
+def head_only(module: nn.Module) -> list[str]:
+    return [name for name, _ in module.named_parameters() if name.startswith("head.")]
+
+
+class Small(TorchMethod):
+    stages = (Stage(),)
+    cached = False
+
+    @property
+    def input(self) -> InputSpec:
+        return InputSpec(size=32, mean=(0.5,), std=(0.25,))
+
+    def build(self) -> nn.Module:
+        return SmallNet()
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        return {"label": module.head(module.features(images))}
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        if not self.cached or stage.trainable is not head_only:
+            return None
+        return Features(module), lambda features: {"label": module.head(features)}
+
+
+class Linear(Small):
+    stages = (Stage(trainable=head_only),)
+
+
+class CachedLinear(Linear):
+    cached = True
+
+
+class TwoStages(Small):
+    stages = (
+        Stage(name="linear", share_of_epochs=0.5, trainable=head_only),
+        Stage(name="all", share_of_epochs=0.5),
+    )
+
+
+class ZeroShot(Small):
+    stages = (Stage(trainable=lambda module: ()),)
+
+
+def part(count: int, seed: int) -> Part:
+    """Bright and dark noise images."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    pixels = rng.integers(0, 120, (count, 32, 32)) + 100 * labels[:, None, None]
+    return Part(
+        indices=np.arange(count),
+        ids=tuple(f"{seed}-{i}" for i in range(count)),
+        pixels=pixels.astype(np.uint8),
+        labels=labels.astype(np.int64),
+        masks=None,
+        has_mask=np.zeros(count, dtype=bool),
+    )
+
+
+def training(method: TorchMethod, directory: Path, *settings: str, **changes: Any) -> Training:
+    torch.manual_seed(0)
+    device = torch.device("cpu")
+    batches = [
+        Batches(part(n, s), method.input, PROBLEM.targets, device) for n, s in ((40, 1), (12, 2))
+    ]
+    labels = torch.arange(12) % 2
+
+    def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+        with torch.inference_mode():
+            predicted = logits(torch.arange(12))["label"].argmax(1)
+        return {"primary": float((predicted == labels).float().mean())}
+
+    return Training(
+        **{
+            "method": method,
+            "module": method.build(),
+            "protocol": override(QUICK, ("epochs=4", *settings)),
+            "train": batches[0],
+            "val": batches[1],
+            "validate": validate,
+            "checkpoints": Checkpoints(directory),
+            "clock": Clock(),
+            "report": lambda line: None,
+            "seed": 0,
+            "device": device,
+            "precision": "fp32",
+            **changes,
+        }
+    )
+
+
+def state(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_training_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    progress = fit(training(Small(PROBLEM), tmp_path, "epochs=8", "learning_rate=0.05"))
+    assert progress.best_primary == 1.0
+
+
+def test_frozen_parameters_and_buffers_are_bit_identical_after_training(tmp_path: Path) -> None:
+    run = training(Linear(PROBLEM), tmp_path, "weight_decay=0.1")
+    before = state(run.module)
+    fit(run)
+    after = run.module.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"head.weight", "head.bias"}
+
+
+def test_everything_trains_when_nothing_is_frozen(tmp_path: Path) -> None:
+    run = training(Small(PROBLEM), tmp_path)
+    before = state(run.module)
+    fit(run)
+    after = run.module.state_dict()
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_prefix_computed_once_gives_what_the_uncached_path_gives(tmp_path: Path) -> None:
+    results = []
+    for method in (Linear(PROBLEM), CachedLinear(PROBLEM)):
+        run = training(method, tmp_path / type(method).__name__)
+        fit(run)
+        results.append(run.module.head.weight.detach())
+    torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_prefix_computed_once_honours_flips(tmp_path: Path) -> None:
+    results = []
+    for method in (Linear(PROBLEM), CachedLinear(PROBLEM)):
+        run = training(method, tmp_path / type(method).__name__, "flip=true")
+        fit(run)
+        results.append(run.module.head.weight.detach())
+    torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_split_whose_prefix_trains_is_refused(tmp_path: Path) -> None:
+    class Wrong(CachedLinear):
+        def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]]:
+            return module.head, lambda x: {"label": x}
+
+    with pytest.raises(HarnessError, match="put into the frozen prefix"):
+        fit(training(Wrong(PROBLEM), tmp_path))
+
+
+def test_stages_train_one_after_the_other(tmp_path: Path) -> None:
+    lines: list[Any] = []
+    fit(training(TwoStages(PROBLEM), tmp_path, report=lines.append))
+    assert [line["stage"] for line in lines] == ["linear", "linear", "all", "all"]
+
+
+def test_a_method_that_trains_nothing_gets_no_epoch(tmp_path: Path) -> None:
+    run = training(ZeroShot(PROBLEM), tmp_path)
+    before = state(run.module)
+    progress = fit(run)
+    assert progress.epochs_done == 0
+    assert all(torch.equal(before[n], v) for n, v in run.module.state_dict().items())
+
+
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
+    scores = iter([0.2, 0.9, 0.9, 0.1])
+    seen: list[dict[str, Tensor]] = []
+    run = training(Small(PROBLEM), tmp_path)
+
+    def validate(logits: Any) -> dict[str, float]:
+        seen.append(state(run.module))
+        return {"primary": next(scores)}
+
+    object.__setattr__(run, "validate", validate)
+    progress = fit(run)
+    assert progress.best_epoch == 2
+    assert all(torch.equal(seen[1][n], v) for n, v in run.module.state_dict().items())
+
+
+class PowerCutError(Exception):
+    """Stands for the power cut."""
+
+
+@pytest.mark.parametrize("method", [Small, TwoStages, CachedLinear])
+@pytest.mark.parametrize("cut_after", [1, 2, 3])
+def test_a_resumed_run_ends_bit_identical(
+    method: type[TorchMethod], cut_after: int, tmp_path: Path
+) -> None:
+    whole = training(method(PROBLEM), tmp_path / "whole")
+    fit(whole)
+
+    def cut(line: Mapping[str, Any]) -> None:
+        if line.get("epoch") == cut_after + 1:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        fit(training(method(PROBLEM), tmp_path / "cut", report=cut))
+    resumed = training(method(PROBLEM), tmp_path / "cut")
+    assert fit(resumed).resumed == 1
+    expected = whole.module.state_dict()
+    assert all(torch.equal(expected[n], v) for n, v in resumed.module.state_dict().items())
+
+
+def test_micro_batches_add_up_to_the_batch(tmp_path: Path) -> None:
+    results = []
+    for name, settings in (("one", ()), ("four", ("micro_batch=4",))):
+        run = training(Linear(PROBLEM), tmp_path / name, *settings)
+        fit(run)
+        results.append(run.module.head.weight.detach())
+    torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_the_cell(tmp_path: Path) -> None:
+    class Exploding(Small):
+        def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+            return {"label": module.head(module.features(images)) * float("inf")}
+
+    with pytest.raises(HarnessError, match="training has diverged"):
+        fit(training(Exploding(PROBLEM), tmp_path))
+
+
+def test_epochs_are_shared_out_whole_and_none_is_lost() -> None:
+    halves = (Stage(share_of_epochs=0.5), Stage(share_of_epochs=0.5))
+    assert epochs_per_stage(halves, 20) == (10, 10)
+    assert epochs_per_stage(halves, 3) == (2, 1)
+    assert epochs_per_stage(halves, 1) == (1, 1)
+
+
+def test_shares_that_do_not_sum_to_one_are_refused() -> None:
+    with pytest.raises(HarnessError, match="must sum to 1"):
+        epochs_per_stage((Stage(share_of_epochs=0.5),), 4)
