@@ -1,0 +1,58 @@
+"""What code made a result: versions, and digests of sources that a version does not tell apart."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+CORE_ROOMS = ("data", "training", "tasks", "execution")
+"""The rooms of the core whose code can change a cell's predictions."""
+
+
+def version(distribution: str) -> str | None:
+    """Installed version, or None."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def package_directory(package: str) -> Path:
+    """Folder of a top-level package, found without importing it (HarnessError where it is not)."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise HarnessError(f"package {package!r} is not installed, or has no source file")
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+@lru_cache(maxsize=64)
+def source_digest(root: Path) -> str:
+    """Digest of every Python file at or below ``root``, names included."""
+    files = [root] if root.is_file() else sorted(root.rglob("*.py"))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(root.parent)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def core_digest() -> str:
+    """Digest of the rooms of the core that can change predictions."""
+    root = Path(__file__).parent
+    rooms = "".join(source_digest(root / room) for room in CORE_ROOMS)
+    return hashlib.sha256(rooms.encode()).hexdigest()
+
+
+def package_file(reference: str) -> Path:
+    """The file of ``"package:path/in/package"``; HarnessError where it is missing."""
+    package, _, relative = reference.partition(":")
+    path = package_directory(package) / relative
+    if not path.is_file():
+        raise HarnessError(f"package data {reference!r} is missing; reinstall the plugin")
+    return path

@@ -1,0 +1,68 @@
+"""Bundled plugin: CLIP classifies by comparing images with sentences; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import harness
+
+HARNESS_API = 1
+
+VIT_L14 = harness.WeightsCard(
+    id="clip-vit-large-patch14",
+    source="transformers",
+    location="openai/clip-vit-large-patch14",
+    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+    files=(
+        harness.WeightsFile(
+            name="config.json",
+            sha256="8a09b467700c58138c29d53c605b34ebc69beaadd13274a8a2af8ad2c2f4032a",
+        ),
+        harness.WeightsFile(
+            name="model.safetensors",
+            sha256="a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
+            size=1_710_540_580,
+        ),
+        harness.WeightsFile(
+            name="vocab.json",
+            sha256="3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69",
+        ),
+        harness.WeightsFile(
+            name="merges.txt",
+            sha256="9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a",
+        ),
+        harness.WeightsFile(
+            name="tokenizer_config.json",
+            sha256="deef455e52fa5e8151e339add0582e4235f066009601360999d3a9cda83b1129",
+        ),
+    ),
+    pretraining_method="contrastive image-text (CLIP)",
+    pretraining_data="400M image-text pairs of the web (WIT)",
+    labels_used=False,
+    licence="MIT",
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    std=(0.26862954, 0.26130258, 0.27577711),
+    native_size=224,
+    interpolation="bicubic",
+)
+
+PROMPT_SETS = {
+    "findings": "a radiologist's description of each class",
+}
+
+
+@harness.hookimpl
+def harness_methods() -> Iterator[harness.MethodSpec]:
+    for prompts, description in PROMPT_SETS.items():
+        yield harness.MethodSpec(
+            name=f"vit_l14@{prompts}",
+            factory="harness_clip.models:ZeroShot",
+            task="classification",
+            family="zero-shot",
+            summary=f"CLIP ViT-L/14 zero-shot: {description}",
+            params={"prompts": [prompts]},
+            needs=frozenset({"pretrained"}),
+            files=(f"harness_clip:prompts/{prompts}.txt",),
+            weights=VIT_L14,
+            reference="https://arxiv.org/abs/2103.00020",
+        )

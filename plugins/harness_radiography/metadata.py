@@ -1,0 +1,158 @@
+"""What the files beside the images say: where each came from, and whose it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from harness import HarnessError
+from harness_radiography.layout import CLASSES, Entry, Layout, class_of
+
+GROUPS_FILE = "groups.csv"
+UNKNOWN_SOURCE = "unknown"
+
+_SUFFIX = ".metadata.xlsx"
+# One host, many collections: there the path says which.
+_SHARED_HOSTS = ("github.com", "kaggle.com")
+
+Key = tuple[str, str]
+"""Class and file stem without case: the Normal sheet writes NORMAL-1 for Normal-1.png."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Per image of the layout, in its order."""
+
+    groups: tuple[str, ...] | None
+    sources: tuple[str, ...] | None
+    files: tuple[Path, ...]
+    """What was read."""
+    notes: tuple[str, ...]
+
+
+def read_metadata(layout: Layout) -> Metadata:
+    """Patients and sources from ``groups.csv``, and sources from the ``URL`` of the xlsx files.
+
+    Raises:
+        HarnessError: a file is damaged, lacks a column, or ``groups.csv`` names a file twice or
+            none of the images.
+    """
+    sheets = _sheets(layout.root)
+    sources = {key: source_of(url) for path in sheets for key, url in _urls(path)}
+    table = layout.root / GROUPS_FILE
+    if not table.is_file():
+        found, notes = _sources(layout.entries, sources)
+        return Metadata(None, found, sheets, ("groups unknown: the split may leak", *notes))
+    rows = _group_rows(table)
+    sources.update({key: source for key, (_, source) in rows.items() if source})
+    groups, group_notes = _groups(table, layout.entries, rows)
+    found, notes = _sources(layout.entries, sources)
+    return Metadata(groups, found, (*sheets, table), (*group_notes, *notes))
+
+
+def source_of(url: str) -> str:
+    """A short name for where an address leads: its host, with owner and name on shared hosts."""
+    parts = urlsplit(url.strip() if "//" in url else f"//{url.strip()}")
+    host = (parts.hostname or "").removeprefix("www.")
+    if host in _SHARED_HOSTS:
+        return "/".join([host, *[part for part in parts.path.split("/") if part][:2]])
+    return host or UNKNOWN_SOURCE
+
+
+def _key(entry: Entry) -> Key:
+    return entry.class_name, entry.image.stem.lower()
+
+
+def _sources(
+    entries: Sequence[Entry], known: Mapping[Key, str]
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    sources = tuple(known.get(_key(entry), UNKNOWN_SOURCE) for entry in entries)
+    unknown = sources.count(UNKNOWN_SOURCE)
+    if unknown == len(entries):
+        return None, ("sources unknown: no metadata file names where an image comes from",)
+    return sources, (f"{unknown} images have an unknown source",) if unknown else ()
+
+
+def _groups(
+    table: Path, entries: Sequence[Entry], rows: Mapping[Key, tuple[str, str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    patients = [rows.get(_key(entry), ("", ""))[0] for entry in entries]
+    missing = patients.count("")
+    if missing == len(entries):
+        raise HarnessError(
+            f"{table}: names a patient for none of the {len(entries)} images; its column 'file' "
+            "must read like COVID/images/COVID-1.png"
+        )
+    groups = tuple(patient or entry.id for patient, entry in zip(patients, entries, strict=True))
+    notes = []
+    if missing:
+        notes.append(f"{GROUPS_FILE} names no patient for {missing} images: each is its own group")
+    if strays := len(rows.keys() - {_key(entry) for entry in entries}):
+        notes.append(f"{GROUPS_FILE} names {strays} files that are no image of this dataset")
+    return groups, tuple(notes)
+
+
+def _group_rows(table: Path) -> dict[Key, tuple[str, str]]:
+    """Image -> patient and source, either of which may be empty."""
+    rows: dict[Key, tuple[str, str]] = {}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if missing := {"file", "patient_id"} - set(reader.fieldnames or ()):
+                raise HarnessError(f"{table}: lacks the column {' and '.join(sorted(missing))}")
+            for row in reader:
+                path = PurePosixPath((row["file"] or "").strip().replace("\\", "/"))
+                folder = path.parts[0] if path.parts else ""
+                key = class_of(folder) or folder, path.stem.lower()
+                if key in rows:
+                    raise HarnessError(
+                        f"{table}, line {reader.line_num}: {path} was named before; keep one row"
+                    )
+                rows[key] = (row["patient_id"] or "").strip(), (row.get("source") or "").strip()
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise HarnessError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from error
+    return rows
+
+
+def _sheets(root: Path) -> tuple[Path, ...]:
+    """The metadata files of the classes, in the order of the classes."""
+    found: dict[str, Path] = {}
+    for path in sorted(root.iterdir()):
+        if path.name.lower().endswith(_SUFFIX) and not path.name.startswith((".", "~")):
+            name = class_of(path.name[: -len(_SUFFIX)])
+            if name is None or name in found:
+                raise HarnessError(
+                    f"{path}: expected one '<class>{_SUFFIX}' for each of {', '.join(CLASSES)}"
+                )
+            found[name] = path
+    return tuple(found[name] for name in CLASSES if name in found)
+
+
+def _urls(path: Path) -> Iterator[tuple[Key, str]]:
+    """The image and address of every row of a class's sheet."""
+    name = class_of(path.name[: -len(_SUFFIX)])
+    assert name is not None, "only class sheets get here"
+    header, *rows = _workbook_rows(path) or [()]
+    columns = [str(cell).strip().upper() for cell in header]
+    if missing := {"FILE NAME", "URL"} - set(columns):
+        raise HarnessError(f"{path}: lacks the column {' and '.join(sorted(missing))}")
+    for row in rows:
+        cells = dict(zip(columns, row, strict=False))
+        file, url = cells.get("FILE NAME"), cells.get("URL")
+        if file is not None and url is not None:
+            yield (name, str(file).strip().lower().removesuffix(".png")), str(url)
+
+
+def _workbook_rows(path: Path) -> list[tuple[object, ...]]:
+    # Slow to import, and needed only once a dataset is opened.
+    from openpyxl import load_workbook
+
+    try:
+        with path.open("rb") as file:
+            book = load_workbook(file, read_only=True, data_only=True)
+            return list(book.worksheets[0].iter_rows(values_only=True))
+    except Exception as error:  # openpyxl lets whatever its zip and XML readers meet escape
+        raise HarnessError(f"{path}: cannot be read as a workbook ({error})") from error

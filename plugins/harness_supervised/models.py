@@ -1,0 +1,74 @@
+"""A torchvision network with a new head, every layer trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+import harness
+from harness_supervised.families import FAMILIES
+
+
+class Classifier(harness.TorchMethod):
+    """A member of a torchvision family, fine-tuned as a whole.
+
+    Args:
+        problem: what to predict.
+        family: a name in :data:`harness_supervised.families.FAMILIES`.
+        arguments: those of the family's ``build``.
+        head: ``"replace"`` puts one linear layer in the place of the 1,000-way one; ``"study"``
+            keeps that and adds ReLU and a linear layer behind it, as the original study did.
+    """
+
+    def __init__(
+        self,
+        problem: harness.Problem,
+        *,
+        family: str,
+        arguments: Mapping[str, Any],
+        head: Literal["replace", "study"] = "replace",
+    ) -> None:
+        super().__init__(problem)
+        if family not in FAMILIES:
+            raise harness.HarnessError(f"no family {family!r}; families: {', '.join(FAMILIES)}")
+        if head not in ("replace", "study"):
+            raise harness.HarnessError(f"head {head!r}: use 'replace' or 'study'")
+        self._family = FAMILIES[family]
+        self._arguments = arguments
+        self._head = head
+
+    def build(self) -> nn.Module:
+        network = self._family.build(**self._arguments)
+        if self.problem.weights == "pretrained":
+            (path,) = self.problem.weights_files.values()
+            load_checkpoint(network, path)
+        old = network.get_submodule(self._family.head)
+        assert isinstance(old, nn.Linear)
+        classes = len(self.problem.classes)
+        if self._head == "study":
+            return nn.Sequential(network, nn.ReLU(), nn.Linear(old.out_features, classes))
+        network.set_submodule(self._family.head, nn.Linear(old.in_features, classes))
+        return network
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        return {"label": module(images)}
+
+
+def load_checkpoint(network: nn.Module, path: Path) -> None:
+    """Load a torchvision checkpoint, every parameter and buffer of it and of the network.
+
+    Raises:
+        HarnessError: the file is no checkpoint, or is one of another network.
+    """
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, EOFError, UnpicklingError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise harness.HarnessError(
+            f"{path}: this checkpoint does not fit {type(network).__name__} ({reason})"
+        ) from error
