@@ -1,0 +1,91 @@
+"""The ``harness`` command. A verb's module is imported only when the verb is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+import harness
+from harness.errors import HarnessError
+
+VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "run": "Train, time and score methods; ends with the table.",
+        "plan": "Show the cells that a run would have; run nothing.",
+        "plugins": "List every plugin and method that is installed.",
+        "status": "Show how far a run is.",
+        "score": "Compute the metrics again from the stored predictions.",
+        "report": "Print the table of finished runs.",
+    }
+)
+"""Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``."""
+
+
+class LazyGroup(click.Group):
+    """Lists verbs without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from harness.protocol import did_you_mean
+
+            raise click.UsageError(
+                f"no verb {args[0]!r}{did_you_mean(args[0], VERBS)}; verbs: {', '.join(VERBS)}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(harness.__version__, prog_name="harness")
+def cli() -> None:
+    """Benchmark chest X-ray classifiers and lung segmenters alike: every method is a plugin.
+
+    \b
+    harness run --plugins all
+    harness run --plugins 'ssl/*' --dataset radiography --data-root DIR --preset paper
+    """
+
+
+def main() -> None:
+    """Entry point: bad input is one message on stderr and exit code 2, never a traceback."""
+    try:
+        cli.main(prog_name="harness", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HarnessError as error:
+        click.echo(f"harness: {error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nharness: interrupted; repeat the command to go on from here", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""``harness plugins``"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import click
+
+from harness.cli.options import installed_plugins
+from harness.plugins import PluginRecord, Plugins
+from harness.specs import Spec
+
+
+@click.command(name="plugins")
+@click.option("--json", "as_json", is_flag=True, help="Everything that is known, tracebacks too.")
+def command(as_json: bool) -> None:
+    """List every plugin and method that is installed, and why a broken one is.
+
+    \b
+    CXR_HARNESS_DISABLE=name,name leaves plugins out.
+    """
+    plugins = installed_plugins()
+    click.echo(json.dumps(_facts(plugins), indent=2) if as_json else _text(plugins))
+
+
+def _text(plugins: Plugins) -> str:
+    from tabulate import tabulate
+
+    found = [(r.name, r.status, _distribution(r), _offers(r)) for r in plugins.records]
+    records = {record.name: record for record in plugins.records}
+    methods = [
+        (e.id, e.spec.task, e.spec.family, _distribution(records[e.plugin]), e.spec.summary)
+        for e in plugins.methods.values()
+    ]
+    blocks = [tabulate(found, headers=("plugin", "status", "distribution", "offers"))]
+    if methods:
+        heads = ("method", "task", "family", "distribution", "summary")
+        blocks.append(tabulate(methods, headers=heads))
+    reasons = [f"{r.name}: {r.status}: {r.reason}" for r in plugins.records if r.status != "ok"]
+    printed = [f"{r.name} printed: {r.output.strip()}" for r in plugins.records if r.output.strip()]
+    blocks += ["\n".join(lines) for lines in (reasons, printed) if lines]
+    if any(record.error for record in plugins.records):
+        blocks.append("harness plugins --json shows the tracebacks")
+    return "\n\n".join(blocks)
+
+
+def _distribution(record: PluginRecord) -> str:
+    return f"{record.origin} (editable)" if record.editable_root else record.origin
+
+
+def _offers(record: PluginRecord) -> str:
+    """``"3 tasks, 10 metrics"``"""
+    counts = Counter(_kind(spec) for spec in record.specs)
+    return ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items())
+
+
+def _kind(spec: Spec) -> str:
+    return type(spec).__name__.removesuffix("Spec").lower()
+
+
+def _facts(plugins: Plugins) -> dict[str, Any]:
+    return {
+        "plugins": [
+            {
+                "name": record.name,
+                "target": record.target,
+                "distribution": record.dist,
+                "version": record.version,
+                "editable_root": record.editable_root and str(record.editable_root),
+                "status": record.status,
+                "reason": record.reason,
+                "traceback": record.error,
+                "seconds": round(record.seconds, 6),
+                "printed": record.output,
+                "offers": [{"kind": _kind(s), "name": s.name} for s in record.specs],
+            }
+            for record in plugins.records
+        ],
+        "methods": [
+            {
+                "id": entry.id,
+                "plugin": entry.plugin,
+                "task": entry.spec.task,
+                "family": entry.spec.family,
+                "tags": sorted(entry.spec.tags),
+                "distribution": entry.dist,
+                "version": entry.version,
+                "summary": entry.spec.summary,
+            }
+            for entry in plugins.methods.values()
+        ],
+    }

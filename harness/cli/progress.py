@@ -1,0 +1,189 @@
+"""What a user sees while cells run: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from harness.execution.schedule import Observer
+from harness.results.record import StatusRecord
+from harness.study import Cell
+
+
+def duration(seconds: float) -> str:
+    """``1:23:45``, ``2:05`` or ``0:07``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class _Tally:
+    """How much of the run is done, in cells, and what that says of the rest."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.finished = 0
+        self.worked = 0.0
+        """Cells' worth of work that this run has done itself."""
+        self.shares: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        if line["event"] == "epoch":
+            self.shares[cell.name + cell.id] = line["epoch"] / cell.record["protocol"]["epochs"]
+
+    def finish(self, cell: Cell, ran: bool) -> None:
+        self.finished += 1
+        self.shares.pop(cell.name + cell.id, None)
+        self.worked += ran
+
+    def left(self) -> float | None:
+        """Seconds until the end at the pace so far; None before there is a pace."""
+        done = self.worked + sum(min(1.0, share) for share in self.shares.values())
+        remaining = self.total - self.finished - sum(min(1.0, s) for s in self.shares.values())
+        return (time.monotonic() - self._began) / done * max(0.0, remaining) if done else None
+
+
+def _epoch_text(cell: Cell, line: Mapping[str, Any]) -> str:
+    epochs = cell.record["protocol"]["epochs"]
+    return (
+        f"epoch {line['epoch']}/{epochs}  loss {line['loss']:.3f}  "
+        f"val {' + '.join(cell.record['task']['primary'])} {line['val']['primary']:.3f}"
+    )
+
+
+class PlainProgress:
+    """One line per thing that happens, on stderr."""
+
+    def __init__(self, total: int) -> None:
+        self._tally = _Tally(total)
+        self._running: set[str] = set()
+        self._prepared = 0.0
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def preparing(self, done: int, total: int) -> None:
+        """Images of the prepared store."""
+        if done == total or time.monotonic() - self._prepared > 2:
+            self._prepared = time.monotonic()
+            self.say(f"preparing images: {done}/{total}")
+
+    def started(self, cell: Cell) -> None:
+        self._running.add(cell.id + cell.name)
+        self.say(f"start   {cell.id} {cell.name}")
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self._tally.event(cell, line)
+        if line["event"] == "epoch":
+            self.say(f"        {cell.id}  {_epoch_text(cell, line)}")
+        elif line["event"] == "prepare":
+            self.preparing(line["done"], line["total"])
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        self._tally.finish(cell, cell.id + cell.name in self._running)
+        left = self._tally.left()
+        reason = f": {status['reason']}" if status["reason"] else ""
+        time_left = "" if not left else f", about {duration(left)} left"
+        self.say(
+            f"{status['status']:7} {cell.id} {cell.name}{reason} "
+            f"({self._tally.finished}/{self._tally.total} cells{time_left})"
+        )
+
+
+class LiveProgress:
+    """Cell, epoch, loss and primary metric of all that runs, and the time left."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._tally = _Tally(total)
+        self._rows: dict[str, tuple[str, str, float]] = {}
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+        )
+        self._cells = self._bar.add_task("cells", total=total, left="")
+        self._images: Any = None
+        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
+
+    def say(self, text: str) -> None:
+        self._console.print(Text(text))
+
+    def preparing(self, done: int, total: int) -> None:
+        """Images of the prepared store."""
+        if self._images is None:
+            self._images = self._bar.add_task("preparing images", total=total, left="")
+        self._bar.update(self._images, completed=done, visible=done < total)
+
+    def started(self, cell: Cell) -> None:
+        self._rows[cell.id + cell.name] = (cell.id, "starting", time.monotonic())
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self._tally.event(cell, line)
+        key = cell.id + cell.name
+        texts = {"prepare": "preparing images", "fitted": "predicting", "resumed": "resuming"}
+        text = _epoch_text(cell, line) if line["event"] == "epoch" else texts.get(line["event"])
+        if text is not None and key in self._rows:
+            self._rows[key] = (cell.id, text, self._rows[key][2])
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        ran = self._rows.pop(cell.id + cell.name, None) is not None
+        self._tally.finish(cell, ran)
+        if status["status"] != "ok":
+            self.say(f"{status['status']}: {cell.id} {cell.name}: {status['reason']}")
+
+    def _render(self) -> Group:
+        left = self._tally.left()
+        self._bar.update(
+            self._cells,
+            completed=self._tally.finished,
+            left="" if not left else f"about {duration(left)} left",
+        )
+        table = Table.grid(padding=(0, 2))
+        for name, text, since in self._rows.values():
+            table.add_row(Text(name), Text(text), Text(duration(time.monotonic() - since)))
+        return Group(table, self._bar)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[PlainProgress | LiveProgress]:
+    """The display that suits stderr, open while cells run."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield PlainProgress(total)
+        return
+    display = LiveProgress(total, console)
+    with display.live:
+        yield display
+
+
+class WithHooks:
+    """An observer that also tells plugins; one whose hook fails is named and goes on."""
+
+    def __init__(self, inner: Observer, call: Any) -> None:
+        self._inner = inner
+        self._call = call
+
+    def started(self, cell: Cell) -> None:
+        self._inner.started(cell)
+        self._call("harness_cell_start", cell=cell)
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self._inner.event(cell, line)
+        self._call("harness_cell_progress", cell=cell, event=line)
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        self._inner.finished(cell, status)
+        self._call("harness_cell_finish", cell=cell, status=status)

@@ -1,0 +1,68 @@
+"""Which devices a run may use, asked of the driver so that the parent process needs no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+
+from harness.errors import HarnessError
+from harness.execution.executor import Resources
+
+
+def cuda_count() -> int:
+    """CUDA devices that the driver shows this process (it honours ``CUDA_VISIBLE_DEVICES``)."""
+    with contextlib.suppress(OSError):
+        driver = ctypes.CDLL("libcuda.so.1")
+        count = ctypes.c_int()
+        if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0:
+            return count.value
+    return 0
+
+
+def resolve_device(asked: str) -> str:
+    """``auto`` -> ``cuda`` where there is one, else ``cpu``.
+
+    Raises:
+        HarnessError: an unknown device, or one that this machine does not have.
+    """
+    if asked == "cpu":
+        return "cpu"
+    kind, _, index = asked.partition(":")
+    if asked != "auto" and (kind != "cuda" or (":" in asked and not index.isdecimal())):
+        raise HarnessError(f"--device {asked!r}: use auto, cpu, cuda or cuda:N")
+    count = cuda_count()
+    if asked == "auto":
+        return "cuda" if count else "cpu"
+    if count == 0:
+        raise HarnessError(
+            f"--device {asked}: no CUDA device is visible here; use --device cpu, or check the "
+            "driver and CUDA_VISIBLE_DEVICES"
+        )
+    if index and int(index) >= count:
+        raise HarnessError(f"--device {asked}: there are {count} CUDA devices, 0 to {count - 1}")
+    return asked
+
+
+def slots(device: str, jobs: int | None, threads: int | None) -> tuple[Resources, ...]:
+    """What may run side by side: one cell per GPU, or single-threaded cells on the cores.
+
+    Raises:
+        HarnessError: more jobs than GPUs.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if device == "cpu":
+        count = jobs or max(1, cores // (threads or 1))
+        return (Resources(device="cpu", threads=threads or 1, concurrent=count > 1),) * count
+    devices = [device] if ":" in device else [f"cuda:{i}" for i in range(cuda_count())]
+    if jobs is not None and jobs > len(devices):
+        raise HarnessError(
+            f"--jobs {jobs}: this run has {len(devices)} GPUs, and two cells never share one"
+        )
+    devices = devices[:jobs]
+    per_cell = threads or max(1, cores // len(devices))
+    return tuple(
+        Resources(device=name, threads=per_cell, concurrent=len(devices) > 1) for name in devices
+    )

@@ -1,0 +1,48 @@
+"""The contract of an executor: it makes one process run one cell from its directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a cell may use."""
+
+    device: str
+    """``"cpu"`` or ``"cuda:N"``."""
+    threads: int
+    concurrent: bool
+    """Whether another cell may run beside it on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """What an executor's factory is handed."""
+
+    modules: tuple[str, ...]
+    """Modules of the selected methods, worth importing before the first cell."""
+
+
+class RunningCell(Protocol):
+    """A cell that has been handed to a process."""
+
+    def poll(self) -> int | None:
+        """The exit code, negative for the number of the signal that killed it; None: running."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, however deep it hangs. Harmless on a finished cell."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs cells. Everything but the exit code travels by the files of the cell's directory."""
+
+    def submit(self, directory: Path, resources: Resources) -> RunningCell: ...
+
+    def close(self) -> None:
+        """Kill what still runs and give everything back."""
+        ...

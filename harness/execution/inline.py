@@ -1,0 +1,34 @@
+"""Runs a cell in the calling process, for a debugger. Memory and state leak between cells."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from harness.execution.executor import ExecutorSettings, Resources
+
+
+class _Finished:
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def poll(self) -> int | None:
+        return self._code
+
+    def kill(self) -> None:
+        """It has finished already."""
+
+
+class InlineExecutor:
+    """See :class:`harness.execution.executor.Executor`; ``submit`` returns when the cell ends."""
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self._settings = settings
+
+    def submit(self, directory: Path, resources: Resources) -> _Finished:
+        from harness.execution.cell import run_cell
+
+        return _Finished(run_cell(directory, resources, asked=time.monotonic()))
+
+    def close(self) -> None:
+        """Nothing outlives ``submit``."""

@@ -1,0 +1,217 @@
+"""One ``harness run``: the study on disk, the executor, the cells, the exit code."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.data.cache import cache_directory
+from harness.data.prepared import open_store
+from harness.data.recorded import write_samples
+from harness.data.splits import write_split
+from harness.errors import HarnessError
+from harness.execution.executor import Executor, ExecutorSettings, Resources
+from harness.execution.schedule import Observer, run_cells
+from harness.execution.status import write_status
+from harness.jsonio import write_json
+from harness.plugins import Plugins, resolve
+from harness.protocol import Protocol, did_you_mean
+from harness.results.record import StatusRecord
+from harness.results.rundir import CellDirectory
+from harness.study import Cell, Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How cells are run; none of it changes a result."""
+
+    executor: str = "process"
+    slots: tuple[Resources, ...]
+    timeout: float | None = None
+    rerun: bool = False
+    """Whether finished cells are run again."""
+
+
+def run_session(
+    study: Study,
+    protocol: Protocol,
+    options: Options,
+    plugins: Plugins,
+    observer: Observer,
+    *,
+    store_progress: Callable[[int, int], None],
+    say: Callable[[str], None],
+    command: tuple[str, ...],
+) -> dict[str, StatusRecord]:
+    """Run what is not finished and return every cell's status, by its directory's name.
+
+    Raises:
+        HarnessError: the study's folder cannot be used, or the disk is full. What is finished
+            stays as it is, and the same command goes on from there.
+    """
+    with _told_about_the_disk(study.directory), _locked(study.directory):
+        _write_study(study, command)
+        statuses: dict[str, StatusRecord] = {}
+        waiting: list[Cell] = []
+        for cell in study.cells:
+            status = _settled(cell, rerun=options.rerun)
+            if status is None:
+                waiting.append(cell)
+            else:
+                statuses[_key(cell)] = status
+                observer.finished(cell, status)
+        if waiting:
+            open_store(
+                study.dataset,
+                size=protocol.image_size,
+                interpolation="bilinear",
+                cache=cache_directory(),
+                progress=store_progress,
+            )
+            say("loading libraries")
+            executor = _executor(options.executor, plugins, _modules(waiting))
+            try:
+                run_cells(
+                    waiting,
+                    executor,
+                    options.slots,
+                    _Recording(observer, statuses),
+                    timeout=options.timeout,
+                )
+            finally:
+                executor.close()
+        return statuses
+
+
+def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
+    """0: all asked cells are ok or skipped by design; 1: some failed, or a plugin did not load;
+    3: nothing ran."""
+    kinds = [status["status"] for status in statuses.values()]
+    if broken or any(kind not in ("ok", "skipped") for kind in kinds):
+        return 1
+    return 0 if "ok" in kinds else 3
+
+
+class _Recording:
+    """Keeps every final status on its way to the observer."""
+
+    def __init__(self, observer: Observer, statuses: dict[str, StatusRecord]) -> None:
+        self._statuses = statuses
+        self._observer = observer
+        self.started, self.event = observer.started, observer.event
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        self._statuses[_key(cell)] = status
+        self._observer.finished(cell, status)
+
+
+def _key(cell: Cell) -> str:
+    return f"{cell.id}/{cell.name}"
+
+
+def _modules(cells: list[Cell]) -> tuple[str, ...]:
+    return tuple(sorted({c.record["method"]["factory"].partition(":")[0] for c in cells}))
+
+
+def _executor(name: str, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
+    if name not in plugins.executors:
+        raise HarnessError(
+            f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
+            f"executors: {', '.join(plugins.executors)}"
+        )
+    factory = resolve(plugins.executors[name].spec.factory)
+    executor: Executor = factory(ExecutorSettings(modules=modules))
+    return executor
+
+
+def _settled(cell: Cell, *, rerun: bool) -> StatusRecord | None:
+    """The status of a cell that need not run; None once its directory is ready for running."""
+    directory = CellDirectory(cell.directory)
+    status = directory.status
+    if status is not None and status["status"] == "ok" and not rerun:
+        return status
+    if status is not None and status["status"] == "ok":
+        shutil.rmtree(cell.directory)
+    cell.directory.mkdir(parents=True, exist_ok=True)
+    # Without its status the directory is unfinished work, which is gone on with.
+    (cell.directory / "status.json").unlink(missing_ok=True)
+    created = datetime.now(UTC).isoformat(timespec="microseconds")
+    write_json(cell.directory / "cell.json", {**cell.record, "created": created})
+    if cell.blocked is None:
+        return None
+    kind, reason = cell.blocked
+    return write_status(directory, kind, reason, seconds=0.0, concurrent=False)  # type: ignore[arg-type]
+
+
+def _write_study(study: Study, command: tuple[str, ...]) -> None:
+    fingerprint = study.dataset.fingerprint
+    write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
+    splits = study.directory / "splits"
+    splits.mkdir(exist_ok=True)
+    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
+    write_json(
+        study.directory / "study.json",
+        {
+            "command": list(command),
+            "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
+            "notes": list(study.notes),
+        },
+    )
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """The study's folder, made and held by this run alone."""
+    if directory.exists() and not directory.is_dir():
+        raise HarnessError(f"{directory} is a file; choose another --out or --name")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"{directory} cannot be made ({error.strerror}); choose another --out"
+        ) from error
+    strangers = [p.name for p in directory.iterdir() if p.name != ".lock"]
+    if strangers and not (directory / "study.json").exists():
+        raise HarnessError(
+            f"{directory} holds files that are no study of the harness "
+            f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name"
+        )
+    with (directory / ".lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise HarnessError(
+                f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
+                "or choose another --out or --name"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+@contextmanager
+def _told_about_the_disk(directory: Path) -> Iterator[None]:
+    """Errors of the disk as messages; the errors of everything else pass."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or directory
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HarnessError(
+                f"the disk is full ({where}); free some space and repeat the command: "
+                "finished cells are kept and the others go on from their last epoch"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise HarnessError(
+                f"{where} cannot be written ({error.strerror}); choose another --out"
+            ) from error
+        raise

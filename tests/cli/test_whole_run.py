@@ -1,0 +1,195 @@
+"""``harness run`` from the command to the table, on made-up and on real images."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli_tools import TINY, harness
+from tests.trees import make_tree
+
+MINI = os.environ.get("HARNESS_RADIOGRAPHY_MINI")
+METHODS = {
+    "supervised/convnext_base",
+    "ssl/dinov2_base@full",
+    "ssl/dinov2_base@freeze8",
+    "ssl/dinov2_base@linear",
+    "ssl/dinov2_base@lpft",
+    "clip/vit_l14@findings",
+    "segmentation/unet",
+    "multitask/unet_multitask",
+    "baselines/majority",
+    "baselines/pixels",
+}
+
+
+def records(folder: Path, name: str) -> dict[str, Any]:
+    """Method id -> the JSON file ``name`` of its cell."""
+    return {
+        json.loads((path.parent / "cell.json").read_text())["id"]: json.loads(path.read_text())
+        for path in folder.rglob(f"cells/*/*/*/{name}")
+    }
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """All bundled methods on the embedded dataset: (folder, printed table)."""
+    folder = tmp_path_factory.mktemp("phantom")
+    done = harness("run", "--plugins", "all", *TINY, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_every_method_ends_ok_or_is_skipped_by_design(phantom: tuple[Path, str]) -> None:
+    statuses = {m: s["status"] for m, s in records(phantom[0], "status.json").items()}
+    assert statuses == {m: "skipped" if m.startswith("clip/") else "ok" for m in METHODS}
+
+
+def test_the_table_names_every_method_and_metric(phantom: tuple[Path, str]) -> None:
+    for words in (*METHODS, "F1", "AUROC", "MCC", "Dice", "IoU", "min/", "latency", "random"):
+        assert words in phantom[1]
+
+
+def test_predictions_cover_the_test_part_and_metrics_are_between_0_and_1(
+    phantom: tuple[Path, str],
+) -> None:
+    cells, metrics = records(phantom[0], "cell.json"), records(phantom[0], "metrics.json")
+    for method, scores in metrics.items():
+        assert scores["test"]["images"] == cells[method]["data"]["test"]["images"] == 16
+        assert 0 <= scores["test"]["primary"] <= 1
+
+
+def test_the_clock_accounts_for_the_whole_cell(phantom: tuple[Path, str]) -> None:
+    for method, timing in records(phantom[0], "timing.json").items():
+        assert set(timing["buckets"]) >= {"start", "build", "train", "predict", "other"}
+        assert min(timing["buckets"].values()) >= 0, method
+
+
+def test_frozen_strategies_train_what_they_say(phantom: tuple[Path, str]) -> None:
+    timing = records(phantom[0], "timing.json")
+    full, freeze8, linear, lpft = (
+        timing[f"ssl/dinov2_base@{name}"] for name in ("full", "freeze8", "linear", "lpft")
+    )
+    assert full["parameters_trainable"] == full["parameters_total"] == lpft["parameters_trainable"]
+    assert linear["parameters_trainable"] < freeze8["parameters_trainable"]
+    assert freeze8["parameters_trainable"] < full["parameters_trainable"] / 2
+
+
+def test_a_second_run_trains_nothing_and_prints_the_same_table(phantom: tuple[Path, str]) -> None:
+    folder, table = phantom
+    stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("predictions-*.npz")}
+    again = harness("run", "--plugins", "all", *TINY, cwd=folder)
+    assert again.returncode == 0
+    assert again.stdout == table
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("predictions-*.npz")} == stamps
+
+
+def test_score_recomputes_the_same_metrics(phantom: tuple[Path, str]) -> None:
+    folder, _ = phantom
+    before = records(folder, "metrics.json")
+    for path in folder.rglob("metrics.json"):
+        path.unlink()
+    done = harness("score", "results", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert records(folder, "metrics.json") == before
+
+
+def test_report_prints_the_table_again_and_as_json(phantom: tuple[Path, str]) -> None:
+    folder, table = phantom
+    text = harness("report", "results", cwd=folder)
+    assert text.returncode == 0
+    assert text.stdout.strip() in table
+    value = json.loads(harness("report", "results", "--format", "json", cwd=folder).stdout)
+    assert {row["method"] for s in value["sections"] for row in s["rows"]} == METHODS
+    markdown = harness("report", "results", "--format", "markdown", cwd=folder).stdout
+    assert markdown.startswith("### ")
+
+
+def test_status_and_plan_tell_that_all_is_finished(phantom: tuple[Path, str]) -> None:
+    folder, _ = phantom
+    assert "9 ok, 1 skipped" in harness("status", "results", cwd=folder).stdout
+    planned = harness("plan", "--plugins", "all", *TINY, cwd=folder).stdout
+    assert planned.count("finished") >= 9
+
+
+def test_plan_runs_and_writes_nothing(tmp_path: Path) -> None:
+    done = harness(
+        "plan", "--plugins", "all", "--seeds", "0,1", "--fractions", "0.5,1", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "40 cells" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_adding_a_method_changes_no_other_cell(phantom: tuple[Path, str]) -> None:
+    alone = harness("plan", "--plugins", "baselines/pixels", *TINY, cwd=phantom[0]).stdout
+    assert "finished" in alone
+
+
+def test_the_same_seed_gives_byte_identical_predictions_inline(
+    phantom: tuple[Path, str], tmp_path: Path
+) -> None:
+    done = harness(
+        "run", "--plugins", "ssl/dinov2_base@linear", "--executor", "inline", *TINY, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    for path in tmp_path.rglob("predictions-*.npz"):
+        other = phantom[0] / path.relative_to(tmp_path)
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_fractions_are_nested_and_another_seed_differs(tmp_path: Path) -> None:
+    done = harness(
+        "run", "--plugins", "baselines/pixels,supervised/*", "--seeds", "0,1", "--fractions",
+        "0.5,1", *TINY, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cells = [json.loads(p.read_text()) for p in tmp_path.rglob("cell.json")]
+    assert sorted({c["data"]["train"]["images"] for c in cells}) == [16, 32]
+    files = list(tmp_path.rglob("supervised--*/*/*/predictions-test.npz"))
+    assert len({f.read_bytes() for f in files}) == 4
+
+
+def test_the_radiography_layout_runs_with_masks_where_there_are_any(tmp_path: Path) -> None:
+    make_tree(tmp_path / "data", masks=("COVID", "Normal"))
+    done = harness(
+        "run", "--plugins", "baselines,segmentation/unet,multitask/unet_multitask", *TINY,
+        "--dataset", "radiography", "--data-root", "data", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("groups unknown: the split may leak") == 1
+    assert "groups unknown: the split may leak" in done.stdout
+    data = {m: c["data"] for m, c in records(tmp_path, "cell.json").items()}
+    for part in ("train", "val", "test"):
+        segmented, multitask = (
+            data["segmentation/unet"][part],
+            data["multitask/unet_multitask"][part],
+        )
+        assert segmented["images"] == segmented["masks"]
+        assert 0 < multitask["masks"] < multitask["images"]
+
+
+def test_the_study_split_is_marked_as_selected_on_test(tmp_path: Path) -> None:
+    done = harness("run", "--plugins", "baselines", "--split", "study", *TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "selected on test" in done.stdout
+
+
+@pytest.mark.skipif(MINI is None, reason="HARNESS_RADIOGRAPHY_MINI does not name the folder")
+def test_real_images_with_a_class_of_one_patient(tmp_path: Path) -> None:
+    done = harness(
+        "run", "--plugins", "all", "--dataset", "radiography", "--data-root", str(MINI),
+        "--preset", "quick", "--set", "epochs=1", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("Viral Pneumonia has 1 patient") == 1
+    assert "3 of 4 classes" in done.stdout
+    assert "not defined" in done.stdout
+    for method, scores in records(tmp_path, "metrics.json").items():
+        if scores["test"]["label"] is not None:
+            assert len(scores["test"]["classes_present"]) == 3, method
+            assert scores["test"]["label_all_classes"]["f1"] is None

@@ -1,0 +1,58 @@
+"""Runs the command line as a user does, and installs plugins that the tests write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).parents[1]
+TINY = ("--set", "epochs=1", "--set", "train_images=32", "--set", "test_images=16")
+"""The quick preset, quicker."""
+
+
+def environment(
+    extra: Mapping[str, str] | None = None, plugins: Path | None = None
+) -> dict[str, str]:
+    """The environment of a child process; ``plugins`` is a folder of test distributions."""
+    path = [str(ROOT), str(ROOT / "plugins"), *([str(plugins)] if plugins else [])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "COLUMNS": "200", **(extra or {})}
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "harness.cli.main", *map(str, arguments)]
+
+
+def harness(
+    *arguments: str | Path,
+    cwd: Path,
+    plugins: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[str]:
+    """``harness ARGUMENTS`` in a process of its own."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(env, plugins),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def write_plugin(folder: Path, name: str, code: str, models: str = "") -> Path:
+    """A distribution ``harness-NAME`` with one plugin: ``code`` is its light module, ``models`` the
+    module ``<package>_models`` that its specs may name. Returns the folder, for ``plugins=``."""
+    package = f"harness_{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{package}.py").write_text(dedent(code))
+    (folder / f"{package}_models.py").write_text(dedent(models))
+    info = folder / f"{package}-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: harness-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[cxr_harness]\n{name} = {package}\n")
+    return folder

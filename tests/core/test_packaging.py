@@ -1,0 +1,43 @@
+"""setup.cfg names everything that is there."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def config() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_every_package_is_listed() -> None:
+    here = {
+        ".".join(init.parent.relative_to(root).parts)
+        for root, pattern in (
+            (ROOT, "harness/**/__init__.py"),
+            (ROOT / "plugins", "**/__init__.py"),
+        )
+        for init in root.glob(pattern)
+    }
+    assert set(config()["options"]["packages"].split()) == here
+
+
+def test_every_bundled_plugin_has_an_entry_point() -> None:
+    lines = config()["options.entry_points"]["cxr_harness"].strip().splitlines()
+    targets = {line.partition("=")[2].strip() for line in lines}
+    folders = {
+        path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists()
+    }
+    assert targets == folders | {"harness.bundled"}
+
+
+def test_package_data_is_shipped() -> None:
+    data = config()["options.package_data"]
+    for package, patterns in data.items():
+        folder = ROOT / package if package == "harness" else ROOT / "plugins" / package
+        for pattern in patterns.split():
+            assert list(folder.glob(pattern)), f"{package}: {pattern} matches nothing"

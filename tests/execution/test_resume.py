@@ -1,0 +1,114 @@
+"""Killed at any moment and started again, a run ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli_tools import command, environment, harness
+
+ARGUMENTS = (
+    "run", "--plugins", "supervised/convnext_base,baselines/majority", "--jobs", "1",
+    "--set", "epochs=6", "--set", "train_images=64", "--set", "test_images=16",
+)  # fmt: skip
+
+
+def predictions(folder: Path) -> dict[str, bytes]:
+    files = (folder / "results").rglob("predictions-*.npz")
+    return {str(f.relative_to(folder)): f.read_bytes() for f in files}
+
+
+def epochs(folder: Path) -> list[int]:
+    histories = list((folder / "results").rglob("supervised--*/*/*/history.jsonl"))
+    lines = [json.loads(line) for h in histories for line in h.read_text().splitlines()]
+    return [line["epoch"] for line in lines if line["event"] == "epoch"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = harness(*ARGUMENTS, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return predictions(folder)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
+    how: signal.Signals, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        command(*ARGUMENTS), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while len(epochs(tmp_path)) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == (-9 if how == signal.SIGKILL else 130), stderr
+    assert "Traceback" not in stderr
+    finished = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("status.json")}
+    assert all("supervised" not in str(p) for p in finished)
+    before = len(epochs(tmp_path))
+
+    done = harness(*ARGUMENTS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert predictions(tmp_path) == undisturbed
+    assert all(p.stat().st_mtime_ns == stamp for p, stamp in finished.items())
+    assert len(epochs(tmp_path)) - before < 6, "it went on from a checkpoint"
+
+
+def test_no_process_of_a_killed_run_lives_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(*ARGUMENTS), cwd=tmp_path, env=environment({"RUN_MARK": str(tmp_path)}),
+        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not epochs(tmp_path):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while left := marked(f"RUN_MARK={tmp_path}"):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def marked(text: str) -> list[str]:
+    """Processes whose environment holds ``text``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                if text.encode() in (entry / "environ").read_bytes():
+                    found.append(entry.name)
+            except OSError:
+                continue  # It has ended, or is somebody else's.
+    return found
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    first = subprocess.Popen(
+        command(*ARGUMENTS), cwd=tmp_path, env=environment(),
+        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.rglob("study.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        second = harness(*ARGUMENTS, cwd=tmp_path)
+        assert second.returncode == 2
+        assert f"another run (process {first.pid}) works in" in second.stderr
+    finally:
+        first.kill()
+        first.wait()
