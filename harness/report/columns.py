@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.metrics.classification import MACRO
 from harness.report.rows import Row
 from harness.report.sections import Section
 from harness.results.scoring import TARGET_OF_KIND
@@ -34,9 +35,21 @@ def key_columns(section: Section) -> list[Column]:
 
 
 def metric_columns(section: Section, metrics: Sequence[MetricSpec], target: str) -> list[Column]:
-    """The metrics of a target that some row has, in the order of the specs."""
+    """The metrics of a target that some row has, in the order of the specs.
+
+    A macro average says in its head over how many classes it is, where the set lacks some.
+    """
+    macro = ""
+    if section.classes_absent:
+        total = len(section.first.classes)
+        macro = f"\n{total - len(section.classes_absent)} of {total}\nclasses"
     return [
-        Column(_two_lines(spec.label), _metric(f"{target}.{spec.name}"))
+        Column(
+            spec.label + macro
+            if macro and target == "label" and spec.name in MACRO
+            else _two_lines(spec.label),
+            _metric(f"{target}.{spec.name}"),
+        )
         for spec in metrics
         if TARGET_OF_KIND.get(spec.kind) == target
         and any(spec.name in getattr(row, target) for row in section.rows)

@@ -135,15 +135,21 @@ def _width(section: Section, columns: Sequence[Column]) -> int:
 
 def _text_table(section: Section, columns: Sequence[Column]) -> str:
     # Heads are rows here: as headers tabulate would pad every column by two more spaces.
-    upper = [column.head.rpartition("\n")[0] for column in columns]
-    lower = [column.head.rpartition("\n")[2] for column in columns]
-    heads = [upper, lower] if any(upper) else [lower]
+    heads = _head_rows([column.head for column in columns])
     body = [[column.text(row) for column in columns] for row in section.rows]
     lines = tabulate(
         [*heads, *body], tablefmt="plain", colalign=_alignment(columns), disable_numparse=True
     ).split("\n")
     rule = "-" * _width(section, columns)
     return "\n".join(line.rstrip() for line in (*lines[: len(heads)], rule, *lines[len(heads) :]))
+
+
+def _head_rows(heads: Sequence[str]) -> list[list[str]]:
+    """The lines of the heads, each head standing on the last row."""
+    lines = [head.split("\n") for head in heads]
+    height = max(map(len, lines))
+    padded = [[""] * (height - len(head)) + head for head in lines]
+    return [[head[row] for head in padded] for row in range(height)]
 
 
 def _markdown_table(section: Section, columns: Sequence[Column]) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_baselines.majority import Majority
-from harness_baselines.pixels import Pixels, features
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from harness import FitContext, HarnessError, Method
+from harness_baselines.majority import Majority
+from harness_baselines.pixels import Pixels, features
 from tests.checkpoints import LABEL, make_problem
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import harness_clip
-import harness_clip.models
-import harness_clip.prompt_sets
 import pytest
 import torch
 import torch.nn.functional as F
-from harness_clip.models import ImageClassifier, ZeroShot
-from harness_clip.prompt_sets import read_prompts
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
+import harness_clip
+import harness_clip.models
+import harness_clip.prompt_sets
 from harness import HarnessError
 from harness.training.freeze import apply_stage
+from harness_clip.models import ImageClassifier, ZeroShot
+from harness_clip.prompt_sets import read_prompts
 from tests.checkpoints import CLASSES, LABEL, make_clip, make_problem, parameter_count
 
 SPECS = {spec.name: spec for spec in harness_clip.harness_methods()}

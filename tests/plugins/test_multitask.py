@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import harness_multitask
 import pytest
 import torch
-from harness_multitask.models import MultitaskUNet
 
+import harness_multitask
 from harness import Batch
+from harness_multitask.models import MultitaskUNet
 from tests.checkpoints import make_problem, parameter_count, tiny_params
 
 (SPEC,) = harness_multitask.harness_methods()

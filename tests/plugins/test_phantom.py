@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from harness_phantom import harness_datasets
-from harness_phantom.dataset import open_phantom
-from harness_phantom.radiograph import render_image, render_mask
 from scipy import ndimage
 
 from harness import Dataset, HarnessError
+from harness_phantom import harness_datasets
+from harness_phantom.dataset import open_phantom
+from harness_phantom.radiograph import render_image, render_mask
 
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_radiography import harness_datasets
-from harness_radiography.dataset import open_radiography
-from harness_radiography.metadata import source_of
 from PIL import Image
 
 from harness import Dataset, HarnessError
+from harness_radiography import harness_datasets
+from harness_radiography.dataset import open_radiography
+from harness_radiography.metadata import source_of
 from tests.trees import COUNTS, make_tree
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import harness_segmentation
 import pytest
 import torch
-from harness_segmentation.models import Segmenter
 from segmentation_models_pytorch.encoders import encoders
 
+import harness_segmentation
 from harness import HarnessError
+from harness_segmentation.models import Segmenter
 from tests.checkpoints import make_problem, parameter_count, save_safetensors, tiny_params
 
 SPECS = {spec.name: spec for spec in harness_segmentation.harness_methods()}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import harness_ssl
 import pytest
 import timm
 import torch
-from harness_ssl.models import Classifier
 from torch import nn
 
+import harness_ssl
 from harness import HarnessError
 from harness.training.freeze import apply_stage
+from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, parameter_count, save_safetensors, tiny_params
 
 SPECS = {spec.name.partition("@")[2]: spec for spec in harness_ssl.harness_methods()}

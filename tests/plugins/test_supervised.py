@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import harness_supervised
 import pytest
 import torch
 import torchvision
-from harness_supervised.models import Classifier
 
+import harness_supervised
 from harness import HarnessError
+from harness_supervised.models import Classifier
 from tests.checkpoints import make_problem, parameter_count, save_torch, tiny_params
 
 SPECS = {spec.name: spec for spec in harness_supervised.harness_methods()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from harness.protocol import QUICK
 from harness.report.rows import rows
 from harness.report.table import render
 from harness.results.rundir import find_cells
@@ -250,3 +252,23 @@ def test_another_set_than_test_can_be_reported(tmp_path):
     assert "· val ·" in text
     assert "0.4321" in text
     assert "train/val" in text
+
+
+def test_a_macro_average_says_in_its_column_over_how_many_classes_it_is(tmp_path):
+    make_cell(tmp_path, "a/net", label=LABEL, present=CLASSES[:3])
+    table = report(tmp_path, format="markdown")
+    macro = ("f1", "precision", "recall", "balanced_accuracy", "auroc")
+    heads = [spec.label for spec in metric_specs() if spec.name in macro and spec.name in LABEL]
+    assert heads
+    assert all(f" {head} 3 of 4 classes " in table for head in heads)
+    assert table.count("3 of 4 classes |") == len(heads)
+
+
+def test_what_was_changed_in_a_preset_is_said_in_the_heading(tmp_path):
+    make_cell(tmp_path, "a/net", label=LABEL, protocol={**asdict(QUICK), "epochs": 7})
+    assert "quick with epochs 7" in report(tmp_path)
+
+
+def test_a_row_that_was_selected_on_test_says_so_in_its_status(tmp_path):
+    make_cell(tmp_path, "a/net", label=LABEL, selected_on_test=True)
+    assert "ok, selected on test" in lines_of(report(tmp_path), "a/net")[0]

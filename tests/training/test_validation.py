@@ -16,7 +16,9 @@ CLASSES = ("a", "b", "c", "d")
 GRID = 16
 
 
-def predicted(seed: int, classes_there: int = 4, empty: bool = False) -> tuple[PredictionFile, dict]:
+def predicted(
+    seed: int, classes_there: int = 4, empty: bool = False
+) -> tuple[PredictionFile, dict]:
     """Random predictions of 50 images of which some have a mask, and the reference masks."""
     rng = np.random.default_rng(seed)
     masks = rng.random((50, GRID, GRID)) < 0.4
