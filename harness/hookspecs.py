@@ -84,7 +84,8 @@ def harness_session_finish(directory: Path, exit_code: int) -> None:
 
 @hookspec
 def harness_environment() -> Mapping[str, Any] | None:
-    """Return facts about this machine to keep beside every cell, as plain JSON values."""
+    """Return facts about this machine, as plain JSON values; ``environment.json`` of every cell
+    that runs keeps them under the plugin's name."""
 
 
 @hookspec

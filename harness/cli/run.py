@@ -71,6 +71,7 @@ def command(
                     slots=slots(request.device, jobs, threads),
                     timeout=timeout,
                     rerun=rerun,
+                    facts=dict(_call(plugins)("harness_environment")),
                 ),
                 plugins,
                 WithHooks(display, _call(plugins)),

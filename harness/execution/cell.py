@@ -108,7 +108,8 @@ class _Cell:
     def run(self) -> None:
         with self.clock.bucket("start"):
             self._prepare_process()
-            self.cell.write_environment(describe_environment(self.resources))
+            facts = describe_environment(self.resources)
+            self.cell.write_environment({**facts, "plugins": self.record["environment"]})
         with self.clock.bucket("build"):
             runner = self._runner(self.samples)
         with self.clock.bucket("data_prepare"):

@@ -8,9 +8,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.data.cache import cache_directory
 from harness.data.prepared import open_store
@@ -37,6 +38,8 @@ class Options:
     timeout: float | None = None
     rerun: bool = False
     """Whether finished cells are run again."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Plugin -> what it says of this machine, kept beside every cell."""
 
 
 def run_session(
@@ -61,7 +64,7 @@ def run_session(
         statuses: dict[str, StatusRecord] = {}
         waiting: list[Cell] = []
         for cell in study.cells:
-            status = _settled(cell, rerun=options.rerun)
+            status = _settled(cell, options)
             if status is None:
                 waiting.append(cell)
             else:
@@ -131,11 +134,11 @@ def _executor(name: str, plugins: Plugins, modules: tuple[str, ...]) -> Executor
     return executor
 
 
-def _settled(cell: Cell, *, rerun: bool) -> StatusRecord | None:
+def _settled(cell: Cell, options: Options) -> StatusRecord | None:
     """The status of a cell that need not run; None once its directory is ready for running."""
     directory = CellDirectory(cell.directory)
     status = directory.status
-    if status is not None and status["status"] == "ok" and not rerun:
+    if status is not None and status["status"] == "ok" and not options.rerun:
         return status
     if status is not None and status["status"] == "ok":
         shutil.rmtree(cell.directory)
@@ -143,7 +146,9 @@ def _settled(cell: Cell, *, rerun: bool) -> StatusRecord | None:
     # Without its status the directory is unfinished work, which is gone on with.
     (cell.directory / "status.json").unlink(missing_ok=True)
     created = datetime.now(UTC).isoformat(timespec="microseconds")
-    write_json(cell.directory / "cell.json", {**cell.record, "created": created})
+    facts = dict(options.facts)
+    record = {**cell.record, "created": created, "environment": facts}
+    write_json(cell.directory / "cell.json", record)
     if cell.blocked is None:
         return None
     kind, reason = cell.blocked

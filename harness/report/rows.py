@@ -65,14 +65,19 @@ class Row:
         return {"label": self.label, "mask": self.mask}[target].get(metric)
 
 
-def rows(cells: Iterable[CellDirectory], part: str = "test") -> list[Row]:
-    """A row for each cell that counts (see ``newest``), with its metrics on the set ``part``.
+def rows(cells: Iterable[CellDirectory]) -> list[Row]:
+    """A row for each cell that counts (see ``newest``) with its metrics on the set ``test``, and
+    one for each further test set.
 
     Raises:
         HarnessError: a record is broken or of another schema; names the file.
     """
     counted = newest(cells)
-    return [_row(cell, part, superseded) for cell, superseded in sorted(counted.items())]
+    return [
+        _row(cell, part, superseded)
+        for cell, superseded in sorted(counted.items())
+        for part in ("test", *sorted(set(cell.metrics or {}) - {"val", "test"}))
+    ]
 
 
 def _row(directory: CellDirectory, part: str, superseded: int) -> Row:

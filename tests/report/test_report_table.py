@@ -244,14 +244,16 @@ def test_plugins_that_did_not_load_are_listed_in_every_format(tmp_path):
     ]
 
 
-def test_another_set_than_test_can_be_reported(tmp_path):
+def test_a_further_test_set_has_a_table_of_its_own(tmp_path):
     cell = make_cell(tmp_path, label=LABEL)
     scores = cell.metrics["test"]
-    cell.write_metrics({"val": {**scores, "label": {**LABEL, "f1": 0.4321}}})
-    text = render(rows(find_cells(tmp_path), part="val"), metric_specs())
-    assert "· val ·" in text
-    assert "0.4321" in text
-    assert "train/val" in text
+    further = {**scores, "label": {**LABEL, "f1": 0.4321}}
+    cell.write_metrics({"val": scores, "test": scores, "test-hannover": further})
+    text = report(tmp_path)
+    assert "· test ·" in text
+    assert "0.4321" in text.partition("· test-hannover ·")[2]
+    assert "train/test-hannover" in text
+    assert "· val ·" not in text
 
 
 def test_a_macro_average_says_in_its_column_over_how_many_classes_it_is(tmp_path):
