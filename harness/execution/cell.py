@@ -305,6 +305,7 @@ class _Cell:
             "resumed": fitted.resumed,
             "shared_seconds": store.build_seconds,
             "input_size": runner.input.size,
+            "stages": list(size.stages),
             "end_to_end_images_per_second": end_to_end,
             "peak_memory_bytes": memory,
             "memory_kind": kind,

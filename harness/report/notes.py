@@ -30,6 +30,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec]) -> list[Note]:
         *_split(section),
         *_deviations(section),
         *_input_sizes(section),
+        *_stages(section),
         *_timings(section),
         *_superseded(section),
         *_without_result(section),
@@ -79,6 +80,19 @@ def _input_sizes(section: Section) -> Iterable[Note]:
         used, stated = row.timing.get("input_size"), row.protocol["image_size"]
         if used is not None and used != stated and "image_size" not in row.deviations:
             texts.append(f"{row.method} takes {used} px images where the protocol says {stated} px")
+    return map(Note, _once(texts))
+
+
+def _stages(section: Section) -> Iterable[Note]:
+    texts = []
+    for row in section.rows:
+        if len(stages := row.timing.get("stages", [])) > 1:
+            parts = (
+                f"{stage['name']} ({stage['epochs']} epoch{'s' if stage['epochs'] > 1 else ''}, "
+                f"learning rate {stage['learning_rate']:g})"
+                for stage in stages
+            )
+            texts.append(f"{row.method} trains in stages: {', '.join(parts)}")
     return map(Note, _once(texts))
 
 

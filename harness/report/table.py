@@ -52,7 +52,14 @@ def render(
     found = sections(rows)
     if format == "json":
         return _json(found, metrics, broken)
-    blocks = [_block(section, metrics, format, width) for section in found]
+    said = [notes(section, metrics) for section in found]
+    common = _common(said)
+    blocks = [
+        _block(section, [note for note in own if note not in common], metrics, format, width)
+        for section, own in zip(found, said, strict=True)
+    ]
+    if common:
+        blocks.append(_under("All tables", common, format, width))
     if broken:
         blocks.append(_broken(broken, format, width))
     return "\n\n".join(blocks) + "\n"
@@ -81,10 +88,20 @@ def _json(found: Sequence[Section], metrics: Sequence[MetricSpec], broken: Broke
     return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
+def _common(said: Sequence[Sequence[Note]]) -> list[Note]:
+    """Notes that stand under every one of several sections, to be said once for all."""
+    if len(said) < 2:
+        return []
+    return [note for note in said[0] if all(note in others for others in said[1:])]
+
+
 def _block(
-    section: Section, metrics: Sequence[MetricSpec], format: Format, width: int | None
+    section: Section,
+    said: Sequence[Note],
+    metrics: Sequence[MetricSpec],
+    format: Format,
+    width: int | None,
 ) -> str:
-    said = notes(section, metrics)
     key = key_columns(section)
     groups = [
         metric_columns(section, metrics, "label"),
@@ -189,8 +206,11 @@ def _cut(line: str, width: int | None) -> str:
 
 
 def _broken(broken: Broken, format: Format, width: int | None) -> str:
-    heading = "Plugins that did not load"
     said = [Note(f"{name}: {status}: {' '.join(why.split())}") for name, status, why in broken]
+    return _under("Plugins that did not load", said, format, width)
+
+
+def _under(heading: str, said: Sequence[Note], format: Format, width: int | None) -> str:
     if format == "markdown":
         return "\n".join([f"### {heading}", "", *_markdown_notes(said)])
     return "\n".join([heading, "", *_text_notes(said, width)])

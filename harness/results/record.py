@@ -102,6 +102,16 @@ class Latency(TypedDict):
     p95: float
 
 
+class StageRecord(TypedDict):
+    """One stage of training."""
+
+    name: str
+    epochs: int
+    learning_rate: float
+    parameters: int
+    """How many of them train in this stage."""
+
+
 class TimingRecord(TypedDict, total=False):
     """timing.json: what the cell cost. Any key may be missing, where a cell ended early."""
 
@@ -114,6 +124,7 @@ class TimingRecord(TypedDict, total=False):
     throughput_images_per_second: float | None
     end_to_end_images_per_second: float | None
     input_size: int
+    stages: list[StageRecord]
     peak_memory_bytes: int | None
     memory_kind: Literal["rss", "cuda"]
     parameters_total: int | None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.data.batches import Part
 from harness.protocol import Precision, Protocol
+from harness.results.record import StageRecord
 from harness.training.clock import Clock
 from harness.training.method import InputSpec, Problem
 
@@ -63,6 +64,8 @@ class Size:
     parameters_total: int | None = None
     parameters_trainable: int | None = None
     flops_per_image: int | None = None
+    stages: tuple[StageRecord, ...] = ()
+    """How training went, where the harness did it."""
 
 
 class Runner(TypingProtocol):

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.data.batches import Batches, Part, in_order
+from harness.results.record import StageRecord
 from harness.seeds import derive_seed
 from harness.tasks.losses import activate
 from harness.training.checkpoint import Checkpoints
-from harness.training.loop import AUTOCAST, Training, fit
+from harness.training.loop import AUTOCAST, Training, epochs_per_stage, fit
 from harness.training.masks import pack_on_grid
 from harness.training.method import InputSpec, TorchMethod
 from harness.training.runner import Fitted, Outputs, Setting, Size
@@ -85,18 +86,31 @@ class TorchRunner:
         return run
 
     def size(self) -> Size:
-        named = dict(self._module.named_parameters())
-        per_stage = [
-            set(named) if stage.trainable is None else set(stage.trainable(self._module))
-            for stage in self._method.stages
-        ]
+        stages = self._stages()
         with FlopCounterMode(display=False) as counter:
             self.forward_fixed(1)()
         return Size(
-            parameters_total=sum(p.numel() for p in named.values()),
-            parameters_trainable=max(sum(named[n].numel() for n in names) for names in per_stage),
+            parameters_total=sum(p.numel() for p in self._module.parameters()),
+            parameters_trainable=max(stage["parameters"] for stage in stages),
             flops_per_image=counter.get_total_flops(),
+            stages=stages,
         )
+
+    def _stages(self) -> tuple[StageRecord, ...]:
+        protocol, stages = self._setting.protocol, self._method.stages
+        named = dict(self._module.named_parameters())
+        records: list[StageRecord] = []
+        for stage, epochs in zip(stages, epochs_per_stage(stages, protocol.epochs), strict=True):
+            names = set(named) if stage.trainable is None else set(stage.trainable(self._module))
+            records.append(
+                {
+                    "name": stage.name,
+                    "epochs": epochs if names else 0,
+                    "learning_rate": protocol.learning_rate * stage.lr_scale,
+                    "parameters": sum(named[name].numel() for name in names),
+                }
+            )
+        return tuple(records)
 
     def finish(self) -> None:
         self._checkpoints.drop_last()

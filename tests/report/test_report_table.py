@@ -274,3 +274,26 @@ def test_what_was_changed_in_a_preset_is_said_in_the_heading(tmp_path):
 def test_a_row_that_was_selected_on_test_says_so_in_its_status(tmp_path):
     make_cell(tmp_path, "a/net", label=LABEL, selected_on_test=True)
     assert "ok, selected on test" in lines_of(report(tmp_path), "a/net")[0]
+
+
+def test_stages_are_noted_with_their_epochs_and_learning_rates(tmp_path):
+    stages = [
+        {"name": "linear", "epochs": 10, "learning_rate": 1e-3, "parameters": 5},
+        {"name": "finetune", "epochs": 1, "learning_rate": 5e-5, "parameters": 50},
+    ]
+    make_cell(tmp_path, "ssl/net@lpft", label=LABEL, timing={"stages": stages})
+    make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"stages": stages[:1]})
+    text = report(tmp_path)
+    assert (
+        "ssl/net@lpft trains in stages: linear (10 epochs, learning rate 0.001), "
+        "finetune (1 epoch, learning rate 5e-05)"
+    ) in text
+    assert "ssl/net@full trains in stages" not in text
+
+
+def test_what_holds_for_all_tables_is_said_once(tmp_path):
+    make_cell(tmp_path, "a/net", label=LABEL, split_notes=["groups unknown"])
+    make_cell(tmp_path, "b/net", task="other", label=LABEL, split_notes=["groups unknown"])
+    text = report(tmp_path)
+    assert text.count("groups unknown") == 1
+    assert "groups unknown" in text.partition("All tables")[2]
