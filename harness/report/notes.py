@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.report.columns import CONCURRENT, number
 from harness.report.rows import Row
 from harness.report.sections import Section
+from harness.results.record import TimingRecord
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
@@ -106,16 +107,20 @@ def _timings(section: Section) -> Iterable[Note]:
         yield Note("Peak memory is what was allocated on the GPU.")
     if any(row.concurrent for row in section.rows):
         yield Note(f"Figures with {CONCURRENT} were timed beside another cell on the same machine.")
-    if shared := [row for row in section.rows if row.timing.get("shared_seconds")]:
-        yield Note(f"Shared work, made once and not in min/epoch: {_prices(shared, section)}.")
+    if prices := _prices(section, lambda timing: timing.get("shared_seconds")):
+        yield Note(f"Shared work, made once and not in min/epoch: {prices}.")
+    if prices := _prices(section, lambda timing: timing.get("buckets", {}).get("frozen_prefix")):
+        yield Note(f"Activations of frozen layers, computed once and not in min/epoch: {prices}.")
 
 
-def _prices(shared: Sequence[Row], section: Section) -> str:
-    """Seconds, and the rows that used what they bought."""
+def _prices(section: Section, seconds_of: Callable[[TimingRecord], float | None]) -> str:
+    """Seconds, and the rows that used what they bought; empty where there are none."""
     users: dict[str, list[str]] = {}
-    for row in shared:
-        users.setdefault(number(row.timing["shared_seconds"]), []).append(_name(row, section))
-    if len(users) == 1 and len(shared) == sum(row.status == "ok" for row in section.rows) > 1:
+    for row in section.rows:
+        if seconds := seconds_of(row.timing):
+            users.setdefault(number(seconds), []).append(_name(row, section))
+    everybody = sum(row.status == "ok" for row in section.rows)
+    if len(users) == 1 and sum(map(len, users.values())) == everybody > 1:
         return f"{next(iter(users))} s for each row that ran"
     return "; ".join(f"{seconds} s for {', '.join(names)}" for seconds, names in users.items())
 

@@ -120,9 +120,7 @@ def _run_stage(
         optimizer.load_state_dict(resumed["optimizer"])
         if scaler is not None:
             scaler.load_state_dict(resumed["scaler"])
-    with training.clock.bucket("frozen_prefix"):
-        view = _views(training, stage)
-        _synchronise(training.device)
+    view = _views(training, stage)
     for epoch in range(progress.epochs_done, epochs.stop):
         line: dict[str, Any] = {"event": "epoch", "stage": stage.name, "epoch": epoch + 1}
         with training.clock.bucket("train"):
@@ -163,17 +161,19 @@ def _views(training: Training, stage: Stage) -> _Views:
         raise HarnessError(
             f"stage {stage.name!r} trains {trainable[:3]}, which split() put into the frozen prefix"
         )
-    train, val = (
-        Boundary(
-            prefix,
-            batches,
-            autocast=training.autocast,
-            dtype=AUTOCAST.get(training.precision, torch.float32),
-            flips=flips,
-            batch_size=training.protocol.batch_size,
+    with training.clock.bucket("frozen_prefix"):
+        train, val = (
+            Boundary(
+                prefix,
+                batches,
+                autocast=training.autocast,
+                dtype=AUTOCAST.get(training.precision, torch.float32),
+                flips=flips,
+                batch_size=training.protocol.batch_size,
+            )
+            for batches, flips in ((training.train, training.protocol.flip), (training.val, False))
         )
-        for batches, flips in ((training.train, training.protocol.flip), (training.val, False))
-    )
+        _synchronise(training.device)
 
     def from_boundary(rows: Tensor) -> Mapping[str, Tensor]:
         with training.autocast():

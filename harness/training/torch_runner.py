@@ -17,7 +17,7 @@ from harness.tasks.losses import activate
 from harness.training.checkpoint import Checkpoints
 from harness.training.loop import AUTOCAST, Training, epochs_per_stage, fit
 from harness.training.masks import pack_on_grid
-from harness.training.method import InputSpec, TorchMethod
+from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.runner import Fitted, Outputs, Setting, Size
 
 
@@ -86,31 +86,33 @@ class TorchRunner:
         return run
 
     def size(self) -> Size:
-        stages = self._stages()
+        stages = self._method.stages
+        counts = epochs_per_stage(stages, self._setting.protocol.epochs)
         with FlopCounterMode(display=False) as counter:
             self.forward_fixed(1)()
         return Size(
             parameters_total=sum(p.numel() for p in self._module.parameters()),
-            parameters_trainable=max(stage["parameters"] for stage in stages),
+            parameters_trainable=self._count(set().union(*map(self._trainable, stages))),
             flops_per_image=counter.get_total_flops(),
-            stages=stages,
+            stages=tuple(map(self._record, stages, counts)),
         )
 
-    def _stages(self) -> tuple[StageRecord, ...]:
-        protocol, stages = self._setting.protocol, self._method.stages
-        named = dict(self._module.named_parameters())
-        records: list[StageRecord] = []
-        for stage, epochs in zip(stages, epochs_per_stage(stages, protocol.epochs), strict=True):
-            names = set(named) if stage.trainable is None else set(stage.trainable(self._module))
-            records.append(
-                {
-                    "name": stage.name,
-                    "epochs": epochs if names else 0,
-                    "learning_rate": protocol.learning_rate * stage.lr_scale,
-                    "parameters": sum(named[name].numel() for name in names),
-                }
-            )
-        return tuple(records)
+    def _trainable(self, stage: Stage) -> set[str]:
+        if stage.trainable is None:
+            return {name for name, _ in self._module.named_parameters()}
+        return set(stage.trainable(self._module))
+
+    def _count(self, names: set[str]) -> int:
+        return sum(p.numel() for name, p in self._module.named_parameters() if name in names)
+
+    def _record(self, stage: Stage, epochs: int) -> StageRecord:
+        count = self._count(self._trainable(stage))
+        return {
+            "name": stage.name,
+            "epochs": epochs if count else 0,
+            "learning_rate": self._setting.protocol.learning_rate * stage.lr_scale,
+            "parameters": count,
+        }
 
     def finish(self) -> None:
         self._checkpoints.drop_last()

@@ -297,3 +297,10 @@ def test_what_holds_for_all_tables_is_said_once(tmp_path):
     text = report(tmp_path)
     assert text.count("groups unknown") == 1
     assert "groups unknown" in text.partition("All tables")[2]
+
+
+def test_activations_computed_once_have_their_price(tmp_path):
+    buckets = {"train": 3.0, "frozen_prefix": 2.5}
+    make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"buckets": buckets})
+    make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"buckets": {"frozen_prefix": 0.0}})
+    assert "not in min/epoch: 2.5 s for ssl/net@linear." in report(tmp_path)
