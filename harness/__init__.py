@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.data.files import fingerprint_files, read_grey, read_mask
     from harness.execution.executor import Executor
     from harness.results.predictions import ClassPredictions, MaskPredictions
+    from harness.training.initial import load_checkpoint
     from harness.training.method import (
         IMAGENET_MEAN,
         IMAGENET_STD,
@@ -53,6 +54,7 @@ _LAZY = {
     "Executor": "harness.execution.executor",
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",
+    "load_checkpoint": "harness.training.initial",
     **dict.fromkeys(
         (
             "IMAGENET_MEAN",
@@ -103,6 +105,7 @@ __all__ = [
     "__version__",
     "fingerprint_files",
     "hookimpl",
+    "load_checkpoint",
     "read_grey",
     "read_mask",
 ]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import harness
@@ -48,23 +45,8 @@ class Segmenter(harness.TorchMethod):
         )
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            load_encoder(network.encoder, path)
+            harness.load_checkpoint(network.encoder, path)
         return network
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"mask": module(images)}
-
-
-def load_encoder(encoder: nn.Module, path: Path) -> None:
-    """Load every parameter and buffer of the encoder.
-
-    Raises:
-        HarnessError: the file is no checkpoint, or is one of another encoder.
-    """
-    try:
-        encoder.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise harness.HarnessError(
-            f"{path}: this checkpoint does not fit {type(encoder).__name__} ({reason})"
-        ) from error

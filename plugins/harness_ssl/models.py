@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -117,7 +114,7 @@ class Classifier(harness.TorchMethod):
         )
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            load_checkpoint(encoder, path)
+            harness.load_checkpoint(encoder, path, lambda state: interpolated(state, encoder))
         return Network(encoder, len(self.problem.classes))
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
@@ -142,22 +139,11 @@ class Classifier(harness.TorchMethod):
         return FirstBlocks(encoder, boundary), suffix
 
 
-def load_checkpoint(encoder: VisionTransformer, path: Path) -> None:
-    """Load every parameter of the encoder; positions are interpolated to its grid of patches.
-
-    Raises:
-        HarnessError: the file is no checkpoint, or is one of another encoder.
-    """
-    try:
-        state = load_file(path)
-        state["pos_embed"] = resample_abs_pos_embed(
-            state["pos_embed"],
-            list(encoder.patch_embed.grid_size),
-            num_prefix_tokens=encoder.num_prefix_tokens,
-        )
-        encoder.load_state_dict(state)
-    except (KeyError, OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise harness.HarnessError(
-            f"{path}: this checkpoint does not fit {type(encoder).__name__} ({reason})"
-        ) from error
+def interpolated(state: dict[str, Tensor], encoder: VisionTransformer) -> dict[str, Tensor]:
+    """The state with positions interpolated to the encoder's grid of patches."""
+    positions = resample_abs_pos_embed(
+        state["pos_embed"],
+        list(encoder.patch_embed.grid_size),
+        num_prefix_tokens=encoder.num_prefix_tokens,
+    )
+    return {**state, "pos_embed": positions}

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 import harness
@@ -46,7 +43,7 @@ class Classifier(harness.TorchMethod):
         network = self._family.build(**self._arguments)
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            load_checkpoint(network, path)
+            harness.load_checkpoint(network, path)
         old = network.get_submodule(self._family.head)
         assert isinstance(old, nn.Linear)
         classes = len(self.problem.classes)
@@ -57,18 +54,3 @@ class Classifier(harness.TorchMethod):
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"label": module(images)}
-
-
-def load_checkpoint(network: nn.Module, path: Path) -> None:
-    """Load a torchvision checkpoint, every parameter and buffer of it and of the network.
-
-    Raises:
-        HarnessError: the file is no checkpoint, or is one of another network.
-    """
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, EOFError, UnpicklingError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise harness.HarnessError(
-            f"{path}: this checkpoint does not fit {type(network).__name__} ({reason})"
-        ) from error
