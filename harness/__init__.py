@@ -26,7 +26,9 @@ from harness.specs import (
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
     from harness.data.files import fingerprint_files, read_grey, read_mask
-    from harness.execution.executor import Executor
+    from harness.data.prompts import parse_prompts
+    from harness.execution.cell import run_cell
+    from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
     from harness.results.predictions import ClassPredictions, MaskPredictions
     from harness.training.initial import load_checkpoint
     from harness.training.method import (
@@ -51,7 +53,11 @@ _LAZY = {
     "fingerprint_files": "harness.data.files",
     "read_grey": "harness.data.files",
     "read_mask": "harness.data.files",
-    "Executor": "harness.execution.executor",
+    "parse_prompts": "harness.data.prompts",
+    "run_cell": "harness.execution.cell",
+    **dict.fromkeys(
+        ("Executor", "ExecutorSettings", "Resources", "RunningCell"), "harness.execution.executor"
+    ),
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",
     "load_checkpoint": "harness.training.initial",
@@ -82,6 +88,7 @@ __all__ = [
     "Dataset",
     "DatasetSpec",
     "Executor",
+    "ExecutorSettings",
     "ExecutorSpec",
     "FitContext",
     "HarnessError",
@@ -93,6 +100,8 @@ __all__ = [
     "MetricSpec",
     "Predictions",
     "Problem",
+    "Resources",
+    "RunningCell",
     "Samples",
     "Skip",
     "SpecError",
@@ -106,8 +115,10 @@ __all__ = [
     "fingerprint_files",
     "hookimpl",
     "load_checkpoint",
+    "parse_prompts",
     "read_grey",
     "read_mask",
+    "run_cell",
 ]
 
 

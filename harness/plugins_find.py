@@ -187,6 +187,10 @@ def _settle(
     rivals = [other for other in records if other.name == record.name]
     if record.status != "ok" or len(rivals) == 1:
         return record
+    # Installing a package must not take the harness's own plugins away.
+    if record.bundled and sum(rival.bundled for rival in rivals) == 1:
+        return record
     offers = " and ".join(f"{other.origin} ({other.target})" for other in rivals)
-    reason = f"{record.name!r} is offered by {offers}; neither is loaded: uninstall one"
+    loaded = "only the bundled one" if any(r.bundled for r in rivals) else "neither"
+    reason = f"{record.name!r} is offered by {offers}; {loaded} is loaded: uninstall one"
     return replace(record, status="conflict", reason=reason)

@@ -125,11 +125,19 @@ def override(protocol: Protocol, settings: Iterable[str]) -> Protocol:
 
 
 def _value(key: str, text: str, annotation: str) -> Any:
-    allowed = {part.strip() for part in annotation.split("|")}
     try:
         value = json.loads({"none": "null"}.get(text.lower(), text.lower()))
     except json.JSONDecodeError:
         value = text
+    try:
+        return _typed(value, annotation)
+    except TypeError as error:
+        raise HarnessError(f"--set {key}={text}: {error}") from error
+
+
+def _typed(value: Any, annotation: str) -> Any:
+    """The value as the annotation wants it; TypeError where it is of another type."""
+    allowed = {part.strip() for part in annotation.split("|")}
     if value is None and "None" in allowed:
         return None
     if isinstance(value, bool) and "bool" in allowed:
@@ -138,21 +146,28 @@ def _value(key: str, text: str, annotation: str) -> Any:
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and "float" in allowed:
         return float(value)
-    raise HarnessError(f"--set {key}={text}: expected {annotation.replace('None', 'none')}")
+    raise TypeError(f"expected {annotation.replace('None', 'none')}")
 
 
 def effective(protocol: Protocol, method_id: str, changes: Mapping[str, Any]) -> Protocol:
     """The protocol that a method is trained by: its declared deviations applied.
 
     Raises:
-        HarnessError: a deviation that is none of :data:`METHOD_MAY_CHANGE`.
+        HarnessError: a deviation that is none of :data:`METHOD_MAY_CHANGE`, or a value of the
+            wrong type or out of its range.
     """
     if unknown := sorted(set(changes) - METHOD_MAY_CHANGE):
         raise HarnessError(
             f"{method_id}: declares deviations in {unknown}; "
             f"a method may change {sorted(METHOD_MAY_CHANGE)}"
         )
-    return replace(protocol, **changes)
+    types = {f.name: str(f.type) for f in fields(Protocol)}
+    try:
+        return replace(
+            protocol, **{name: _typed(value, types[name]) for name, value in changes.items()}
+        )
+    except (TypeError, HarnessError) as error:
+        raise HarnessError(f"{method_id}: declares {dict(changes)}: {error}") from error
 
 
 def deviations(protocol: Protocol, used: Protocol) -> dict[str, tuple[Any, Any]]:

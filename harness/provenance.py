@@ -42,6 +42,20 @@ def source_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+def code_digest(reference: str) -> str:
+    """Digest of what decides the code of ``"package.module:callable"``: the whole package of a
+    plugin, or the one module of the harness."""
+    module = reference.partition(":")[0]
+    package, *inner = module.split(".")
+    root = package_directory(package)
+    return source_digest(root.joinpath(*inner).with_suffix(".py") if package == "harness" else root)
+
+
+def file_digest(reference: str) -> str:
+    """SHA-256 of the file of ``"package:path/in/package"``."""
+    return hashlib.sha256(package_file(reference).read_bytes()).hexdigest()
+
+
 def core_digest() -> str:
     """Digest of the rooms of the core that can change predictions."""
     root = Path(__file__).parent

@@ -26,6 +26,8 @@ _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _SUMMARY_LIMIT = 72
 
 WeightsSource = Literal["torchvision", "timm", "smp", "transformers", "file"]
+TARGET_KINDS: Mapping[str, str] = MappingProxyType({"label": "classes", "mask": "binary-mask"})
+"""Target -> its kind: what datasets have and prediction files hold."""
 NEEDS = frozenset({"pretrained", "masks"})
 
 
@@ -137,6 +139,12 @@ class MethodSpec:
     weights: WeightsCard | None = None
     requires: tuple[str, ...] = ()
     """PEP 508 requirements, checked before the factory is imported."""
+    twins: Mapping[str, str] = field(default_factory=dict)
+    """Per target of a multitask method, the full id of the single-task method that the report sets
+    beside it."""
+    prompts_param: str = ""
+    """Parameter that takes the text of a file given with ``--prompts``; empty where the method
+    takes none."""
     tags: frozenset[str] = frozenset()
     reference: str = ""
 
@@ -146,7 +154,7 @@ class MethodSpec:
         _check_summary(f"method {self.name}", self.summary)
         if not self.task or not self.family:
             raise SpecError(f"method {self.name}: task and family must be given")
-        for what in ("params", "tiny", "protocol"):
+        for what in ("params", "tiny", "protocol", "twins"):
             frozen = _freeze_json(f"method {self.name}", what, getattr(self, what))
             object.__setattr__(self, what, frozen)
         if unknown := set(self.needs) - NEEDS:
@@ -182,6 +190,9 @@ class DatasetSpec:
     embedded: bool = False
     """True for the dataset that a run uses when none is named; needs no root."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    published: tuple[str, ...] = ()
+    """Package data, ``"package:path/NAME.json"``: published studies of the dataset, which
+    ``harness reproduce NAME`` runs and sets beside ours; see ``docs/reproduce.md``."""
     reference: str = ""
     licence: str = ""
 
@@ -201,9 +212,10 @@ class TargetSpec:
     """One thing to predict."""
 
     name: str
-    """``"label"``, ``"mask"``, or a name of your own."""
+    """``"label"`` or ``"mask"``, as the kind says."""
     kind: str
-    """``"classes"`` (logits [B, C]) or ``"binary-mask"`` (logits [B, 1, H, W])."""
+    """``"classes"``, named ``label`` (logits [B, C]), or ``"binary-mask"``, named ``mask`` (logits
+    [B, 1, H, W])."""
     names: tuple[str, ...] = ()
     """Class names; empty in a task's spec means: those of the dataset."""
     loss: str
@@ -231,6 +243,12 @@ class TaskSpec:
         if not names or len(set(names)) != len(names):
             raise SpecError(f"task {self.name}: targets must be named once each")
         for target in self.targets:
+            if TARGET_KINDS.get(target.name) != target.kind:
+                known = " and ".join(f"{n!r} of kind {k!r}" for n, k in TARGET_KINDS.items())
+                raise SpecError(
+                    f"task {self.name}: target {target.name!r} of kind {target.kind!r}; "
+                    f"the targets of datasets are {known}"
+                )
             _check_reference(f"task {self.name}", f"loss of {target.name}", target.loss)
         for metric in self.primary:
             if metric.partition(".")[0] not in names or "." not in metric:

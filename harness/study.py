@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
-from harness import provenance
 from harness.errors import HarnessError
 from harness.protocol import (
-    Precision,
     Protocol,
-    deviations,
     did_you_mean,
-    effective,
-    resolve_precision,
 )
-from harness.specs import MethodSpec, MetricSpec, TaskSpec, to_json
+from harness.specs import TaskSpec
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
     from harness.data.splits import Split
-    from harness.plugins import MethodEntry, Plugins
+    from harness.plugins import Plugins
 
 SCHEMA = 1
 
@@ -44,6 +36,8 @@ class Request:
     device: str = "cpu"
     """Resolved: ``cpu``, ``cuda`` or ``cuda:N``."""
     precision: str = "auto"
+    params: tuple[str, ...] = ()
+    """Changes to methods' parameters, as :func:`harness.params.parse` reads them."""
     seeds: tuple[int, ...] = (0,)
     fractions: tuple[float, ...] = (1.0,)
     split: Literal["standard", "study"] = "standard"
@@ -117,6 +111,8 @@ def plan(request: Request, plugins: Plugins) -> Study:
         HarnessError: anything in the request that cannot be meant.
     """
     from harness.data.splits import make_split, read_split
+    from harness.params import refuse_unused
+    from harness.planner import Planner
     from harness.select import select
 
     ids = select(request.methods, request.exclude, plugins)
@@ -127,13 +123,14 @@ def plan(request: Request, plugins: Plugins) -> Study:
     else:
         split = make_split(samples, request.split)
     directory = request.out / (request.name or f"{name}-{request.protocol.name}")
-    planner = _Planner(request, plugins, name, dataset, split, directory)
+    planner = Planner(request, plugins, name, dataset, split, directory)
     cells = tuple(
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids
         for seed in request.seeds
         for fraction in request.fractions
     )
+    refuse_unused(planner.changes, ids, plugins)
     if planner.absent:
         raise HarnessError("\n".join(planner.absent))
     modules = {plugins.methods[i].spec.factory.partition(":")[0] for i in ids}
@@ -148,213 +145,6 @@ def plan(request: Request, plugins: Plugins) -> Study:
     )
 
 
-class _Planner:
-    def __init__(
-        self,
-        request: Request,
-        plugins: Plugins,
-        dataset_name: str,
-        dataset: Dataset,
-        split: Split,
-        directory: Path,
-    ) -> None:
-        self.request = request
-        self.plugins = plugins
-        self.dataset_name = dataset_name
-        self.dataset = dataset
-        self.split = split
-        self.directory = directory
-        self.device = request.device.partition(":")[0]
-        self.precision: Precision = resolve_precision(request.precision, self.device)
-        self.absent: list[str] = []
-        """Files that a ``--weights`` folder should hold and does not."""
-        self.core = {
-            "harness": provenance.version("cxr-harness"),
-            "harness_source": provenance.core_digest(),
-            "torch": provenance.version("torch"),
-        }
-
-    def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
-        spec = entry.spec
-        task = self._task(entry)
-        protocol = effective(self.request.protocol, entry.id, spec.protocol)
-        params = {**spec.params, **(spec.tiny if protocol.tiny else {})}
-        weights, blocked, missing = self._weights(entry, protocol)
-        data, no_data = self._data(task, protocol, fraction)
-        blocked = self._not_installed(spec) or no_data or blocked
-        identity = {
-            "method": entry.id,
-            "dataset": self.dataset_name,
-            "dataset_fingerprint": self.dataset.fingerprint,
-            "protocol": asdict(protocol),
-            "weights": weights,
-            "device": self.device,
-            "precision": self.precision,
-            "split": self.split.digest,
-            "seed": seed,
-            "fraction": fraction,
-        }
-        made_by = self._provenance(entry, params)
-        digest = _digest({"identity": identity, "provenance": made_by})
-        name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:12]}"
-        metrics = self._metrics(task)
-        record = {
-            "schema": SCHEMA,
-            "id": entry.id,
-            "name": name,
-            "hash": digest,
-            "identity": identity,
-            "provenance": made_by,
-            "method": {
-                **to_json(spec),
-                "params": params,
-                "dist": entry.dist,
-                "version": entry.version,
-            },
-            "task": to_json(task),
-            "metrics": [to_json(metric) for metric in metrics],
-            "protocol": asdict(protocol),
-            "deviations": deviations(self.request.protocol, protocol),
-            "dataset": {
-                "name": self.dataset_name,
-                "root": None
-                if self.request.data_root is None
-                else str(self.request.data_root.resolve()),
-                "fingerprint": self.dataset.fingerprint,
-                "factory": self.plugins.datasets[self.dataset_name].spec.factory,
-                "params": dict(self.plugins.datasets[self.dataset_name].spec.params),
-                "classes": list(self.dataset.samples.classes),
-            },
-            "data": data,
-            "split": {
-                "digest": self.split.digest,
-                "selected_on_test": self.split.selected_on_test,
-                "notes": [*self.dataset.samples.notes, *self.split.notes],
-            },
-            "weights": weights,
-            "weights_directory": self._weights_directory(weights["kind"]),
-            "seed": seed,
-            "fraction": fraction,
-            "device": self.device,
-            "precision": self.precision,
-        }
-        folder = quote(entry.id.replace("/", "--", 1), safe="@._-")
-        return Cell(
-            id=entry.id,
-            name=name,
-            directory=self.directory / "cells" / folder / quote(self.dataset_name) / name,
-            record=record,
-            blocked=blocked,
-            missing_weights=missing and blocked is not None and blocked[0] == "skipped",
-        )
-
-    def _task(self, entry: MethodEntry) -> TaskSpec:
-        if entry.spec.task not in self.plugins.tasks:
-            raise HarnessError(
-                f"{entry.id}: no plugin offers its task {entry.spec.task!r}; "
-                f"tasks: {', '.join(self.plugins.tasks)}"
-            )
-        return self.plugins.tasks[entry.spec.task].spec
-
-    def _metrics(self, task: TaskSpec) -> list[MetricSpec]:
-        kinds = {target.kind for target in task.targets}
-        return [e.spec for e in self.plugins.metrics.values() if e.spec.kind in kinds]
-
-    def _not_installed(self, spec: MethodSpec) -> tuple[str, str] | None:
-        from harness.plugins import missing_requirements
-
-        missing = missing_requirements(spec)
-        if not missing:
-            return None
-        quoted = " ".join(f"'{requirement}'" for requirement in missing)
-        return "not_installed", f"pip install {quoted}"
-
-    def _weights(
-        self, entry: MethodEntry, protocol: Protocol
-    ) -> tuple[dict[str, Any], tuple[str, str] | None, bool]:
-        """What the cell starts from, why it cannot (if it cannot), and whether a fetch may help."""
-        from harness.weights import WeightsMissing, digest, locate
-
-        spec, asked = entry.spec, self.request.weights or protocol.weights
-        card = spec.weights
-        if card is None or asked == "random":
-            start: dict[str, Any] = {"kind": "random", "card": None, "digest": None}
-            if "pretrained" in spec.needs:
-                return start, ("skipped", _NEEDS_PRETRAINED), False
-            return start, None, False
-        kind = "pretrained" if asked == "pretrained" else "directory"
-        start = {"kind": kind, "card": card.id, "digest": None}
-        if kind == "pretrained" and protocol.tiny and spec.tiny:
-            return start, ("skipped", _NO_SMALL_WEIGHTS), False
-        try:
-            files = locate(card, asked if kind == "pretrained" else Path(asked))
-        except WeightsMissing as error:
-            if kind == "directory":
-                self.absent.append(str(error))
-            return start, ("skipped", str(error)), True
-        start["digest"] = digest(tuple(files.values()))
-        return start, None, False
-
-    def _weights_directory(self, kind: str) -> str | None:
-        if kind != "directory" or self.request.weights is None:
-            return None
-        return str(Path(self.request.weights).resolve())
-
-    def _data(
-        self, task: TaskSpec, protocol: Protocol, fraction: float
-    ) -> tuple[dict[str, Any], tuple[str, str] | None]:
-        """Images and masks per part, or why there are none."""
-        from harness.data.splits import select_parts
-
-        samples = self.dataset.samples
-        if needs_masks(task) and not samples.has_mask.any():
-            return {}, ("skipped", f"dataset {self.dataset_name!r} has no masks")
-        parts = select_parts(
-            samples,
-            self.split,
-            need_masks=needs_masks(task),
-            fraction=fraction,
-            train_limit=protocol.train_images,
-            test_limit=protocol.test_images,
-            seed=0,
-        )
-        return {
-            part: {"images": len(rows), "masks": int(samples.has_mask[rows].sum())}
-            for part, rows in parts.items()
-        }, None
-
-    def _provenance(self, entry: MethodEntry, params: Mapping[str, Any]) -> dict[str, Any]:
-        spec = entry.spec
-        package = spec.factory.partition(":")[0].partition(".")[0]
-        files = {
-            reference: hashlib.sha256(provenance.package_file(reference).read_bytes()).hexdigest()
-            for reference in spec.files
-        }
-        return {
-            **self.core,
-            "distribution": entry.dist,
-            "version": entry.version,
-            "source": provenance.source_digest(provenance.package_directory(package)),
-            "factory": spec.factory,
-            "params": dict(params),
-            "files": files,
-        }
-
-
-_NEEDS_PRETRAINED = (
-    "random weights make no sense for a method that is not trained; "
-    "use --weights pretrained or --weights DIR"
-)
-_NO_SMALL_WEIGHTS = (
-    "the preset's small network has no published weights; use --preset paper, or --weights DIR"
-)
-
-
 def needs_masks(task: TaskSpec) -> bool:
     """Whether an image without a reference mask is of no use to the task."""
     return all(target.kind == "binary-mask" for target in task.targets)
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -117,6 +117,8 @@ def make_cell(
     dataset: str = "phantom",
     protocol: Mapping[str, Any] = PROTOCOL,
     deviations: Mapping[str, Sequence[Any]] | None = None,
+    changed_params: Mapping[str, Sequence[Any]] | None = None,
+    twins: Mapping[str, str] | None = None,
     split_notes: Sequence[str] = (),
     selected_on_test: bool = False,
 ) -> CellDirectory:
@@ -131,6 +133,7 @@ def make_cell(
         "device": device,
         "seed": seed,
         "fraction": fraction,
+        "params": {name: pair[1] for name, pair in (changed_params or {}).items()},
     }
     text = json.dumps([identity, code], sort_keys=True)
     name = f"seed{seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -148,6 +151,7 @@ def make_cell(
             "family": "supervised",
             "summary": "A network",
             "params": {},
+            "twins": dict(twins or {}),
             "weights": None,
             "dist": "demo",
             "version": "1.0",
@@ -155,6 +159,7 @@ def make_cell(
         "task": {"name": task},
         "metrics": [],
         "deviations": deviations,
+        "changed_params": changed_params or {},
         "dataset": {
             "name": dataset,
             "root": None,
@@ -174,7 +179,7 @@ def make_cell(
             "notes": list(split_notes),
         },
         "protocol": used,
-        "weights": {"kind": "random", "card": None, "digest": None},
+        "weights": {"kind": "random", "card": None, "digest": None, "files": []},
         "weights_directory": None,
         "seed": seed,
         "fraction": fraction,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save as safetensors_bytes
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from harness import MethodSpec, Problem, TargetSpec
+from harness import MethodSpec, Problem, TargetSpec, WeightsCard, WeightsFile
 
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 
@@ -71,6 +74,25 @@ def save_safetensors(module: nn.Module, path: Path) -> Mapping[str, Path]:
     """The module's state as timm and segmentation-models-pytorch publish it."""
     save_file(_whole(module.state_dict()), path)
     return {path.name: path}
+
+
+def save_in_hub_cache(state: Mapping[str, Tensor], card: WeightsCard, cache: Path) -> WeightsCard:
+    """Write a checkpoint of timm as the hub's library caches it: the content under its digest, a
+    link to it in the folder of the revision, and the newest revision's name.
+
+    Returns the card with digest and size of this file in the place of the published one's.
+    """
+    (name,) = (file.name for file in card.files)
+    content = safetensors_bytes(_whole(state))
+    digest = hashlib.sha256(content).hexdigest()
+    repository = cache / f"models--{card.location.replace('/', '--')}"
+    revision = card.revision or "0" * 40
+    for folder in ("blobs", "refs", f"snapshots/{revision}"):
+        (repository / folder).mkdir(parents=True)
+    (repository / "blobs" / digest).write_bytes(content)
+    (repository / "refs" / "main").write_text(revision)
+    (repository / "snapshots" / revision / name).symlink_to(Path("../../blobs") / digest)
+    return replace(card, files=(WeightsFile(name=name, sha256=digest, size=len(content)),))
 
 
 def make_clip(

@@ -17,9 +17,11 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "run": "Train, time and score methods; ends with the table.",
         "plan": "Show the cells that a run would have; run nothing.",
         "plugins": "List every plugin and method that is installed.",
+        "weights": "List, fetch and check published weights.",
         "status": "Show how far a run is.",
         "score": "Compute the metrics again from the stored predictions.",
         "report": "Print the table of finished runs.",
+        "reproduce": "Repeat a published study and set its tables beside ours.",
     }
 )
 """Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``."""

@@ -11,8 +11,9 @@ import click
 
 from harness.errors import HarnessError
 from harness.plugins import Plugins, discover
-from harness.protocol import PRESETS, Protocol, override, preset
+from harness.protocol import PRESETS, Protocol, did_you_mean, override, preset
 from harness.study import Request
+from harness.variants import with_prompts
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,6 +47,19 @@ _OPTIONS = (
         multiple=True,
         metavar="KEY=VALUE",
         help="Change the preset, e.g. --set epochs=5.",
+    ),
+    click.option(
+        "--param",
+        "params",
+        multiple=True,
+        metavar="[PATTERN:]NAME=VALUE",
+        help="Change a method's parameter, e.g. --param supervised:head=study.",
+    ),
+    click.option(
+        "--prompts",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Sentences of your own for methods that take some: adds METHOD@STEM-OF-FILE.",
     ),
     click.option(
         "--weights",
@@ -88,10 +102,24 @@ def study_options(command: Command) -> Command:
     return command
 
 
-def installed_plugins() -> Plugins:
-    """Every plugin, less those that ``CXR_HARNESS_DISABLE`` names."""
-    names = os.environ.get(DISABLE, "").split(",")
-    return discover(disabled=tuple(name.strip() for name in names if name.strip()))
+def installed_plugins(prompts: Path | None = None) -> Plugins:
+    """Every plugin, less those that ``CXR_HARNESS_DISABLE`` names.
+
+    Args:
+        prompts: adds the methods that :func:`harness.variants.with_prompts` makes of this file.
+
+    Raises:
+        HarnessError: the variable names a plugin that is not installed, or the file will not do.
+    """
+    names = [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
+    plugins = discover(disabled=tuple(names))
+    known = {record.name for record in plugins.records}
+    for name in names:
+        if name not in known:
+            raise HarnessError(
+                f"{DISABLE} names {name!r}, which is no installed plugin{did_you_mean(name, known)}"
+            )
+    return plugins if prompts is None else with_prompts(plugins, prompts)
 
 
 def request_of(
@@ -102,6 +130,7 @@ def request_of(
     data_root: Path | None,
     preset_name: str,
     settings: tuple[str, ...],
+    params: tuple[str, ...],
     weights: str | None,
     device: str,
     precision: str,
@@ -138,6 +167,7 @@ def request_of(
         dataset=dataset,
         data_root=data_root,
         protocol=_protocol(preset_name, settings, micro_batch),
+        params=params,
         weights=weights,
         device=resolve_device(device),
         precision=precision,

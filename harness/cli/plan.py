@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,11 +12,12 @@ from harness.cli.options import installed_plugins, request_of, study_options
 from harness.report.columns import UNKNOWN
 from harness.results.rundir import CellDirectory
 from harness.study import Cell, plan
+from harness.variants import check_prompts
 
 
 @click.command(name="plan")
 @study_options
-def command(**options: Any) -> None:
+def command(prompts: Path | None, **options: Any) -> None:
     """Show the cells that a run would have; run nothing.
 
     \b
@@ -23,7 +25,9 @@ def command(**options: Any) -> None:
     """
     from tabulate import tabulate
 
-    study = plan(request_of(**options), installed_plugins())
+    study = plan(request_of(**options), installed_plugins(prompts))
+    if prompts is not None:
+        check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
         click.echo(f"note: {note}", err=True)
     states = [_state(cell) for cell in study.cells]

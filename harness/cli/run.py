@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +17,8 @@ from harness.cli.tables import broken_plugins, print_report
 from harness.errors import HarnessError
 from harness.plugins import Plugins
 from harness.results.rundir import CellDirectory
-from harness.study import Cell, Request, Study, plan
+from harness.study import Request, Study, plan
+from harness.variants import check_prompts
 
 
 @click.command(name="run")
@@ -38,6 +40,7 @@ def command(
     threads: int | None,
     timeout: float | None,
     rerun: bool,
+    prompts: Path | None,
     **options: Any,
 ) -> None:
     """Train, time and score methods; ends with the table.
@@ -49,13 +52,16 @@ def command(
     harness run --plugins all
     harness run --plugins 'ssl/*,clip' --dataset radiography --data-root DIR --preset paper
     harness run --plugins supervised --seeds 0,1,2 --fractions 0.25,0.5,1
+    harness run --plugins 'clip/vit_l14@mine' --prompts mine.txt --weights pretrained
     """
     from harness.execution.devices import slots
     from harness.execution.session import Options, exit_code, run_session
 
-    plugins = installed_plugins()
+    plugins = installed_plugins(prompts)
     request = request_of(**options)
     study = _keep(plan(request, plugins), plugins)
+    if prompts is not None:
+        check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
         click.echo(f"note: {note}", err=True)
     study = _with_weights(study, request, plugins)
@@ -115,18 +121,15 @@ def _keep(study: Study, plugins: Plugins) -> Study:
 
 def _with_weights(study: Study, request: Request, plugins: Plugins) -> Study:
     """The study after an attempt to fetch the weights that are missing here."""
+    from harness.cli.weights import Transfers
     from harness.specs import card_from_json
-    from harness.weights import WeightsMissing, fetch
+    from harness.weights import fetch_missing
 
-    wanted: dict[str, Cell] = {
-        cell.record["method"]["weights"]["id"]: cell for cell in study.cells if cell.missing_weights
+    wanted: dict[str, Any] = {
+        cell.record["method"]["weights"]["id"]: cell.record["method"]["weights"]
+        for cell in study.cells
+        if cell.missing_weights
     }
-    fetched = False
-    for card_id, cell in wanted.items():
-        click.echo(f"fetching weights {card_id}", err=True)
-        try:
-            fetch(card_from_json(cell.record["method"]["weights"]))
-            fetched = True
-        except WeightsMissing as error:
-            click.echo(f"note: {error}", err=True)
+    cards = [card_from_json(card) for card in wanted.values()]
+    fetched = fetch_missing(cards, Transfers(), lambda text: click.echo(text, err=True))
     return _keep(plan(request, plugins), plugins) if fetched else study

@@ -29,7 +29,7 @@ from harness.protocol import Protocol
 from harness.results.predictions import PredictionFile, Reference
 from harness.results.record import MetricsRecord, Status, TimingRecord
 from harness.results.rundir import CellDirectory
-from harness.results.scoring import score_file
+from harness.results.scoring import primary_direction, score_file
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json, task_from_json
 from harness.study import needs_masks
@@ -89,6 +89,8 @@ class LoadFailedError(HarnessError):
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
+    if isinstance(error, HarnessError) and lines:
+        return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
@@ -184,6 +186,7 @@ class _Cell:
             clock=self.clock,
             report=self.cell.append_history,
             mask_grid=samples.mask_size,
+            higher_is_better=primary_direction(self.metrics, self.task.primary),
         )
         method = self._construct(problem)
         if reason := method.skip():
@@ -203,10 +206,11 @@ class _Cell:
     def _construct(self, problem: Problem) -> TorchMethod | Method:
         spec = self.record["method"]
         try:
-            factory = resolve(spec["factory"])
-        except HarnessError as error:
-            raise LoadFailedError(str(error)) from error
-        method = factory(problem, **spec["params"])
+            method = resolve(spec["factory"])(problem, **spec["params"])
+        except (Skip, MemoryError):
+            raise
+        except Exception as error:
+            raise LoadFailedError(_first_line(error)) from error
         if not isinstance(method, TorchMethod | Method):
             raise LoadFailedError(
                 f"{spec['factory']} returned {type(method).__name__}, which is neither a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ class Column:
 
 def key_columns(section: Section) -> list[Column]:
     """What tells rows apart: the method, and seed and fraction where they vary."""
-    columns = [Column("method", lambda row: row.method, left=True)]
+    columns = [Column("method", name_of, left=True)]
     if section.varies("seed"):
         columns.append(Column("seed", lambda row: str(row.seed)))
     if section.varies("fraction"):
@@ -81,6 +82,17 @@ def source_columns(section: Section) -> list[Column]:
     if any(row.mask for row in section.rows):
         columns.append(Column(f"masks\ntrain/{section.first.part}", _counts("masks")))
     return columns
+
+
+def name_of(row: Row) -> str:
+    """The method's id, with the parameters that were changed: ``x/net [head=study]``."""
+    if not row.changed_params:
+        return row.method
+    changes = (
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, (_, value) in row.changed_params.items()
+    )
+    return f"{row.method} [{', '.join(changes)}]"
 
 
 def number(value: float | None) -> str:

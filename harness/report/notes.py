@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.columns import CONCURRENT, number
+from harness.report.columns import CONCURRENT, name_of, number
 from harness.report.rows import Row
 from harness.report.sections import Section
 from harness.results.record import TimingRecord
@@ -67,7 +67,7 @@ def _split(section: Section) -> Iterable[Note]:
 
 def _deviations(section: Section) -> Iterable[Note]:
     texts = (
-        f"{row.method} deviates from the protocol: "
+        f"{name_of(row)} deviates from the protocol: "
         + ", ".join(f"{name} {stated} → {used}" for name, (stated, used) in row.deviations.items())
         for row in section.rows
         if row.deviations
@@ -80,7 +80,9 @@ def _input_sizes(section: Section) -> Iterable[Note]:
     for row in section.rows:
         used, stated = row.timing.get("input_size"), row.protocol["image_size"]
         if used is not None and used != stated and "image_size" not in row.deviations:
-            texts.append(f"{row.method} takes {used} px images where the protocol says {stated} px")
+            texts.append(
+                f"{name_of(row)} takes {used} px images where the protocol says {stated} px"
+            )
     return map(Note, _once(texts))
 
 
@@ -93,7 +95,7 @@ def _stages(section: Section) -> Iterable[Note]:
                 f"learning rate {stage['learning_rate']:g})"
                 for stage in stages
             )
-            texts.append(f"{row.method} trains in stages: {', '.join(parts)}")
+            texts.append(f"{name_of(row)} trains in stages: {', '.join(parts)}")
     return map(Note, _once(texts))
 
 
@@ -141,7 +143,7 @@ def _without_result(section: Section) -> Iterable[Note]:
 
 def _name(row: Row, section: Section) -> str:
     """The method, and what else tells this row from the others of the section."""
-    words = [row.method]
+    words = [name_of(row)]
     if section.varies("seed"):
         words.append(f"seed {row.seed}")
     if section.varies("fraction"):

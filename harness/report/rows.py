@@ -26,12 +26,16 @@ class Row:
     precision: str
     seed: int
     fraction: float
+    twins: Mapping[str, str]
+    """Per target, the single-task method to set beside this one; empty for most."""
     weights: str
     weights_card: str | None
     images: Mapping[str, PartRecord]
     """Images and masks used, by part of the split."""
     deviations: Mapping[str, Sequence[Any]]
     """Field -> (the protocol's value, the value used)."""
+    changed_params: Mapping[str, Sequence[Any]]
+    """Parameter -> (the method's value, the value used instead)."""
     split_notes: tuple[str, ...]
     selected_on_test: bool
     directory: str
@@ -97,10 +101,12 @@ def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
         precision=cell["precision"],
         seed=cell["seed"],
         fraction=cell["fraction"],
+        twins=cell["method"]["twins"],
         weights=cell["weights"]["kind"],
         weights_card=cell["weights"]["card"],
         images=cell["data"],
         deviations=deviations,
+        changed_params=cell["changed_params"],
         split_notes=tuple(cell["split"]["notes"]),
         selected_on_test=cell["split"]["selected_on_test"],
         directory=str(directory.path),

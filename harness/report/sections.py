@@ -38,7 +38,7 @@ class Section:
         """E.g. ``classification · phantom · test · quick · cpu fp32``, and the classes where the
         macro averages leave some out."""
         row = self.first
-        words = [row.task, row.dataset, row.part, _protocol(row.protocol)]
+        words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
         words.append(f"{row.device} {row.precision}")
         if row.label and self.classes_absent:
             present = len(row.classes) - len(self.classes_absent)
@@ -53,7 +53,7 @@ class Section:
         return len({getattr(row, what) for row in self.rows}) > 1
 
 
-def _protocol(protocol: Mapping[str, Any]) -> str:
+def described_protocol(protocol: Mapping[str, Any]) -> str:
     """The preset's name, and what was changed in it: ``quick with epochs 5``."""
     name = str(protocol["name"])
     stated = asdict(PRESETS[name]) if name in PRESETS else dict(protocol)

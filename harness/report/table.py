@@ -22,6 +22,7 @@ from harness.report.columns import (
 from harness.report.notes import Note, notes
 from harness.report.rows import Row
 from harness.report.sections import Section, sections
+from harness.report.twins import pairs, twin_table
 from harness.specs import MetricSpec
 
 Format = Literal["text", "markdown", "json"]
@@ -49,13 +50,15 @@ def render(
         width: characters of a line of text. A wider section is stacked: first what the methods
             reach, then what they cost. None for no limit; the other formats know none.
     """
-    found = sections(rows)
+    every = list(rows)
+    found = sections(every)
     if format == "json":
-        return _json(found, metrics, broken)
+        return _json(found, every, metrics, broken)
     said = [notes(section, metrics) for section in found]
     common = _common(said)
     blocks = [
         _block(section, [note for note in own if note not in common], metrics, format, width)
+        + twin_table(pairs(section, every), metrics, markdown=format == "markdown")
         for section, own in zip(found, said, strict=True)
     ]
     if common:
@@ -65,7 +68,9 @@ def render(
     return "\n\n".join(blocks) + "\n"
 
 
-def _json(found: Sequence[Section], metrics: Sequence[MetricSpec], broken: Broken) -> str:
+def _json(
+    found: Sequence[Section], every: Sequence[Row], metrics: Sequence[MetricSpec], broken: Broken
+) -> str:
     value = {
         "sections": [
             {
@@ -77,6 +82,7 @@ def _json(found: Sequence[Section], metrics: Sequence[MetricSpec], broken: Broke
                 "classes": section.first.classes,
                 "classes_present": section.first.classes_present,
                 "notes": [note.text for note in notes(section, metrics)],
+                "twins": [pair.to_json() for pair in pairs(section, every)],
                 "rows": [asdict(row) for row in section.rows],
             }
             for section in found

@@ -27,6 +27,7 @@ class MethodRecord(TypedDict):
     family: str
     summary: str
     params: dict[str, Any]
+    twins: dict[str, str]
     weights: dict[str, Any] | None
     dist: str
     version: str
@@ -58,6 +59,8 @@ class WeightsRecord(TypedDict):
     kind: Literal["pretrained", "random", "directory"]
     card: str | None
     digest: str | None
+    files: list[str]
+    """Their names in a folder of the user's; empty for any other kind."""
 
 
 class CellRecord(TypedDict):
@@ -74,6 +77,7 @@ class CellRecord(TypedDict):
     task: dict[str, Any]
     metrics: list[dict[str, Any]]
     deviations: dict[str, list[Any]]
+    changed_params: dict[str, list[Any]]
     dataset: DatasetRecord
     data: dict[str, PartRecord]
     split: SplitRecord

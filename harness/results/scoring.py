@@ -18,9 +18,9 @@ from harness.results.bits import pack_masks
 from harness.results.predictions import ClassPredictions, PredictionFile, Reference
 from harness.results.record import MetricsRecord, SetMetrics, Values
 from harness.results.rundir import CellDirectory
-from harness.specs import MetricSpec
+from harness.specs import TARGET_KINDS, MetricSpec
 
-TARGET_OF_KIND: Mapping[str, str] = {"classes": "label", "binary-mask": "mask"}
+TARGET_OF_KIND: Mapping[str, str] = {kind: name for name, kind in TARGET_KINDS.items()}
 """Kind of target that a metric scores -> the target of a prediction file."""
 
 
@@ -60,7 +60,7 @@ def score_file(
     where: str,
 ) -> SetMetrics:
     """The metrics of one prediction file; ``where`` names it in errors."""
-    higher_is_better = _primary_direction(metrics, primary)
+    higher_is_better = primary_direction(metrics, primary)
     label, mask = file.class_predictions(), file.mask_predictions(reference)
     values: dict[str, Values | None] = {
         "label": _evaluate(label, "classes", metrics, where) if label else None,
@@ -139,7 +139,7 @@ def _over_all_classes(label: ClassPredictions | None, values: Values | None) -> 
     return {name: values[name] if defined else None for name in MACRO if name in values}
 
 
-def _primary_direction(metrics: Sequence[MetricSpec], primary: Sequence[str]) -> bool:
+def primary_direction(metrics: Sequence[MetricSpec], primary: Sequence[str]) -> bool:
     """Whether a higher primary metric is better; HarnessError where that has no answer."""
     directions = {
         f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.higher_is_better

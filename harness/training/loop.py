@@ -45,6 +45,8 @@ class Training:
     seed: int
     device: torch.device
     precision: Precision
+    higher_is_better: bool = True
+    """Of the primary metric."""
 
     def autocast(self) -> AbstractContextManager[object]:
         """The precision of a forward pass."""
@@ -245,7 +247,8 @@ def _keep(
 ) -> None:
     primary = line["val"]["primary"]
     progress.epochs_done = line["epoch"]
-    if progress.best_primary is None or primary > progress.best_primary:
+    best = progress.best_primary
+    if best is None or (primary > best if training.higher_is_better else primary < best):
         progress.best_epoch, progress.best_primary = line["epoch"], primary
         training.checkpoints.save_best(training.module)
     progress.seconds = training.clock.read()

@@ -35,6 +35,8 @@ class Setting:
     """Appends a line to the history."""
     mask_grid: int | None
     """Pixels per side of the grid that masks are scored on."""
+    higher_is_better: bool = True
+    """Of the primary metric, by which the best epoch is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

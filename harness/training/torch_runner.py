@@ -60,6 +60,7 @@ class TorchRunner:
                 seed=setting.seed,
                 device=self._device,
                 precision=setting.precision,
+                higher_is_better=setting.higher_is_better,
             )
         )
         return Fitted(

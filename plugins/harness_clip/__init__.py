@@ -47,22 +47,31 @@ VIT_L14 = harness.WeightsCard(
 )
 
 PROMPT_SETS = {
+    "photo": "a plain caption for each class",
+    "short": "a very short caption for each class",
+    "signs": "a caption with the signs of each class",
     "findings": "a radiologist's description of each class",
 }
 
 
 @harness.hookimpl
 def harness_methods() -> Iterator[harness.MethodSpec]:
-    for prompts, description in PROMPT_SETS.items():
-        yield harness.MethodSpec(
-            name=f"vit_l14@{prompts}",
-            factory="harness_clip.models:ZeroShot",
-            task="classification",
-            family="zero-shot",
-            summary=f"CLIP ViT-L/14 zero-shot: {description}",
-            params={"prompts": [prompts]},
-            needs=frozenset({"pretrained"}),
-            files=(f"harness_clip:prompts/{prompts}.txt",),
-            weights=VIT_L14,
-            reference="https://arxiv.org/abs/2103.00020",
-        )
+    for name, description in PROMPT_SETS.items():
+        yield _method(name, description, (name,))
+    yield _method("ensemble", "the mean of the four prompt sets", tuple(PROMPT_SETS))
+
+
+def _method(name: str, description: str, prompts: tuple[str, ...]) -> harness.MethodSpec:
+    return harness.MethodSpec(
+        name=f"vit_l14@{name}",
+        factory="harness_clip.models:ZeroShot",
+        task="classification",
+        family="zero-shot",
+        summary=f"CLIP ViT-L/14 zero-shot: {description}",
+        params={"prompts": prompts},
+        prompts_param="prompts",
+        needs=frozenset({"pretrained"}),
+        files=tuple(f"harness_clip:prompts/{prompt_set}.txt" for prompt_set in prompts),
+        weights=VIT_L14,
+        reference="https://arxiv.org/abs/2103.00020",
+    )

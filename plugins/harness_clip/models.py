@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import CLIPModel, CLIPTokenizer, CLIPVisionConfig, PreTrainedTokenizerBase
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, PreTrainedTokenizerBase
 
 import harness
 from harness_clip import VIT_L14
 from harness_clip.prompt_sets import read_prompts
+
+TEXT_BATCH = 64
+"""Sentences that are encoded together."""
 
 
 class ImageClassifier(nn.Module):
@@ -39,43 +43,76 @@ class ImageClassifier(nn.Module):
 class ZeroShot(harness.TorchMethod):
     """CLIP with sentences in place of training.
 
+    With unit embeddings ``t`` of sentences and ``unit(v) = v / |v|``, a prompt set stands for a
+    class by ``unit(mean over its sentences of t)`` (Radford et al. 2021, section 3.1.4), and
+    several sets by ``unit(mean over the sets of that)``: each set has the same say, however many
+    sentences it has.
+
     Args:
         problem: what to predict; its weights files lie in one folder.
-        prompts: names of prompt sets. A class is the mean of the unit embeddings of its sentences
-            in all sets, scaled to a unit vector again (Radford et al. 2021, section 3.1.4).
+        prompts: names of prompt sets, or the text of a prompt file in their place.
     """
 
     stages = (harness.Stage(name="zero-shot", trainable=lambda module: ()),)
 
-    def __init__(self, problem: harness.Problem, *, prompts: Sequence[str]) -> None:
+    def __init__(self, problem: harness.Problem, *, prompts: Sequence[str] | str) -> None:
         super().__init__(problem)
-        self._prompts = prompts
         if problem.weights != "pretrained":
             raise harness.HarnessError("zero-shot classification needs pretrained weights")
+        self._prompts = read_prompts(prompts)
         self._folder = problem.weights_files["config.json"].parent
+
+    def skip(self) -> str | None:
+        for where, sentences in self._prompts.items():
+            for label in self.problem.classes:
+                if label not in sentences:
+                    return (
+                        f"{where} has no sentence for the class {label!r}; "
+                        "give sentences of your own with --prompts FILE"
+                    )
+        return None
+
+    @cached_property
+    def _config(self) -> Any:
+        with _reading(self._folder, "config.json"):
+            return CLIPConfig.from_pretrained(self._folder, local_files_only=True)
 
     @property
     def input(self) -> harness.InputSpec:
         """The checkpoint's own image size: its positions are not interpolated."""
-        config: Any = CLIPVisionConfig.from_pretrained(self._folder, local_files_only=True)
         return harness.InputSpec(
-            size=config.image_size,
+            size=self._config.vision_config.image_size,
             mean=VIT_L14.mean,
             std=VIT_L14.std,
             interpolation=VIT_L14.interpolation,
         )
 
     def build(self) -> nn.Module:
-        sentences = read_prompts(self._prompts, self.problem.classes)
-        clip = load_checkpoint(self._folder)
-        tokenizer = CLIPTokenizer.from_pretrained(self._folder, local_files_only=True)
-        flat = [sentence for own in sentences.values() for sentence in own]
-        per_class = torch.split(encode(clip, tokenizer, flat), [*map(len, sentences.values())])
-        means = torch.stack([embeddings.mean(dim=0) for embeddings in per_class])
-        return ImageClassifier(clip, F.normalize(means, dim=1))
+        clip = load_clip(self._config, self._folder)
+        with _reading(self._folder, "vocab.json, merges.txt or tokenizer_config.json"):
+            tokenizer = CLIPTokenizer.from_pretrained(self._folder, local_files_only=True)
+        sets = [
+            class_embeddings(clip, tokenizer, [sentences[label] for label in self.problem.classes])
+            for sentences in self._prompts.values()
+        ]
+        return ImageClassifier(clip, unit_mean(torch.stack(sets)))
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"label": module(images)}
+
+
+def class_embeddings(
+    clip: CLIPModel, tokenizer: PreTrainedTokenizerBase, sentences: Sequence[Sequence[str]]
+) -> Tensor:
+    """Unit vectors [C, D] from the sentences of each of C classes."""
+    embeddings = encode(clip, tokenizer, [sentence for own in sentences for sentence in own])
+    per_class = torch.split(embeddings, [len(own) for own in sentences])
+    return torch.stack([unit_mean(own) for own in per_class])
+
+
+def unit_mean(vectors: Tensor) -> Tensor:
+    """Mean over the first axis, scaled to unit length along the last."""
+    return F.normalize(vectors.mean(dim=0), dim=-1)
 
 
 @torch.no_grad()
@@ -86,37 +123,58 @@ def encode(clip: CLIPModel, tokenizer: PreTrainedTokenizerBase, sentences: list[
         HarnessError: a sentence is longer than the text encoder reads.
     """
     longest = clip.text_model.config.max_position_embeddings
-    for sentence in sentences:
-        if (length := len(tokenizer(sentence)["input_ids"])) > longest:
+    for sentence, ids in zip(sentences, tokenizer(sentences)["input_ids"], strict=True):
+        if len(ids) > longest:
             raise harness.HarnessError(
-                f"a prompt has {length} tokens, but CLIP reads {longest}: {sentence!r}"
+                f"a prompt has {len(ids)} tokens, but CLIP reads {longest}: {sentence!r}"
             )
     tokens = tokenizer(sentences, padding=True, return_tensors="pt")
-    states = clip.text_model(**tokens).last_hidden_state
     # Padding may be the same token, so the first one counts. The model's own pooled output trusts
     # the end-of-text id in its configuration, which is wrong in many published files.
     ends = (tokens["input_ids"] == tokenizer.eos_token_id).int().argmax(dim=1)
-    return F.normalize(clip.text_projection(states[torch.arange(len(ends)), ends]), dim=1)
+    batches = zip(
+        tokens["input_ids"].split(TEXT_BATCH),
+        tokens["attention_mask"].split(TEXT_BATCH),
+        ends.split(TEXT_BATCH),
+        strict=True,
+    )
+    pooled = [
+        clip.text_model(input_ids=ids, attention_mask=mask).last_hidden_state[
+            torch.arange(len(last)), last
+        ]
+        for ids, mask, last in batches
+    ]
+    return F.normalize(clip.text_projection(torch.cat(pooled)), dim=1)
 
 
-def load_checkpoint(folder: Path) -> CLIPModel:
+def load_clip(config: Any, folder: Path) -> CLIPModel:
     """The CLIP model in a folder, in float32 and evaluation mode.
 
+    Its activation is the one of the configuration: OpenAI's models were trained with quick-GELU,
+    most later ones with GELU.
+
     Raises:
-        HarnessError: the folder holds no CLIP checkpoint, or not all of its parameters.
+        HarnessError: the folder holds no such model, or not all of its parameters.
     """
+    with _reading(folder, "config.json"):
+        clip: Any = CLIPModel(config)
+    harness.load_checkpoint(clip, folder / "model.safetensors", _without_positions)
+    ready: CLIPModel = clip.eval()
+    return ready
+
+
+def _without_positions(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Older files list the numbers 0, 1, 2, … of the positions beside the parameters."""
+    return {name: value for name, value in state.items() if not name.endswith(".position_ids")}
+
+
+@contextmanager
+def _reading(folder: Path, files: str) -> Iterator[None]:
+    """Names the files in errors of the library, whose kind depends on what is wrong with them."""
     try:
-        loaded: Any = CLIPModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        yield
+    except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        raise harness.HarnessError(f"{folder}: no CLIP checkpoint that fits ({reason})") from error
-    clip, report = loaded
-    # The library fills what is missing with random numbers.
-    if missing := sorted(report["missing_keys"]):
         raise harness.HarnessError(
-            f"{folder}: this checkpoint does not fit CLIPModel: it lacks {len(missing)} "
-            f"parameters, first {missing[0]}"
-        )
-    return clip.float().eval()
+            f"{folder}: {files} does not fit CLIP ({type(error).__name__}: {reason})"
+        ) from error

@@ -1,4 +1,4 @@
-"""Prompt files: sentences per class, one ``class: sentence`` a line, ``#`` for comments."""
+"""The plugin's own prompt sets, and a user's."""
 
 from __future__ import annotations
 
@@ -7,37 +7,29 @@ from importlib.resources import files
 
 import harness
 
+Sentences = Mapping[str, tuple[str, ...]]
+"""Class -> its sentences."""
 
-def read_prompts(names: Sequence[str], classes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Sentences of every class, in the order of ``classes``, from all the named prompt sets.
+
+def read_prompts(prompts: Sequence[str] | str) -> Mapping[str, Sentences]:
+    """Sets of sentences, by what messages call them.
+
+    Args:
+        prompts: names of the plugin's own sets, or the text of a prompt file.
 
     Raises:
-        HarnessError: there is no such set, a line of it is not of the format, or it has no sentence
-            for one of the classes.
+        HarnessError: there is no such set, or a text is not of the format.
     """
-    sentences: dict[str, tuple[str, ...]] = dict.fromkeys(classes, ())
-    for name in names:
-        for label, found in _read_set(name, classes).items():
-            sentences[label] += found
-    return sentences
+    if isinstance(prompts, str):
+        where = "the prompt file"
+        return {where: harness.parse_prompts(prompts, where)}
+    return {f"prompt set {name!r}": _own_set(name) for name in prompts}
 
 
-def _read_set(name: str, classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    file = files("harness_clip") / "prompts" / f"{name}.txt"
-    if not file.is_file():
-        raise harness.HarnessError(f"there is no prompt set {name!r}: {file} is missing")
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(classes, ())
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        label, colon, sentence = (part.strip() for part in line.partition(":"))
-        if not colon or not label or not sentence:
-            raise harness.HarnessError(f"{file}, line {number}: write 'class: sentence'")
-        if label in found:
-            found[label] += (sentence,)
-    for label, own in found.items():
-        if not own:
-            raise harness.HarnessError(
-                f"{file} has no sentence for the class {label!r}; add a line '{label}: …'"
-            )
-    return found
+def _own_set(name: str) -> Sentences:
+    folder = files("harness_clip") / "prompts"
+    known = sorted(file.name.removesuffix(".txt") for file in folder.iterdir())
+    if name not in known:
+        raise harness.HarnessError(f"there is no prompt set {name!r}; sets: {', '.join(known)}")
+    file = folder / f"{name}.txt"
+    return harness.parse_prompts(file.read_text("utf-8"), str(file))

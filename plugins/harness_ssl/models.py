@@ -1,27 +1,21 @@
-"""A self-supervised vision transformer of timm with a linear head on its pooled output."""
+"""A self-supervised encoder with a linear head on its features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-from timm.layers import resample_abs_pos_embed
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 import harness
-from harness_ssl import DINOV2_BASE
+from harness_ssl.encoders import FAMILIES, Encoder, first_blocks, remaining_blocks
 from harness_ssl.strategies import ENCODER, STRATEGIES, stage
-
-DEPTH = 12
-"""Blocks of every encoder here, small ones too, so that a strategy freezes the same share."""
 
 
 class Network(nn.Module):
     """An encoder [B, 3, H, W] -> [B, D] and a linear layer [B, D] -> [B, C]."""
 
-    def __init__(self, encoder: VisionTransformer, classes: int) -> None:
+    def __init__(self, encoder: Encoder, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = nn.Linear(encoder.num_features, classes)
@@ -30,38 +24,13 @@ class Network(nn.Module):
         return self.head(self.encoder(images))
 
 
-class FirstBlocks(nn.Module):
-    """The encoder up to a block: images [B, 3, H, W] -> tokens [B, T, D].
-
-    It shares the encoder's parameters and holds no other, so that a check of what is frozen sees
-    the prefix and nothing behind it.
-    """
-
-    def __init__(self, encoder: VisionTransformer, blocks: int) -> None:
-        super().__init__()
-        assert encoder.cls_token is not None
-        assert encoder.pos_embed is not None
-        self.patch_embed = encoder.patch_embed
-        self.cls_token = encoder.cls_token
-        self.pos_embed = encoder.pos_embed
-        self.norm_pre = encoder.norm_pre
-        self.blocks = nn.ModuleList(encoder.blocks[:blocks])
-
-    def forward(self, images: Tensor) -> Tensor:
-        patches = self.patch_embed(images)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-        tokens = self.norm_pre(tokens + self.pos_embed)
-        for block in self.blocks:
-            tokens = block(tokens)
-        return tokens
-
-
 class Classifier(harness.TorchMethod):
     """An encoder fine-tuned by one of :data:`harness_ssl.strategies.STRATEGIES`.
 
     Args:
         problem: what to predict.
         strategy: name of the strategy.
+        encoder: a name in :data:`harness_ssl.encoders.FAMILIES`.
         patch: pixels per side of a patch; images are resized to a multiple of it.
         width: features per token.
         heads: attention heads per block.
@@ -75,6 +44,7 @@ class Classifier(harness.TorchMethod):
         problem: harness.Problem,
         *,
         strategy: str,
+        encoder: str,
         patch: int,
         width: int,
         heads: int,
@@ -86,6 +56,9 @@ class Classifier(harness.TorchMethod):
             raise harness.HarnessError(
                 f"no strategy {strategy!r}; strategies: {', '.join(STRATEGIES)}"
             )
+        if encoder not in FAMILIES:
+            raise harness.HarnessError(f"no encoder {encoder!r}; encoders: {', '.join(FAMILIES)}")
+        self._family = FAMILIES[encoder]
         self._phases = {phase.name: phase for phase in STRATEGIES[strategy]}
         self.stages = [stage(phase, probe_lr_scale) for phase in self._phases.values()]
         self._patch, self._width, self._heads = patch, width, heads
@@ -95,26 +68,25 @@ class Classifier(harness.TorchMethod):
     def input(self) -> harness.InputSpec:
         """The weights' preprocessing, at the multiple of the patch nearest to the protocol's
         size."""
+        card = self._family.card
         return harness.InputSpec(
             size=max(1, round(self.problem.image_size / self._patch)) * self._patch,
-            mean=DINOV2_BASE.mean,
-            std=DINOV2_BASE.std,
-            interpolation=DINOV2_BASE.interpolation,
+            mean=card.mean,
+            std=card.std,
+            interpolation=card.interpolation,
         )
 
     def build(self) -> nn.Module:
-        encoder = VisionTransformer(
-            img_size=self.input.size,
-            patch_size=self._patch,
-            embed_dim=self._width,
-            depth=DEPTH,
-            num_heads=self._heads,
-            init_values=self._layer_scale,
-            num_classes=0,
+        encoder = self._family.build(
+            size=self.input.size,
+            patch=self._patch,
+            width=self._width,
+            heads=self._heads,
+            layer_scale=self._layer_scale,
         )
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            harness.load_checkpoint(encoder, path, lambda state: interpolated(state, encoder))
+            harness.load_checkpoint(encoder, path, lambda state: self._family.adapt(state, encoder))
         return Network(encoder, len(self.problem.classes))
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
@@ -132,18 +104,6 @@ class Classifier(harness.TorchMethod):
             return encoder, lambda features: {"label": head(features)}
 
         def suffix(tokens: Tensor) -> Mapping[str, Tensor]:
-            for block in encoder.blocks[boundary:]:
-                tokens = block(tokens)
-            return {"label": head(encoder.forward_head(encoder.norm(tokens)))}
+            return {"label": head(remaining_blocks(encoder, boundary, tokens))}
 
-        return FirstBlocks(encoder, boundary), suffix
-
-
-def interpolated(state: dict[str, Tensor], encoder: VisionTransformer) -> dict[str, Tensor]:
-    """The state with positions interpolated to the encoder's grid of patches."""
-    positions = resample_abs_pos_embed(
-        state["pos_embed"],
-        list(encoder.patch_embed.grid_size),
-        num_prefix_tokens=encoder.num_prefix_tokens,
-    )
-    return {**state, "pos_embed": positions}
+        return first_blocks(encoder, boundary), suffix

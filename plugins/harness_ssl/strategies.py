@@ -11,6 +11,9 @@ from torch import nn
 
 import harness
 
+DEPTH = 12
+"""Blocks of every encoder, small ones too, so that a strategy freezes the same share."""
+
 ENCODER = -1
 """In place of a number of blocks: everything but the head."""
 
@@ -55,7 +58,6 @@ def trainable_names(network: nn.Module, *, frozen_blocks: int) -> Iterable[str]:
     """
     behind = ["head."]
     if frozen_blocks != ENCODER:
-        depth = len(network.get_submodule("encoder.blocks"))  # type: ignore[arg-type]
-        behind += [f"encoder.blocks.{i}." for i in range(frozen_blocks, depth)]
+        behind += [f"encoder.blocks.{i}." for i in range(frozen_blocks, DEPTH)]
         behind += ["encoder.norm.", "encoder.fc_norm."]
     return [name for name, _ in network.named_parameters() if name.startswith(tuple(behind))]

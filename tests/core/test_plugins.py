@@ -265,6 +265,18 @@ def test_two_distributions_that_offer_one_name_are_both_refused(site: Site) -> N
         assert "acme-b 2.0" in record.reason
 
 
+def test_a_third_party_cannot_take_the_name_of_a_bundled_plugin(site: Site) -> None:
+    site.install("own", TASK, dist="cxr-harness")
+    site.install("own", "raise RuntimeError('imported')", dist="zz-thief")
+    plugins = site.discover()
+    assert [(r.dist, r.status) for r in plugins.records] == [
+        ("cxr-harness", "ok"),
+        ("zz-thief", "conflict"),
+    ]
+    assert "only the bundled one is loaded" in plugins.records[1].reason
+    assert plugins.tasks["grading"].plugin == "own"
+
+
 def test_two_plugins_that_offer_one_task_are_both_refused(site: Site) -> None:
     site.install("acorn", TASK + METHOD + hook("harness_methods", "yield method()"))
     site.install("maple", TASK)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from harness import HarnessError
 from harness.cli.plugins import command
 
 LOADS = """
@@ -90,3 +91,12 @@ def test_the_environment_disables_plugins(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 0
     assert "zz-good disabled zz-shown 3.1" in lines(result.stdout, "zz-good")
     assert not lines(result.stdout, "zz-good/net")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_misspelt_plugin_to_disable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_HARNESS_DISABLE", "zz-god")
+    result = CliRunner().invoke(command)
+    assert isinstance(result.exception, HarnessError)
+    assert "CXR_HARNESS_DISABLE names 'zz-god'" in str(result.exception)
+    assert "did you mean 'zz-good'" in str(result.exception)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import HarnessError
 from harness.plugins import Plugins, discover
 from harness.protocol import PAPER, QUICK, override
 from harness.study import Cell, Request, plan
+from tests.trees import make_tree
 
 METHOD = "ssl/dinov2_base@linear"
 
@@ -93,11 +94,68 @@ def test_a_small_member_has_no_published_weights(plugins: Plugins) -> None:
     assert "small network has no published weights" in cell.blocked[1]
 
 
-def test_a_deviation_that_a_method_may_not_have_is_refused(plugins: Plugins) -> None:
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        ({"protocol": {"test_images": 5}}, "declares deviations in"),
+        ({"protocol": {"learning_rate": "fast"}}, "learning_rate.*expected float"),
+        ({"protocol": {"epochs": 0}}, "epochs must be positive"),
+        ({"task": "grading"}, "ranked by label.kappa, but no plugin offers"),
+        ({"task": "clasification"}, "did you mean 'classification'"),
+        ({"files": ("harness_ssl:prompts/none.txt",)}, "none.txt' is missing"),
+        ({"factory": "harness_nowhere.models:Net"}, "'harness_nowhere' is not installed"),
+    ],
+)
+def test_a_mistake_in_a_spec_costs_that_method_and_no_other(
+    plugins: Plugins, mistake: dict[str, Any], says: str
+) -> None:
     entry = plugins.methods[METHOD]
-    greedy = replace(entry, spec=replace(entry.spec, protocol={"test_images": 5}))
-    with pytest.raises(HarnessError, match="declares deviations in"):
-        plan(request(), replace(plugins, methods={METHOD: greedy}))
+    wrong = replace(entry, spec=replace(entry.spec, **mistake))
+    classification = plugins.tasks["classification"]
+    grading = replace(classification.spec, name="grading", primary=("label.kappa",))
+    tasks = {**plugins.tasks, "grading": replace(classification, spec=grading)}
+    methods = {METHOD: wrong, "baselines/majority": plugins.methods["baselines/majority"]}
+    good, bad = sorted(
+        plan(request(methods=("all",)), replace(plugins, methods=methods, tasks=tasks)).cells,
+        key=lambda cell: cell.id,
+    )
+    assert good.blocked is None
+    assert bad.blocked is not None
+    assert bad.blocked[0] == "load_failed"
+    assert re.search(says, bad.blocked[1])
+
+
+def test_the_task_and_the_code_of_its_losses_are_part_of_the_cell(plugins: Plugins) -> None:
+    entry = plugins.tasks["classification"]
+    (label,) = entry.spec.targets
+    before = only(plugins).name
+    for changes in (
+        {"targets": (replace(label, weight=0.5),)},
+        {"targets": (replace(label, loss="harness_ssl.models:cross_entropy"),)},
+        {"primary": ("label.mcc",)},
+    ):
+        task = replace(entry, spec=replace(entry.spec, **changes))
+        assert (
+            only(replace(plugins, tasks={**plugins.tasks, "classification": task})).name != before
+        )
+
+
+def test_a_method_that_needs_masks_is_skipped_where_the_dataset_has_none(
+    plugins: Plugins, tmp_path: Path
+) -> None:
+    root = make_tree(tmp_path / "data", masks=())
+    cells = plan(
+        request(
+            methods=("multitask/unet_multitask", "baselines/majority"),
+            dataset="radiography",
+            data_root=root,
+        ),
+        plugins,
+    ).cells
+    assert [cell.blocked for cell in cells] == [
+        None,
+        ("skipped", "dataset 'radiography' has no masks"),
+    ]
 
 
 def test_every_full_method_is_planned_under_the_paper_preset(plugins: Plugins) -> None:

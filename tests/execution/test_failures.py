@@ -14,7 +14,8 @@ LIGHT = """
 
     HARNESS_API = 1
     NAMES = (
-        "raises", "memory", "killed", "hangs", "exits", "skips", "shapeless", "unimportable", "good"
+        "raises", "memory", "killed", "hangs", "exits", "skips", "shapeless", "unbuildable",
+        "unimportable", "good",
     )
 
     @harness.hookimpl
@@ -85,6 +86,10 @@ MODELS = """
         def skip(self):
             return "it is raining"
 
+    class Unbuildable(Good):
+        def __init__(self, problem):
+            raise ValueError("no such width")
+
     class Shapeless(Good):
         def predict(self, images):
             return {"label": np.zeros(len(images), np.float32)}
@@ -117,6 +122,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict]
         ("exits", "failed", "ended with code 7"),
         ("skips", "skipped", "it is raining"),
         ("shapeless", "failed", "expected probabilities of shape"),
+        ("unbuildable", "load_failed", "ValueError: no such width"),
         ("unimportable", "load_failed", "surely_not_there"),
         ("elsewhere", "not_installed", "pip install 'surely-not-installed>=2'"),
         ("good", "ok", ""),

@@ -216,8 +216,10 @@ def test_a_method_that_trains_nothing_gets_no_epoch(tmp_path: Path) -> None:
     assert all(torch.equal(before[n], v) for n, v in run.module.state_dict().items())
 
 
-def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
-    scores = iter([0.2, 0.9, 0.9, 0.1])
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, higher_is_better: bool) -> None:
+    sign = 1 if higher_is_better else -1
+    scores = iter([sign * score for score in (0.2, 0.9, 0.9, 0.1)])
     seen: list[dict[str, Tensor]] = []
     run = training(Small(PROBLEM), tmp_path)
 
@@ -226,6 +228,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
         return {"primary": next(scores)}
 
     object.__setattr__(run, "validate", validate)
+    object.__setattr__(run, "higher_is_better", higher_is_better)
     progress = fit(run)
     assert progress.best_epoch == 2
     assert all(torch.equal(seen[1][n], v) for n, v in run.module.state_dict().items())

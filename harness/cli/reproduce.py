@@ -1,0 +1,104 @@
+"""``harness reproduce``"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from harness.cli.options import installed_plugins
+from harness.cli.tables import NARROWEST
+from harness.errors import HarnessError
+from harness.report.rows import Row
+
+
+@click.command(name="reproduce", context_settings={"ignore_unknown_options": True})
+@click.argument("name", metavar="STUDY")
+@click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[-- RUN-OPTIONS]")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The dataset's folder."
+)
+@click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    metavar="DIR",
+    help="Where results go (default: results).",
+)
+@click.option("--run", "asked_to_run", is_flag=True, help="Run the commands, too.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown"]),
+    default="text",
+    help="Default: text.",
+)
+def command(
+    name: str,
+    extra: tuple[str, ...],
+    data_root: Path | None,
+    device: str,
+    out: Path,
+    asked_to_run: bool,
+    form: str,
+) -> None:
+    """Repeat a published study: the commands, the time they take, its tables beside ours.
+
+    Without --run nothing is run, and our figures are those of an earlier run. Options of
+    "harness run" behind a double dash change the protocol, e.g. for a rehearsal.
+
+    \b
+    harness reproduce study
+    harness reproduce study --data-root DIR --run
+    harness reproduce study --data-root DIR --run -- --preset quick
+    """
+    from harness.execution.devices import resolve_device
+    from harness.report.beside import beside, expected_time
+    from harness.report.published import find_published
+
+    plugins = installed_plugins()
+    study = find_published(plugins, name)
+    root = "DIR" if data_root is None else str(data_root)
+    needs_root = plugins.datasets[study.dataset].spec.needs_root
+    if asked_to_run and needs_root and data_root is None:
+        raise HarnessError(f"--run needs --data-root: the folder of dataset {study.dataset!r}")
+    places = ("--data-root", root, "--out", str(out)) if needs_root else ("--out", str(out))
+    commands = study.commands(device=resolve_device(device), extra=(*places, *extra))
+    folder = out / study.name
+
+    click.echo(study.title + "\n")
+    click.echo("Protocol\n" + "".join(f"- {line}\n" for line in study.protocol))
+    click.echo("Commands")
+    for arguments in commands:
+        click.echo(f"  harness {shlex.join(arguments)}")
+    click.echo("\nExpected time\n\n" + expected_time(study, _rows(folder)) + "\n")
+    code = _run(commands) if asked_to_run else 0
+    width = max(NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    metrics = [entry.spec for entry in plugins.metrics.values()]
+    markdown = form == "markdown"
+    click.echo(beside(study, _rows(folder), metrics, markdown=markdown, width=width), nl=False)
+    raise SystemExit(code)
+
+
+def _rows(folder: Path) -> list[Row]:
+    from harness.report.rows import rows
+    from harness.results.rundir import find_cells
+
+    return rows(find_cells(folder)) if folder.is_dir() else []
+
+
+def _run(commands: list[tuple[str, ...]]) -> int:
+    """Run each in a process of its own; the worst exit code. Bad input ends it at once."""
+    worst = 0
+    for arguments in commands:
+        click.echo(f"\nharness {shlex.join(arguments)}")
+        code = subprocess.run([sys.executable, "-m", "harness.cli.main", *arguments]).returncode
+        if code not in (0, 1, 3):
+            raise SystemExit(code)
+        worst = max(worst, code)
+    return worst

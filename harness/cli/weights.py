@@ -1,0 +1,224 @@
+"""``harness weights``"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from harness.cli.options import installed_plugins
+from harness.specs import WeightsCard, to_json
+from harness.weights import TIMEOUT_SECONDS, fetch_all, library_folder
+from harness.weights.catalogue import FileState, UsedCard, look, select_cards, used_cards, verify
+from harness.weights.content import remedy
+
+Found = Sequence[tuple[UsedCard, Sequence[FileState]]]
+
+
+@click.group(name="weights")
+def command() -> None:
+    """List, fetch and check the published weights that networks start from.
+
+    A PATTERN is the id of a weights card, a glob on such ids, or anything that --plugins takes.
+
+    \b
+    harness weights list
+    harness weights fetch 'ssl/*' clip-vit-large-patch14
+    harness weights verify
+    """
+
+
+@command.command(name="list")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "markdown")),
+    default="text",
+    help="Default: text.",
+)
+def list_command(form: Literal["text", "json", "markdown"]) -> None:
+    """Show every weights card: size, licence, and where its files are or would be.
+
+    Asks no server and reads no weights, so damage shows where the size differs or after verify.
+    SHA-256 is the one on the card, shortened in the text.
+    """
+    plugins = installed_plugins()
+    found = [(used, look(used.card)) for used in used_cards(plugins)]
+    if form == "json":
+        click.echo(json.dumps([_facts(used, states) for used, states in found], indent=2))
+    else:
+        click.echo(_tables(found, "simple" if form == "text" else "github"))
+    for record in plugins.broken:
+        click.echo(f"note: plugin {record.name!r} did not load; its weights are unknown", err=True)
+
+
+@command.command(name="fetch")
+@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True)
+def fetch_command(patterns: tuple[str, ...]) -> None:
+    """Download what is missing into the caches of the libraries.
+
+    Honours HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, TORCH_HOME and
+    CXR_HARNESS_TORCH_MIRROR. Exit code 1 if anything could not be fetched.
+    """
+    cards = [used.card for used in select_cards(patterns, installed_plugins())]
+    failed = 0
+    for card, error in fetch_all(cards, limit=TIMEOUT_SECONDS, watcher=Transfers()):
+        failed += error is not None
+        if error is None:
+            click.echo(f"ok      {card.id} ({card.licence}): {library_folder(card)}")
+        else:
+            click.echo(f"failed  {error}")
+    if failed:
+        raise SystemExit(1)
+
+
+@command.command(name="verify")
+@click.argument("patterns", metavar="[PATTERN...]", nargs=-1)
+def verify_command(patterns: tuple[str, ...]) -> None:
+    """Read every file that is here and compare it with its card.
+
+    Exit code 1 if a file is damaged; a missing one is none.
+    """
+    from tabulate import tabulate
+
+    plugins = installed_plugins()
+    chosen = select_cards(patterns, plugins) if patterns else used_cards(plugins)
+    transfer = Transfers().transfer
+    found = [(used.card.id, state) for used in chosen for state in verify(used.card, transfer)]
+    rows = [(name, state.file.name, *_verdict(state)) for name, state in found]
+    click.echo(tabulate(rows, headers=("weights", "file", "state", "what was found")))
+    if any(state.state == "damaged" for _, state in found):
+        raise SystemExit(1)
+
+
+def _verdict(state: FileState) -> tuple[str, str]:
+    if state.state == "missing":
+        return "missing", f"not in {state.path.parent}"
+    if state.state == "damaged":
+        return "damaged", f"{state.difference}; {remedy(state.path)}"
+    if state.file.sha256 is None:
+        return "unchecked", f"SHA-256 {state.sha256}; the card has none"
+    return "ok", f"SHA-256 {state.sha256}"
+
+
+def _facts(used: UsedCard, states: Sequence[FileState]) -> dict[str, Any]:
+    files = [
+        {
+            **to_json(state.file),
+            "size": state.size,
+            "path": str(state.path),
+            "state": state.state,
+            "difference": state.difference,
+        }
+        for state in states
+    ]
+    methods = list(used.methods)
+    return {**to_json(used.card), "methods": methods, "state": _overall(states), "files": files}
+
+
+def _tables(found: Found, style: str) -> str:
+    """One table of the cards, one of their files."""
+    from tabulate import tabulate
+
+    cards = [
+        (
+            used.card.id,
+            used.card.source,
+            _size(states),
+            used.card.licence,
+            "yes" if used.card.labels_used else "no",
+            _overall(states),
+            ", ".join(used.methods),
+        )
+        for used, states in found
+    ]
+    files = [
+        (used.card.id, _digest(state.file.sha256, style), str(state.path))
+        for used, states in found
+        for state in states
+    ]
+    heads = ("weights", "source", "size", "licence", "labels used", "state", "methods")
+    widths = [*[None] * 6, 48 if style == "simple" else None]
+    tables = (
+        tabulate(cards, heads, style, maxcolwidths=widths, disable_numparse=True),
+        tabulate(files, ("weights", "SHA-256", "is or would be at"), style, disable_numparse=True),
+    )
+    return "\n\n".join(tables)
+
+
+def _overall(states: Sequence[FileState]) -> str:
+    kinds = {state.state for state in states}
+    if "damaged" in kinds:
+        return "damaged"
+    return "incomplete" if len(kinds) > 1 else kinds.pop()
+
+
+def _size(states: Sequence[FileState]) -> str:
+    known = [state.size for state in states if state.size is not None]
+    if not known:
+        return "unknown"
+    return decimal(sum(known)) if len(known) == len(states) else f"over {decimal(sum(known))}"
+
+
+def _digest(sha256: str | None, style: str) -> str:
+    if sha256 is None:
+        return "unknown"
+    return f"{sha256[:16]}…" if style == "simple" and len(sha256) > 16 else sha256
+
+
+class Transfers:
+    """Shows on stderr how far files are: a bar on a terminal, a line per tenth elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+
+    def started(self, card: WeightsCard, names: Sequence[str]) -> None:
+        sizes = [file.size for file in card.files if file.name in names]
+        size = "unknown size" if None in sizes else decimal(sum(filter(None, sizes)))
+        click.echo(
+            f"fetching weights {card.id}: {', '.join(names)} ({size}) from {card.location}",
+            err=True,
+        )
+
+    @contextmanager
+    def transfer(self, name: str, total: int | None) -> Iterator[Callable[[int], object]]:
+        if not self._console.is_terminal:
+            yield _Tenths(name, total).advance
+            return
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        ) as bars:
+            task = bars.add_task(name, total=total)
+            yield lambda count: bars.advance(task, count)
+
+
+class _Tenths:
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name, self._total = name, total
+        self._done = self._told = 0
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        if self._total and (tenth := 10 * self._done // self._total) > self._told:
+            self._told = tenth
+            done, total = decimal(self._done), decimal(self._total)
+            click.echo(f"{self._name}: {10 * tenth} %, {done} of {total}", err=True)

@@ -1,0 +1,99 @@
+"""Changes to methods' parameters from the command line: ``--param [PATTERN:]NAME=VALUE``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.plugins import Plugins
+from harness.protocol import did_you_mean
+from harness.select import select
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value for a parameter of every method in ``methods`` that has it."""
+
+    text: str
+    """As it was given."""
+    methods: frozenset[str]
+    name: str
+    value: Any
+
+
+def parse(settings: Iterable[str], plugins: Plugins) -> tuple[Change, ...]:
+    """The changes that the settings ask for, in their order.
+
+    A setting is ``NAME=VALUE`` for every method with such a parameter, or ``PATTERN:NAME=VALUE``
+    with a pattern as ``--plugins`` takes it. The value is JSON, or else text.
+
+    Raises:
+        HarnessError: a setting of another form, or a pattern that matches no method.
+    """
+    changes = []
+    for text in settings:
+        left, equals, value = text.partition("=")
+        pattern, _, name = left.rpartition(":")
+        if not equals or not name.strip():
+            raise HarnessError(f"--param {text!r}: write NAME=VALUE or PATTERN:NAME=VALUE")
+        methods = select((pattern or "all",), (), plugins)
+        changes.append(Change(text, frozenset(methods), name.strip(), _value(value)))
+    return tuple(changes)
+
+
+def changes_of(method: str, stated: Mapping[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
+    """Parameter -> new value for the method whose parameters are ``stated``; the last one counts.
+
+    Raises:
+        HarnessError: a value of another type than the stated one.
+    """
+    found: dict[str, Any] = {}
+    for change in changes:
+        if method not in change.methods or change.name not in stated:
+            continue
+        old = stated[change.name]
+        if not _same_type(old, change.value):
+            raise HarnessError(
+                f"--param {change.text!r}: {method} has {change.name}={json.dumps(old)}, which is "
+                f"{_type_name(old)} and not {_type_name(change.value)}"
+            )
+        found[change.name] = change.value
+    return {name: value for name, value in found.items() if value != stated[name]}
+
+
+def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: Plugins) -> None:
+    """Raise HarnessError for a change that no selected method has a parameter for."""
+    for change in changes:
+        methods = [plugins.methods[i].spec for i in selected if i in change.methods]
+        known = sorted({name for spec in methods for name in spec.params})
+        if change.name not in known:
+            raise HarnessError(
+                f"--param {change.text!r}: no selected method that it is for has a parameter "
+                f"{change.name!r}{did_you_mean(change.name, known)}; "
+                f"parameters: {', '.join(known) or 'none'}"
+            )
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _same_type(old: Any, new: Any) -> bool:
+    if old is None or new is None:
+        return True
+    if isinstance(old, float):
+        return isinstance(new, int | float) and not isinstance(new, bool)
+    return type(old) is type(new)
+
+
+_TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _type_name(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), f"a JSON {type(value).__name__}")

@@ -1,0 +1,152 @@
+"""``harness reproduce``: a published study repeated, its tables beside ours."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.plugins import discover
+from harness.report.published import find_published
+from harness.select import select
+from tests.cli_tools import TINY, harness, write_plugin
+
+STUDY: dict[str, Any] = {
+    "schema": 1,
+    "title": "A study of two baselines",
+    "protocol": ["two epochs of nothing"],
+    "epochs": 2,
+    "arguments": ["--preset", "quick", *TINY],
+    "arguments_on_cuda": ["--precision", "fp16"],
+    "runs": [
+        {"arguments": ["--plugins", "baselines/majority"]},
+        {"arguments": ["--plugins", "baselines/pixels", "--fractions", "1,0.5"]},
+    ],
+    "tables": [
+        {
+            "title": "Classification",
+            "notes": ["An example."],
+            "rows": [
+                {
+                    "label": "majority",
+                    "method": "baselines/majority",
+                    "values": {"label.f1": 0.125, "minutes_per_epoch": 30},
+                },
+                {"label": "somebody else's", "values": {"label.f1": 0.9}},
+                {"label": "pixels", "method": "baselines/pixels", "values": {}},
+                {"label": "pixels", "method": "baselines/pixels", "fraction": 0.5, "values": {}},
+            ],
+        }
+    ],
+}
+PLUGIN = """
+import harness
+HARNESS_API = 1
+
+@harness.hookimpl
+def harness_datasets():
+    yield harness.DatasetSpec(
+        name="films", factory="harness_phantom.dataset:open_phantom", summary="Few phantoms",
+        needs_root=False, params={"images": 120, "size": 64, "seed": 1},
+        published=("harness_studied_data:two.json",),
+    )
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    folder = write_plugin(tmp_path / "site", "studied", PLUGIN)
+    (folder / "harness_studied_data").mkdir()
+    (folder / "harness_studied_data" / "__init__.py").write_text("")
+    (folder / "harness_studied_data" / "two.json").write_text(json.dumps(STUDY))
+    return folder
+
+
+def test_it_prints_the_commands_the_time_and_the_protocol_and_runs_nothing(
+    tmp_path: Path, plugins: Path
+) -> None:
+    done = harness("reproduce", "two", "--device", "cpu", cwd=tmp_path, plugins=plugins)
+    assert done.returncode == 0, done.stderr
+    assert "- two epochs of nothing" in done.stdout
+    commands = [line for line in done.stdout.splitlines() if line.startswith("  harness run")]
+    assert len(commands) == 2
+    assert "1.0 hours of training at the published speed for 1 of 2 methods" in done.stdout
+    assert "not run: baselines/majority, baselines/pixels" in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_it_prints_is_what_it_runs_and_ours_stands_beside_theirs(
+    tmp_path: Path, plugins: Path
+) -> None:
+    asked = ("reproduce", "two", "--device", "cpu")
+    done = harness(*asked, "--run", cwd=tmp_path, plugins=plugins)
+    assert done.returncode == 0, done.stderr
+    (majority,) = (line for line in done.stdout.splitlines() if line.startswith("majority"))
+    _, _, _, published, ours, difference, *_ = majority.split()
+    assert published == "0.1250"
+    assert float(ours) - 0.125 == pytest.approx(float(difference), abs=1e-4)
+    halves = [line for line in done.stdout.splitlines() if line.startswith("pixels")]
+    assert len({line.split()[1] for line in halves}) == 2
+    commands = [line for line in done.stdout.splitlines() if line.startswith("  harness run")]
+    for line in commands:
+        again = harness(*shlex.split(line)[1:], cwd=tmp_path, plugins=plugins)
+        assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "results" / "two" / "cells").glob("*/*/*"))) == 3
+
+
+def test_options_behind_a_double_dash_win(tmp_path: Path, plugins: Path) -> None:
+    asked = ("reproduce", "two", "--device", "cpu", "--run", "--", "--set", "train_images=48")
+    done = harness(*asked, "--exclude", "baselines/pixels", cwd=tmp_path, plugins=plugins)
+    assert "quick with epochs 1, train_images 48" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("reproduce", "stduy"), "did you mean 'study'"),
+        (("reproduce", "study", "--run"), "--data-root"),
+        (("reproduce", "study", "--run", "--data-root", "nowhere"), "no such folder"),
+        (("reproduce", "study", "--device", "tpu"), "--device 'tpu'"),
+    ],
+)
+def test_bad_input_is_one_message(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = harness(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_study_file_is_named(tmp_path: Path, plugins: Path) -> None:
+    (plugins / "harness_studied_data" / "two.json").write_text('{"schema": 1}')
+    done = harness("reproduce", "two", cwd=tmp_path, plugins=plugins)
+    assert done.returncode == 2
+    assert "two.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_bundled_study_names_methods_that_are_there_and_figures_that_can_be() -> None:
+    plugins = discover()
+    study = find_published(plugins, "study")
+    rows = [row for table in study.tables for row in table.rows]
+    assert {row.method for row in rows if row.method} <= set(plugins.methods)
+    ran = set()
+    for run in study.runs:
+        ran |= set(select((run[run.index("--plugins") + 1],), (), plugins))
+    assert {row.method for row in rows if row.method} == ran
+    for row in rows:
+        for name, value in row.values.items():
+            assert name == "minutes_per_epoch" or 0 < value < 1
+
+
+def test_the_bundled_study_asks_for_the_protocol_that_it_states() -> None:
+    study = find_published(discover(), "study")
+    cpu, cuda = (
+        [" ".join(c) for c in study.commands(device=device, extra=())] for device in ("cpu", "cuda")
+    )
+    assert all("--preset paper --split study --seeds 42" in line for line in cpu + cuda)
+    assert all("--precision fp16" in line for line in cuda)
+    assert not any("--precision" in line for line in cpu)
+    assert "--param supervised:head=study" in cpu[0]
