@@ -40,16 +40,31 @@ class Protocol:
     """At most so many training images, cut alike for every method; None for all."""
     test_images: int | None = None
     """At most so many images in every other part."""
+    half_activations: bool = True
+    """Keep activations at a frozen boundary in half precision; vectors are float32 always."""
+    channels_last: bool | None = None
+    """Memory layout of images and convolutions; None: where it pays, on a GPU in half precision."""
+    tf32: bool = False
+    """Let a GPU round float32 factors to 10 bits of mantissa."""
+    deterministic: bool = False
+    """Only algorithms that repeat themselves bit by bit on a GPU, which are slower."""
+    compile: bool = False
+    """Train through ``torch.compile``; what compiling takes has a bucket of its own."""
+    time_only: bool = False
+    """Measure speed and train nothing."""
     weights: str = "pretrained"
     """What networks start from unless ``--weights`` says otherwise."""
     probe_warmup: int = 10
     """Forward passes before the timed ones of a probe."""
     probe_iterations: int = 40
     """Timed forward passes of a probe."""
+    probe_seconds: float | None = 30.0
+    """A probe ends early after so many seconds, with three timed passes at least; None: never."""
 
     def __post_init__(self) -> None:
         positive = ("image_size", "epochs", "batch_size", "learning_rate", "probe_iterations")
-        for what in (*positive, "micro_batch", "train_images", "test_images"):
+        optional = ("micro_batch", "train_images", "test_images", "probe_seconds")
+        for what in (*positive, *optional):
             value = getattr(self, what)
             if value is not None and not value > 0:
                 raise HarnessError(f"protocol: {what} must be positive, got {value}")
@@ -78,6 +93,7 @@ QUICK = Protocol(
     train_images=256,
     test_images=128,
     weights="random",
+    probe_seconds=0.5,
 )
 """A laptop's minutes: small members of the same families from random weights."""
 

@@ -16,6 +16,7 @@ from benchmarks.peers.startup import startup
 from benchmarks.peers.workload import Workload
 from harness.data.batches import Batches
 from harness.data.prepared import open_store
+from harness.data.rows import Budget
 
 CORES = os.cpu_count() or 1
 SLOW_LEARNING = 5e-5
@@ -102,7 +103,7 @@ def data_path(bench: Bench) -> Found:
 
     def ready() -> Run:
         part = workload.part(workload.train_rows)
-        batches = Batches(part, method.input, method.problem.targets, ours.CPU)
+        batches = Batches(part, method.input, method.problem.targets, Budget(ours.CPU))
 
         def run() -> None:
             for epoch in range(DATA_EPOCHS):

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from benchmarks.peers.peer import Training
 from benchmarks.peers.workload import SEED, State, Workload
 from harness import HarnessError, MetricSpec, Problem, TaskSpec, TorchMethod
-from harness.data.batches import Part
+from harness.data.batches import Part, union
 from harness.plugins import discover
 from harness.results.predictions import PredictionFile
 from harness.results.rundir import CellDirectory
+from harness.training.activations import Sharing
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
-from harness.training.runner import Outputs, Setting
+from harness.training.runner import Outputs, Parts, Setting
 from harness.training.torch_runner import TorchRunner
 from harness.training.validation import validation_metrics
 
@@ -96,17 +97,21 @@ def train(method: TorchMethod, workload: Workload, folder: Path, offered: Offers
             clock=clock,
             report=cell.append_history,
             mask_grid=None,
+            # A folder of its own: activations are made anew in every round.
+            sharing=Sharing(cache=folder / "cache", facts={}),
         ),
     )
     runner.build()
     train_part, val_part = workload.part(workload.train_rows), workload.part(workload.val_rows)
+
+    parts = Parts(train=train_part, val=val_part, every=union([train_part, val_part]))
 
     def score(outputs: Outputs) -> dict[str, float]:
         file = _predictions(outputs, val_part, workload.samples.classes)
         return validation_metrics(file, offered.metrics, offered.task.primary, _no_masks)
 
     return Training(
-        run=lambda: runner.fit(train_part, val_part, score),
+        run=lambda: runner.fit(parts, score),
         weights=lambda: _last_weights(folder),
         account=lambda: _shares(clock),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import click
 
 from harness.errors import HarnessError
 from harness.plugins import Plugins, discover
-from harness.protocol import PRESETS, Protocol, did_you_mean, override, preset
+from harness.protocol import PRESETS, did_you_mean, override, preset
 from harness.study import Request
 from harness.variants import with_prompts
 
@@ -69,6 +70,10 @@ _OPTIONS = (
     click.option("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or cuda:N."),
     click.option("--precision", default="auto", metavar="NAME", help="auto, fp32, bf16 or fp16."),
     click.option("--micro-batch", type=int, metavar="N", help="Split batches that do not fit."),
+    click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile."),
+    click.option("--tf32", is_flag=True, help="Let a GPU round float32 factors (TensorFloat-32)."),
+    click.option("--deterministic", is_flag=True, help="Repeatable bit by bit on a GPU; slower."),
+    click.option("--time-only", is_flag=True, help="Measure speed; train nothing."),
     click.option("--seeds", default="0", metavar="N,N", help="Default: 0."),
     click.option(
         "--fractions", default="1", metavar="F,F", help="Of the training images (default: 1)."
@@ -135,6 +140,10 @@ def request_of(
     device: str,
     precision: str,
     micro_batch: int | None,
+    compiled: bool,
+    tf32: bool,
+    deterministic: bool,
+    time_only: bool,
     seeds: str,
     fractions: str,
     split: str,
@@ -161,12 +170,23 @@ def request_of(
         raise HarnessError(f"--split {split!r}: use standard or study, or --split-file FILE")
     if name is not None and (Path(name).name != name or name.startswith(".")):
         raise HarnessError(f"--name {name!r}: give a plain folder name")
+    flags = {
+        "compile": compiled,
+        "tf32": tf32,
+        "deterministic": deterministic,
+        "time_only": time_only,
+    }
+    extra = [f"{flag}=true" for flag, given in flags.items() if given]
+    if time_only:
+        extra.append("probe_seconds=none")
+    if micro_batch is not None:
+        extra.append(f"micro_batch={micro_batch}")
     return Request(
         methods=patterns or ("all",),
         exclude=exclude,
         dataset=dataset,
         data_root=data_root,
-        protocol=_protocol(preset_name, settings, micro_batch),
+        protocol=override(preset(preset_name), (*extra, *settings)),
         params=params,
         weights=weights,
         device=resolve_device(device),
@@ -182,11 +202,6 @@ def request_of(
     )
 
 
-def _protocol(name: str, settings: tuple[str, ...], micro_batch: int | None) -> Protocol:
-    extra = () if micro_batch is None else (f"micro_batch={micro_batch}",)
-    return override(preset(name), (*settings, *extra))
-
-
 def _numbers(
     option: str, text: str, kind: Callable[[str], Any], valid: Callable[[Any], bool], wanted: str
 ) -> tuple[Any, ...]:
@@ -197,3 +212,20 @@ def _numbers(
     if not values or not all(valid(value) for value in values):
         raise HarnessError(f"{option} {text!r}: give {wanted}, separated by commas")
     return tuple(dict.fromkeys(values))
+
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+
+
+def number_of_bytes(option: str, text: str | None) -> int | None:
+    """``20GB``, ``500 MB`` or a plain number; None stays None.
+
+    Raises:
+        HarnessError: it is none of these.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if found is None or found[2] not in _UNITS:
+        raise HarnessError(f"{option} {text!r}: give bytes, or a number with KB, MB, GB or TB")
+    return int(float(found[1]) * _UNITS[found[2]])

@@ -61,6 +61,19 @@ def _epoch_text(cell: Cell, line: Mapping[str, Any]) -> str:
     )
 
 
+_SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
+_EVENTS = {"fitted": "predicting", "resumed": "resuming"}
+
+
+def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
+    event = line["event"]
+    if event == "epoch":
+        return _epoch_text(cell, line)
+    if event in _SHARED:
+        return f"{_SHARED[event]} {line['done'] / line['total']:.0%}"
+    return _EVENTS.get(event)
+
+
 class PlainProgress:
     """One line per thing that happens, on stderr."""
 
@@ -72,11 +85,11 @@ class PlainProgress:
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    def preparing(self, done: int, total: int) -> None:
-        """Images of the prepared store."""
+    def preparing(self, done: int, total: int, what: str = "preparing images") -> None:
+        """Work that several cells share."""
         if done == total or time.monotonic() - self._prepared > 2:
             self._prepared = time.monotonic()
-            self.say(f"preparing images: {done}/{total}")
+            self.say(f"{what}: {done}/{total}")
 
     def started(self, cell: Cell) -> None:
         self._running.add(cell.id + cell.name)
@@ -86,8 +99,9 @@ class PlainProgress:
         self._tally.event(cell, line)
         if line["event"] == "epoch":
             self.say(f"        {cell.id}  {_epoch_text(cell, line)}")
-        elif line["event"] == "prepare":
-            self.preparing(line["done"], line["total"])
+        elif line["event"] in _SHARED:
+            what = f"        {cell.id}  {_SHARED[line['event']]}"
+            self.preparing(line["done"], line["total"], what)
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         self._tally.finish(cell, cell.id + cell.name in self._running)
@@ -133,8 +147,7 @@ class LiveProgress:
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
         key = cell.id + cell.name
-        texts = {"prepare": "preparing images", "fitted": "predicting", "resumed": "resuming"}
-        text = _epoch_text(cell, line) if line["event"] == "epoch" else texts.get(line["event"])
+        text = _live_text(cell, line)
         if text is not None and key in self._rows:
             self._rows[key] = (cell.id, text, self._rows[key][2])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import installed_plugins, request_of, study_options
+from harness.cli.options import installed_plugins, number_of_bytes, request_of, study_options
 from harness.cli.progress import WithHooks, progress
 from harness.cli.tables import broken_plugins, print_report
 from harness.errors import HarnessError
@@ -34,12 +34,25 @@ from harness.variants import check_prompts
     "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Per cell."
 )
 @click.option("--rerun", is_flag=True, help="Run finished cells again.")
+@click.option(
+    "--device-memory",
+    metavar="SIZE",
+    help="Of a GPU, for images and activations, e.g. 8GB (default: half of what is free); what "
+    "does not fit is streamed.",
+)
+@click.option(
+    "--activation-space",
+    metavar="SIZE",
+    help="On disk, for the activations of one frozen prefix (default: half of what is free).",
+)
 def command(
     executor: str,
     jobs: int | None,
     threads: int | None,
     timeout: float | None,
     rerun: bool,
+    device_memory: str | None,
+    activation_space: str | None,
     prompts: Path | None,
     **options: Any,
 ) -> None:
@@ -57,6 +70,10 @@ def command(
     from harness.execution.devices import slots
     from harness.execution.session import Options, exit_code, run_session
 
+    limits = {
+        "device_bytes": number_of_bytes("--device-memory", device_memory),
+        "activation_bytes": number_of_bytes("--activation-space", activation_space),
+    }
     plugins = installed_plugins(prompts)
     request = request_of(**options)
     study = _keep(plan(request, plugins), plugins)
@@ -78,6 +95,7 @@ def command(
                     timeout=timeout,
                     rerun=rerun,
                     facts=dict(_call(plugins)("harness_environment")),
+                    limits=limits,
                 ),
                 plugins,
                 WithHooks(display, _call(plugins)),

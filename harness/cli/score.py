@@ -45,7 +45,7 @@ def command(directory: Path, data_root: Path | None) -> None:
     scored = 0
     for cell in find_cells(directory):
         status = cell.status
-        if status is None or status["status"] != "ok":
+        if status is None or status["status"] != "ok" or not cell.sets:
             continue
         record = cell.cell
         task = plugins.tasks.get(record["method"]["task"])

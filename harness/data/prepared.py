@@ -1,15 +1,13 @@
 """The prepared store: every image of a dataset at one size, on disk, read through a memory map.
 
-It is made once for a dataset's content, a size and an interpolation, and shared by all cells. A
-store is whole or absent: it is built under another name, renamed, and checked whenever it is
-opened.
+It is made once for a dataset's content, a size and an interpolation, and shared by all cells: an
+artefact (:mod:`harness.data.artefact`) with one row per sample.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,9 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from harness.data.artefact import Plan, obtain
 from harness.data.dataset import Dataset
-from harness.data.lock import exclusive
-from harness.data.store_build import build, images_written
-from harness.data.store_check import StoreDamagedError, check
-from harness.data.store_plan import IMAGES, MASKS, REFERENCE, StorePlan
+from harness.data.store_build import IMAGES, MASKS, REFERENCE, build, images_written, layouts
 from harness.errors import HarnessError
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -49,22 +45,17 @@ class Store:
     """Wall time that building took, whoever built it."""
     images: NDArray[np.uint8]
     """Grey images [N, size, size], a read-only memory map."""
+    mask_bits: NDArray[np.uint8] | None
+    """Masks at the images' size, flattened row by row and packed by ``np.packbits``:
+    [N, ceil(size * size / 8)], all zero where an image has none; None where the dataset has none.
+    A read-only memory map."""
     notes: tuple[str, ...] = ()
     """What a run says once about this store."""
-    _masks: NDArray[np.uint8] | None
     _reference: NDArray[np.uint8] | None
 
-    def training_masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Masks at the images' size, bool [n, size, size]; all False where there is no mask."""
-        shape = (len(indices), self.size, self.size)
-        if self._masks is None:
-            return np.zeros(shape, dtype=bool)
-        bits = np.unpackbits(self._masks[indices], axis=1, count=self.size * self.size)
-        return bits.view(bool).reshape(shape)
-
     def reference_bits(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Reference masks on their native grid g, flattened row by row and packed by
-        ``np.packbits``: uint8 [n, ceil(g * g / 8)]; all zero where there is no mask.
+        """Reference masks on their native grid g, packed like ``mask_bits``:
+        uint8 [n, ceil(g * g / 8)]; all zero where there is no mask.
 
         Raises:
             HarnessError: the dataset has no masks.
@@ -95,66 +86,36 @@ def open_store(
     if interpolation not in ("bilinear", "bicubic"):
         raise HarnessError(f"interpolation must be bilinear or bicubic, got {interpolation!r}")
     samples = dataset.samples
-    plan = StorePlan(
-        key=_key(dataset.fingerprint, size, interpolation),
-        size=size,
-        interpolation=interpolation,
-        count=len(samples),
-        mask_size=samples.mask_size if samples.has_mask.any() else None,
+    mask_size = samples.mask_size if samples.has_mask.any() else None
+    key = _key(dataset.fingerprint, size, interpolation)
+    plan = Plan(
+        directory=cache / "prepared" / key,
+        files=layouts(len(samples), size, mask_size),
+        title="the prepared images",
     )
-    directory = cache / "prepared" / plan.key
-    if directory.is_dir():
-        try:
-            return _open(directory, plan)
-        except StoreDamagedError:
-            pass  # Another process may be replacing it: the lock decides.
-    return _open_or_build(dataset, plan, directory, progress)
+    report: Progress = progress or (lambda done, count: None)
+    found = obtain(
+        plan,
+        lambda directory: build(dataset, plan, directory, size, interpolation, report),
+        lambda: report(images_written(plan.building, plan), len(samples)),
+    )
+    notes: tuple[str, ...] = ()
+    if found.damage is not None:
+        notes = (f"{plan.title} in {plan.directory} were damaged ({found.damage}): rebuilt",)
+    return Store(
+        directory=plan.directory,
+        key=key,
+        size=size,
+        mask_size=mask_size,
+        build_seconds=found.seconds,
+        images=found.arrays[IMAGES],
+        mask_bits=found.arrays.get(MASKS),
+        notes=notes,
+        _reference=found.arrays.get(REFERENCE),
+    )
 
 
 def _key(fingerprint: str, size: int, interpolation: str) -> str:
     pillow = PIL.__version__.partition(".")[0]
     facts = json.dumps([STORE_VERSION, fingerprint, size, interpolation, pillow])
     return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
-
-
-def _open_or_build(
-    dataset: Dataset, plan: StorePlan, directory: Path, progress: Progress | None
-) -> Store:
-    building = directory.with_name(f"{plan.key}.building")
-    notes: tuple[str, ...] = ()
-
-    def waiting() -> None:
-        if progress:
-            progress(images_written(building, plan), plan.count)
-
-    with exclusive(directory.with_name(f"{plan.key}.lock"), waiting):
-        if directory.exists():
-            try:
-                return _open(directory, plan)
-            except StoreDamagedError as damage:
-                notes = (f"the prepared images in {directory} were damaged ({damage}): rebuilt",)
-        if building.exists():  # What a killed builder left.
-            shutil.rmtree(building)
-        build(dataset, plan, building, progress or (lambda done, count: None))
-        if directory.exists():
-            shutil.rmtree(directory)
-        building.rename(directory)
-        return _open(directory, plan, notes)
-
-
-def _open(directory: Path, plan: StorePlan, notes: tuple[str, ...] = ()) -> Store:
-    meta = check(directory, plan)
-    maps = {
-        name: np.load(directory / name, mmap_mode="r", allow_pickle=False) for name in plan.shapes
-    }
-    return Store(
-        directory=directory,
-        key=plan.key,
-        size=plan.size,
-        mask_size=plan.mask_size,
-        build_seconds=float(meta["build_seconds"]),
-        images=maps[IMAGES],
-        notes=notes,
-        _masks=maps.get(MASKS),
-        _reference=maps.get(REFERENCE),
-    )

@@ -1,130 +1,116 @@
-"""Building a prepared store: decode, resize, pack and write, in order, in a folder of its own."""
+"""Building a prepared store: decode, resize, pack and write, in order."""
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.data.artefact import Layout, Plan, write_header
 from harness.data.dataset import Dataset
-from harness.data.store_check import content_digest
-from harness.data.store_plan import IMAGES, MASKS, META, REFERENCE, StorePlan
 from harness.errors import HarnessError
+
+IMAGES, MASKS, REFERENCE = "images.npy", "masks.npy", "reference.npy"
 
 _BLOCK = 256
 """Images between two reports of progress, and the most that wait in memory to be written."""
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
+def layouts(count: int, size: int, mask_size: int | None) -> Mapping[str, Layout]:
+    """The arrays of a store of ``count`` images; masks are packed to one bit per pixel."""
+    files = {IMAGES: Layout((count, size, size))}
+    if mask_size is not None:
+        files[MASKS] = Layout((count, _packed(size)))
+        files[REFERENCE] = Layout((count, _packed(mask_size)))
+    return files
+
+
+def _packed(side: int) -> int:
+    """Bytes of a bit mask of side x side pixels."""
+    return (side * side + 7) // 8
+
+
 def build(
-    dataset: Dataset, plan: StorePlan, directory: Path, progress: Callable[[int, int], None]
-) -> None:
-    """Write the store into the new folder ``directory``, or leave no folder.
+    dataset: Dataset,
+    plan: Plan,
+    directory: Path,
+    size: int,
+    interpolation: str,
+    progress: Callable[[int, int], None],
+) -> float:
+    """Write the store's arrays into the folder ``directory``; returns the seconds that this took.
 
     Raises:
-        HarnessError: an image or mask cannot be read, or the disk is full.
+        HarnessError: an image or mask cannot be read.
     """
     started = time.perf_counter()
-    directory.mkdir()
-    try:
-        with _disk_full_explained(directory, plan):
-            _write_arrays(dataset, plan, directory, progress)
-            _write_meta(plan, directory, time.perf_counter() - started)
-    except BaseException:
-        shutil.rmtree(directory)
-        raise
+    count = len(dataset.samples)
+    progress(0, count)
+
+    def row(index: int) -> dict[str, NDArray[np.uint8]]:
+        return _row(dataset, plan, index, size, interpolation)
+
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((directory / name).open("wb")) for name in plan.files}
+        for name, layout in plan.files.items():
+            write_header(files[name], layout)
+        # Pillow releases the interpreter's lock: threads do, and processes would gain nothing.
+        pool = stack.enter_context(ThreadPoolExecutor(min(8, os.cpu_count() or 1)))
+        for start in range(0, count, _BLOCK):
+            block = range(start, min(start + _BLOCK, count))
+            for arrays in pool.map(row, block):
+                for name, array in arrays.items():
+                    files[name].write(array.data)
+            for file in files.values():
+                file.flush()
+            progress(block.stop, count)
+        for file in files.values():
+            os.fsync(file.fileno())
+    return time.perf_counter() - started
 
 
-def images_written(directory: Path, plan: StorePlan) -> int:
+def images_written(directory: Path, plan: Plan) -> int:
     """How many images a builder has written to ``directory`` so far."""
     try:
         written = (directory / IMAGES).stat().st_size
     except FileNotFoundError:
         return 0
-    return min(plan.count, written // (plan.size * plan.size))
+    count, height, width = plan.files[IMAGES].shape
+    return min(count, written // (height * width))
 
 
-def _write_arrays(
-    dataset: Dataset, plan: StorePlan, directory: Path, progress: Callable[[int, int], None]
-) -> None:
-    progress(0, plan.count)
-    with ExitStack() as stack:
-        # Plain writes, not a writable memory map: on a full disk that one ends the process.
-        files = {name: stack.enter_context((directory / name).open("wb")) for name in plan.shapes}
-        for name, shape in plan.shapes.items():
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(files[name], header)
-        # Pillow releases the interpreter's lock: threads do, and processes would gain nothing.
-        pool = stack.enter_context(ThreadPoolExecutor(min(8, os.cpu_count() or 1)))
-        for start in range(0, plan.count, _BLOCK):
-            rows = range(start, min(start + _BLOCK, plan.count))
-            for row in pool.map(lambda index: _row(dataset, plan, index), rows):
-                for name, array in row.items():
-                    files[name].write(array.data)
-            for file in files.values():
-                file.flush()
-            progress(rows.stop, plan.count)
-        for file in files.values():
-            os.fsync(file.fileno())
-
-
-def _row(dataset: Dataset, plan: StorePlan, index: int) -> dict[str, NDArray[np.uint8]]:
+def _row(
+    dataset: Dataset, plan: Plan, index: int, size: int, interpolation: str
+) -> dict[str, NDArray[np.uint8]]:
     """What each file gets of one image."""
-    samples, side = dataset.samples, (plan.size, plan.size)
+    samples, side = dataset.samples, (size, size)
     grey = dataset.image(index)
     if grey.dtype != np.uint8 or grey.ndim != 2:
         raise HarnessError(
             f"image {samples.ids[index]}: the dataset must return uint8 [H, W], "
             f"got {grey.dtype} {list(grey.shape)}"
         )
-    resized = Image.fromarray(grey).resize(side, _FILTERS[plan.interpolation])
+    resized = Image.fromarray(grey).resize(side, _FILTERS[interpolation])
     row = {IMAGES: np.asarray(resized)}
-    if plan.mask_size is None:
+    if MASKS not in plan.files:
         return row
     if not samples.has_mask[index]:
-        empty = {name: np.zeros(plan.shapes[name][1], np.uint8) for name in (MASKS, REFERENCE)}
+        empty = {name: np.zeros(plan.files[name].shape[1], np.uint8) for name in (MASKS, REFERENCE)}
         return {**row, **empty}
     mask = dataset.mask(index)
-    if mask.dtype != bool or mask.shape != (plan.mask_size, plan.mask_size):
+    grid = samples.mask_size
+    if mask.dtype != bool or mask.shape != (grid, grid):
         raise HarnessError(
-            f"mask {samples.ids[index]}: the dataset must return bool "
-            f"[{plan.mask_size}, {plan.mask_size}], got {mask.dtype} {list(mask.shape)}"
+            f"mask {samples.ids[index]}: the dataset must return bool [{grid}, {grid}], "
+            f"got {mask.dtype} {list(mask.shape)}"
         )
     nearest = Image.fromarray(mask.view(np.uint8)).resize(side, Image.Resampling.NEAREST)
     return {**row, MASKS: np.packbits(np.asarray(nearest)), REFERENCE: np.packbits(mask)}
-
-
-def _write_meta(plan: StorePlan, directory: Path, seconds: float) -> None:
-    files = {
-        name: {
-            "bytes": (directory / name).stat().st_size,
-            "digest": content_digest(directory / name),
-        }
-        for name in plan.shapes
-    }
-    meta = {"key": plan.key, "build_seconds": round(seconds, 3), "files": files}
-    (directory / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _disk_full_explained(directory: Path, plan: StorePlan) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        need = sum(int(np.prod(shape)) for shape in plan.shapes.values())
-        raise HarnessError(
-            f"{directory.parent}: the disk is full; the prepared images need {need / 1e6:.0f} MB. "
-            "Make room or set CXR_HARNESS_CACHE to another folder"
-        ) from error

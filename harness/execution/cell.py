@@ -6,22 +6,23 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from harness.data.batches import Part, load_part
+from harness.data.batches import Part, load_part, union
 from harness.data.cache import cache_directory
-from harness.data.dataset import Dataset, Samples
+from harness.data.dataset import Dataset
 from harness.data.prepared import Store, open_store
 from harness.data.recorded import RecordedDataset, read_samples
 from harness.data.splits import read_split, select_parts
 from harness.errors import HarnessError, Skip
-from harness.execution.environment import describe_environment, peak_memory, reset_peak_memory
+from harness.execution.construct import LoadFailedError, first_line, make_runner, prepare_process
+from harness.execution.environment import describe_environment, reset_peak_memory
 from harness.execution.executor import Resources
+from harness.execution.measure import step_record, timing_record
 from harness.execution.status import write_status
 from harness.jsonio import read_json
 from harness.plugins import resolve
@@ -29,21 +30,15 @@ from harness.protocol import Protocol
 from harness.results.predictions import PredictionFile, Reference
 from harness.results.record import MetricsRecord, Status, TimingRecord
 from harness.results.rundir import CellDirectory
-from harness.results.scoring import primary_direction, score_file
-from harness.seeds import derive_seed
-from harness.specs import MetricSpec, TaskSpec, card_from_json, task_from_json
+from harness.results.scoring import score_file
+from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.study import needs_masks
 from harness.training.clock import Clock
-from harness.training.method import Method, Problem, TorchMethod
-from harness.training.plain_runner import PlainRunner
-from harness.training.probe import machine_lock, probe
-from harness.training.runner import Fitted, Outputs, Runner, Setting
-from harness.training.torch_runner import TorchRunner
+from harness.training.runner import Fitted, Outputs, Parts, Runner
 from harness.training.validation import validation_metrics
-from harness.weights import locate
 
 PROGRESS_EVERY = 0.5
-"""Seconds between two progress lines of the store's making."""
+"""Seconds between two progress lines of work that several cells share."""
 
 
 def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
@@ -67,11 +62,11 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         status, reason = "load_failed", str(error)
     except (torch.OutOfMemoryError, MemoryError) as error:
         traceback.print_exc()
-        status, reason = "oom", f"{_first_line(error)}; try --micro-batch"
+        status, reason = "oom", f"{first_line(error)}; try --micro-batch"
     except Exception as error:
         traceback.print_exc()
         memory = "not enough memory" in str(error) or "out of memory" in str(error)
-        status, reason = "oom" if memory else "failed", _first_line(error)
+        status, reason = "oom" if memory else "failed", first_line(error)
     sys.stderr.flush()
     write_status(
         CellDirectory(directory),
@@ -81,17 +76,6 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         concurrent=resources.concurrent,
     )
     return 0 if status in ("ok", "skipped") else 1
-
-
-class LoadFailedError(HarnessError):
-    """The method's code could not be imported or constructed."""
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    if isinstance(error, HarnessError) and lines:
-        return lines[0]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 class _Cell:
@@ -109,47 +93,53 @@ class _Cell:
 
     def run(self) -> None:
         with self.clock.bucket("start"):
-            self._prepare_process()
+            prepare_process(self.resources, self.protocol, self.record["seed"])
             facts = describe_environment(self.resources)
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
         with self.clock.bucket("build"):
-            runner = self._runner(self.samples)
+            runner = make_runner(
+                self.record,
+                self.samples,
+                self.task,
+                self.metrics,
+                cell=self.cell,
+                resources=self.resources,
+                clock=self.clock,
+                progress=self._progress("activations"),
+            )
         with self.clock.bucket("data_prepare"):
             store = open_store(
                 self._dataset(),
                 size=runner.input.size,
                 interpolation=runner.input.interpolation,
                 cache=cache_directory(),
-                progress=self._store_progress(),
+                progress=self._progress("prepare"),
             )
-            parts = self._parts(store)
+            named, parts = self._parts(store)
         with self.clock.bucket("build"):
             runner.build()
-        fitted = runner.fit(
-            parts["train"],
-            parts["val"],
-            lambda outputs: self._validate(outputs, parts["val"], store),
-        )
-        with self.clock.bucket("predict"):
-            seconds = self._predict(runner, parts, store)
-        timing = self._timing(runner, store, fitted, len(parts["test"]) / seconds)
+        measured: TimingRecord = {}
+        fitted = Fitted()
+        if self.protocol.time_only:
+            with self.clock.bucket("probe"):
+                measured = step_record(runner, self.protocol, parts)
+        else:
+            fitted = self._train_and_predict(runner, parts, named, store)
+        with self.clock.bucket("probe"):
+            timing = timing_record(
+                runner, self.protocol, store, fitted, named["test"], self.resources.device
+            )
         with self.clock.bucket("checkpoint"):
             runner.finish()
-        self.cell.write_timing({**timing, "buckets": self.clock.read()})
+        self.cell.write_timing({**timing, **measured, "buckets": self.clock.read()})
 
-    def _prepare_process(self) -> None:
-        torch.set_num_threads(self.resources.threads)
-        if self.resources.device.startswith("cuda"):
-            if not torch.cuda.is_available():
-                raise HarnessError(
-                    f"device {self.resources.device} was asked for, but the installed torch "
-                    f"({torch.__version__}) finds no CUDA device; use --device cpu"
-                )
-            torch.cuda.set_device(torch.device(self.resources.device))
-            torch.backends.cudnn.benchmark = True
-            self._gpu = machine_lock(self.resources.device.replace(":", "-"))
-            self._gpu.__enter__()
-        np.random.seed(derive_seed("numpy", self.record["seed"]) % 2**32)
+    def _train_and_predict(
+        self, runner: Runner, parts: Parts, named: Mapping[str, Part], store: Store
+    ) -> Fitted:
+        fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
+        with self.clock.bucket("predict"):
+            self._predict(runner, named, store)
+        return fitted
 
     def _dataset(self) -> Dataset:
         entry = self.record["dataset"]
@@ -160,92 +150,47 @@ class _Cell:
             lambda: resolve(entry["factory"])(root, **entry["params"]),
         )
 
-    def _runner(self, samples: Samples) -> Runner:
-        weights = self.record["weights"]
-        problem = Problem(
-            task=self.task.name,
-            targets={
-                target.name: replace(target, names=target.names or samples.classes)
-                if target.kind == "classes"
-                else target
-                for target in self.task.targets
-            },
-            image_size=self.protocol.image_size,
-            weights="random" if weights["kind"] == "random" else "pretrained",
-            weights_files=self._weights_files(),
-            seed=self.record["seed"],
-        )
-        setting = Setting(
-            problem=problem,
-            protocol=self.protocol,
-            device=self.resources.device,
-            threads=self.resources.threads,
-            precision=self.record["precision"],
-            seed=self.record["seed"],
-            directory=self.cell.path,
-            clock=self.clock,
-            report=self.cell.append_history,
-            mask_grid=samples.mask_size,
-            higher_is_better=primary_direction(self.metrics, self.task.primary),
-        )
-        method = self._construct(problem)
-        if reason := method.skip():
-            raise Skip(reason)
-        if isinstance(method, TorchMethod):
-            return TorchRunner(method, setting)
-        return PlainRunner(method, setting)
-
-    def _weights_files(self) -> Mapping[str, Path]:
-        kind = self.record["weights"]["kind"]
-        if kind == "random":
-            return {}
-        card = card_from_json(self.record["method"]["weights"])
-        folder = self.record["weights_directory"]
-        return locate(card, kind if folder is None else Path(folder))
-
-    def _construct(self, problem: Problem) -> TorchMethod | Method:
-        spec = self.record["method"]
-        try:
-            method = resolve(spec["factory"])(problem, **spec["params"])
-        except (Skip, MemoryError):
-            raise
-        except Exception as error:
-            raise LoadFailedError(_first_line(error)) from error
-        if not isinstance(method, TorchMethod | Method):
-            raise LoadFailedError(
-                f"{spec['factory']} returned {type(method).__name__}, which is neither a "
-                "TorchMethod nor has fit, predict, save, load and skip"
-            )
-        return method
-
-    def _parts(self, store: Store) -> dict[str, Part]:
+    def _parts(self, store: Store) -> tuple[dict[str, Part], Parts]:
+        """The parts of the split by name, and what the runner is given of them."""
         samples = self.samples
         digest = self.record["split"]["digest"]
         split = read_split(self.study / "splits" / f"{digest}.csv", samples)
         if split.digest != digest:
             raise HarnessError(f"splits/{digest}.csv has been changed; run the command again")
-        rows = select_parts(
-            samples,
-            split,
-            need_masks=needs_masks(self.task),
-            fraction=self.record["fraction"],
-            train_limit=self.protocol.train_images,
-            test_limit=self.protocol.test_images,
-            seed=0,
-        )
         masks = any(target.kind == "binary-mask" for target in self.task.targets)
-        return {
-            part: load_part(store, samples, indices, masks=masks) for part, indices in rows.items()
-        }
 
-    def _store_progress(self) -> Callable[[int, int], None]:
+        def select(fraction: float) -> dict[str, Part]:
+            rows = select_parts(
+                samples,
+                split,
+                need_masks=needs_masks(self.task),
+                fraction=fraction,
+                train_limit=self._train_limit(),
+                test_limit=self.protocol.test_images,
+                seed=0,
+            )
+            return {name: load_part(store, samples, r, masks=masks) for name, r in rows.items()}
+
+        named = select(self.record["fraction"])
+        every = union(select(1.0).values())
+        return named, Parts(train=named["train"], val=named["val"], every=every)
+
+    def _train_limit(self) -> int | None:
+        protocol = self.protocol
+        if not protocol.time_only:
+            return protocol.train_images
+        steps = protocol.probe_warmup + protocol.probe_iterations
+        return min(steps * protocol.batch_size, protocol.train_images or sys.maxsize)
+
+    def _progress(self, event: str) -> Callable[[int, int], None]:
+        """Tells the history how far shared work is, now and then."""
         last = 0.0
 
         def report(done: int, total: int) -> None:
             nonlocal last
             if time.monotonic() - last > PROGRESS_EVERY or done == total:
                 last = time.monotonic()
-                self.cell.append_history({"event": "prepare", "done": done, "total": total})
+                self.cell.append_history({"event": event, "done": done, "total": total})
 
         return report
 
@@ -254,17 +199,13 @@ class _Cell:
             self._file(outputs, part), self.metrics, self.task.primary, _reference(part, store)
         )
 
-    def _predict(self, runner: Runner, parts: Mapping[str, Part], store: Store) -> float:
-        """Predict every part but train, once each; seconds that the test part took."""
+    def _predict(self, runner: Runner, parts: Mapping[str, Part], store: Store) -> None:
+        """Predict every part but train, once each."""
         scores: MetricsRecord = {}
-        seconds = 0.0
         for name, part in parts.items():
             if name == "train":
                 continue
-            started = time.monotonic()
             file = self._file(runner.predict(part), part)
-            if name == "test":
-                seconds = time.monotonic() - started
             self.cell.write_predictions(name, file)
             scores[name] = score_file(
                 file,
@@ -274,7 +215,6 @@ class _Cell:
                 where=f"{name} set",
             )
         self.cell.write_metrics(scores)
-        return seconds
 
     def _file(self, outputs: Outputs, part: Part) -> PredictionFile:
         samples, rows = self.samples, part.indices
@@ -291,59 +231,7 @@ class _Cell:
             has_mask=part.has_mask if masks else None,
         )
 
-    def _timing(
-        self, runner: Runner, store: Store, fitted: Fitted, end_to_end: float
-    ) -> TimingRecord:
-        with self.clock.bucket("probe"):
-            probed = probe(
-                runner.forward_fixed,
-                batch_size=self.protocol.batch_size,
-                warmup=self.protocol.probe_warmup,
-                iterations=self.protocol.probe_iterations,
-            )
-            size = runner.size()
-        memory, kind = peak_memory(self.resources.device)
-        return {
-            "buckets": {},
-            "best_epoch": fitted.best_epoch,
-            "resumed": fitted.resumed,
-            "shared_seconds": store.build_seconds,
-            "input_size": runner.input.size,
-            "stages": list(size.stages),
-            "end_to_end_images_per_second": end_to_end,
-            "peak_memory_bytes": memory,
-            "memory_kind": kind,
-            "parameters_total": size.parameters_total,
-            "parameters_trainable": size.parameters_trainable,
-            "flops_per_image": size.flops_per_image,
-            "latency_ms": {**probed["latency_ms"]},
-            "throughput_images_per_second": probed["throughput_images_per_second"],
-            **_training_speed(fitted),
-        }
-
 
 def _reference(part: Part, store: Store) -> Reference:
     row_of = dict(zip(part.ids, part.indices, strict=True))
     return lambda ids: store.reference_bits(np.array([row_of[i] for i in ids], dtype=np.int64))
-
-
-def _training_speed(fitted: Fitted) -> TimingRecord:
-    """Steady state: without the first epoch, which warms up, where there is another."""
-    epochs = fitted.epochs
-    if not epochs:
-        return {
-            "epochs": 0,
-            "minutes_per_epoch": None,
-            "images_per_second_train": None,
-            "first_epoch_seconds": None,
-            "data_wait_seconds": None,
-        }
-    steady = epochs[1:] or epochs
-    seconds = sum(epoch["train_seconds"] for epoch in steady)
-    return {
-        "epochs": len(epochs),
-        "minutes_per_epoch": seconds / len(steady) / 60,
-        "images_per_second_train": sum(epoch["images"] for epoch in steady) / seconds,
-        "first_epoch_seconds": epochs[0]["train_seconds"],
-        "data_wait_seconds": sum(epoch["data_wait_seconds"] for epoch in epochs),
-    }

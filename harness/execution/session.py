@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.cache import cache_directory
-from harness.data.prepared import open_store
+from harness.data.prepared import Interpolation, open_store
 from harness.data.recorded import write_samples
 from harness.data.splits import write_split
 from harness.errors import HarnessError
@@ -40,6 +40,8 @@ class Options:
     """Whether finished cells are run again."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Plugin -> what it says of this machine, kept beside every cell."""
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+    """``device_bytes`` for images and activations on a GPU, ``activation_bytes`` on disk."""
 
 
 def run_session(
@@ -71,13 +73,14 @@ def run_session(
                 statuses[_key(cell)] = status
                 observer.finished(cell, status)
         if waiting:
-            open_store(
-                study.dataset,
-                size=protocol.image_size,
-                interpolation="bilinear",
-                cache=cache_directory(),
-                progress=store_progress,
-            )
+            for interpolation in _interpolations(waiting):
+                open_store(
+                    study.dataset,
+                    size=protocol.image_size,
+                    interpolation=interpolation,
+                    cache=cache_directory(),
+                    progress=store_progress,
+                )
             say("loading libraries")
             executor = _executor(options.executor, plugins, _modules(waiting))
             try:
@@ -119,6 +122,13 @@ def _key(cell: Cell) -> str:
     return f"{cell.id}/{cell.name}"
 
 
+def _interpolations(cells: list[Cell]) -> list[Interpolation]:
+    """Those that the cells' weights were trained with: what most cells will ask of the store. Made
+    here, an unreadable image is one message; a cell that wants something else makes it itself."""
+    cards = [cell.record["method"]["weights"] for cell in cells]
+    return sorted({"bilinear" if card is None else card["interpolation"] for card in cards})
+
+
 def _modules(cells: list[Cell]) -> tuple[str, ...]:
     return tuple(sorted({c.record["method"]["factory"].partition(":")[0] for c in cells}))
 
@@ -146,8 +156,12 @@ def _settled(cell: Cell, options: Options) -> StatusRecord | None:
     # Without its status the directory is unfinished work, which is gone on with.
     (cell.directory / "status.json").unlink(missing_ok=True)
     created = datetime.now(UTC).isoformat(timespec="microseconds")
-    facts = dict(options.facts)
-    record = {**cell.record, "created": created, "environment": facts}
+    record = {
+        **cell.record,
+        "created": created,
+        "environment": dict(options.facts),
+        "limits": dict(options.limits),
+    }
     write_json(cell.directory / "cell.json", record)
     if cell.blocked is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.metrics.classification import MACRO
 from harness.report.rows import Row
@@ -62,12 +63,24 @@ def status_columns() -> list[Column]:
     return [Column("status", _status, left=True)]
 
 
-def cost_columns() -> list[Column]:
-    """Speed and size."""
+def cost_columns(section: Section) -> list[Column]:
+    """Speed and size; where only time was measured, all three speeds."""
+    if section.first.protocol.get("time_only"):
+        speed = [
+            Column("step\nms", _milliseconds("step_ms")),
+            Column("train\nimages/s", _train_speed),
+            Column("latency\nms", _milliseconds("latency_ms")),
+            Column("model\nimages/s", _speed("throughput_images_per_second")),
+            Column("end-to-end\nimages/s", _speed("end_to_end_images_per_second")),
+        ]
+    else:
+        speed = [
+            Column("min/\nepoch", _minutes_per_epoch),
+            Column("train\nimages/s", _train_speed),
+            Column("latency\nms", _milliseconds("latency_ms")),
+        ]
     return [
-        Column("min/\nepoch", _minutes_per_epoch),
-        Column("train\nimages/s", _train_speed),
-        Column("latency\nms", _latency),
+        *speed,
         Column("peak\nmemory", lambda row: size_of(row.timing.get("peak_memory_bytes"))),
         Column("params, M\ntrain/all", _parameters),
     ]
@@ -140,9 +153,19 @@ def _marked(row: Row, value: float | None) -> str:
     return number(value) + (CONCURRENT if row.concurrent and value is not None else "")
 
 
-def _latency(row: Row) -> str:
-    latency = row.timing.get("latency_ms")
-    return number(latency["p50"] if latency else None)
+def _milliseconds(name: Literal["step_ms", "latency_ms"]) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        taken = row.timing.get(name)
+        return number(taken["p50"] if taken else None)
+
+    return text
+
+
+_Speed = Literal["throughput_images_per_second", "end_to_end_images_per_second"]
+
+
+def _speed(name: _Speed) -> Callable[[Row], str]:
+    return lambda row: number(row.timing.get(name))
 
 
 def _parameters(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.columns import CONCURRENT, name_of, number
+from harness.report.columns import CONCURRENT, name_of, number, size_of
 from harness.report.rows import Row
 from harness.report.sections import Section
 from harness.results.record import TimingRecord
@@ -102,6 +102,12 @@ def _stages(section: Section) -> Iterable[Note]:
 def _timings(section: Section) -> Iterable[Note]:
     if section.machine:
         yield Note(f"Timed on {section.machine}.")
+    if section.first.protocol.get("time_only"):
+        yield Note(
+            "Medians of calls that had the machine's probes for themselves: a training step, the "
+            "model alone on one image and on a batch, and from stored pixels to predictions."
+        )
+        return
     kinds = {row.timing.get("memory_kind") for row in section.rows} - {None}
     if kinds == {"rss"}:
         yield Note("Peak memory is the resident memory of the cell's process.")
@@ -109,10 +115,27 @@ def _timings(section: Section) -> Iterable[Note]:
         yield Note("Peak memory is what was allocated on the GPU.")
     if any(row.concurrent for row in section.rows):
         yield Note(f"Figures with {CONCURRENT} were timed beside another cell on the same machine.")
-    if prices := _prices(section, lambda timing: timing.get("shared_seconds")):
-        yield Note(f"Shared work, made once and not in min/epoch: {prices}.")
-    if prices := _prices(section, lambda timing: timing.get("buckets", {}).get("frozen_prefix")):
-        yield Note(f"Activations of frozen layers, computed once and not in min/epoch: {prices}.")
+    if prices := _prices(section, lambda timing: timing.get("prepare_seconds")):
+        yield Note(f"Prepared images, made once for all and not in min/epoch: {prices}.")
+    if prices := _prices(section, lambda timing: timing.get("activation_seconds")):
+        yield Note(
+            "Activations of frozen layers, computed once for all that share them and not in "
+            f"min/epoch: {prices}."
+        )
+    yield from _uncached(section)
+
+
+def _uncached(section: Section) -> Iterable[Note]:
+    """Rows whose frozen layers were run in every epoch, and why."""
+    for row in section.rows:
+        for kept in row.timing.get("activations", {}).values():
+            if kept["where"] != "per batch":
+                continue
+            yield Note(
+                f"{_name(row, section)} runs its frozen layers in every epoch: their activations "
+                f"take {size_of(kept['bytes'])}, more than disk (--activation-space) and memory "
+                "may give."
+            )
 
 
 def _prices(section: Section, seconds_of: Callable[[TimingRecord], float | None]) -> str:

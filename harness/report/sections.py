@@ -91,14 +91,18 @@ def _apart(group: Sequence[Row]) -> list[list[Row]]:
     tables: dict[tuple[object, ...], list[Row]] = {}
     without: list[Row] = []
     for row in group:
-        if row.classes_present is None:
+        if row.classes_present is None and not _timed_only(row):
             without.append(row)
         else:
-            classes = row.classes_present if row.label else ()
+            classes = row.classes_present or () if row.label else ()
             tables.setdefault((row.machine or "", classes), []).append(row)
     ordered = [tables[key] for key in sorted(tables, key=repr)] or [[]]
     ordered[0].extend(without)
     return ordered
+
+
+def _timed_only(row: Row) -> bool:
+    return row.status == "ok" and bool(row.protocol.get("time_only"))
 
 
 def _rank(row: Row) -> tuple[bool, bool, float, str, int, float]:

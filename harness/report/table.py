@@ -113,7 +113,7 @@ def _block(
         metric_columns(section, metrics, "label"),
         metric_columns(section, metrics, "mask"),
         status_columns(),
-        cost_columns(),
+        cost_columns(section),
         source_columns(section),
     ]
     if format == "markdown":

@@ -101,9 +101,23 @@ class StatusRecord(TypedDict):
     concurrent: bool
 
 
-class Latency(TypedDict):
+class Spread(TypedDict):
+    """Milliseconds of timed calls: the median, and what 95 % of them stay below."""
+
     p50: float
     p95: float
+    calls: int
+    """How many were timed."""
+
+
+class ActivationsRecord(TypedDict):
+    """Activations at the frozen boundary of a stage."""
+
+    where: Literal["disk", "memory", "per batch"]
+    bytes: int
+    """What they take, or would."""
+    seconds: float
+    """Full price of making them, whoever made them; 0 where nothing is kept."""
 
 
 class StageRecord(TypedDict):
@@ -124,7 +138,8 @@ class TimingRecord(TypedDict, total=False):
     best_epoch: int | None
     minutes_per_epoch: float | None
     images_per_second_train: float | None
-    latency_ms: Latency | None
+    step_ms: Spread | None
+    latency_ms: Spread | None
     throughput_images_per_second: float | None
     end_to_end_images_per_second: float | None
     input_size: int
@@ -134,7 +149,10 @@ class TimingRecord(TypedDict, total=False):
     parameters_total: int | None
     parameters_trainable: int | None
     flops_per_image: float | None
+    prepare_seconds: float
+    activation_seconds: float
     shared_seconds: float
+    activations: dict[str, ActivationsRecord]
     first_epoch_seconds: float | None
     data_wait_seconds: float | None
     resumed: int

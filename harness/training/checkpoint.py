@@ -24,6 +24,8 @@ class Progress:
     """The clock's buckets until this checkpoint."""
     epochs: list[dict[str, float]] = field(default_factory=list)
     """Per finished epoch: ``images``, ``train_seconds``, ``data_wait_seconds``."""
+    activations: dict[str, Any] = field(default_factory=dict)
+    """By stage: what became of the activations at its frozen boundary."""
 
 
 class Checkpoints:

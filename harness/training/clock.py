@@ -15,6 +15,7 @@ BUCKETS = (
     "build",
     "data_prepare",
     "frozen_prefix",
+    "compile",
     "train",
     "validate",
     "predict",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +18,10 @@ from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints, Progress
 from harness.training.clock import Clock
 from harness.training.freeze import apply_stage, set_train_mode
-from harness.training.frozen import Boundary
 from harness.training.method import Batch, Stage, TorchMethod
+from harness.training.step import Chunk, Stepper
+from harness.training.views import Views, synchronise
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-Forward = Callable[[Tensor], Mapping[str, Tensor]]
 Validate = Callable[[Callable[[Tensor], Mapping[str, Tensor]]], dict[str, float]]
 """Takes a function from rows of the validation part to logits; returns metrics with ``primary``."""
 
@@ -45,16 +42,9 @@ class Training:
     seed: int
     device: torch.device
     precision: Precision
+    views: Views
     higher_is_better: bool = True
     """Of the primary metric."""
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """The precision of a forward pass."""
-        return torch.autocast(
-            self.device.type,
-            dtype=AUTOCAST.get(self.precision),
-            enabled=self.precision in AUTOCAST,
-        )
 
 
 def epochs_per_stage(stages: Sequence[Stage], epochs: int) -> tuple[int, ...]:
@@ -101,6 +91,43 @@ def fit(training: Training) -> Progress:
     return progress
 
 
+def stepper(training: Training, stage: Stage) -> Stepper | None:
+    """What takes the stage's steps, everything else frozen; None where nothing trains."""
+    parameters = apply_stage(training.module, stage)
+    if not parameters:
+        return None
+    protocol = training.protocol
+    return Stepper(
+        training.method,
+        training.module,
+        stage,
+        parameters,
+        training.views.of(stage),
+        training.train,
+        learning_rate=protocol.learning_rate,
+        weight_decay=protocol.weight_decay,
+        flips=protocol.flip,
+        scaled=training.precision == "fp16",
+        autocast=training.views.autocast,
+    )
+
+
+def epoch_steps(training: Training, epoch: int) -> list[list[Chunk]]:
+    """The steps of an epoch (counted from 0), each in chunks that fit a forward pass."""
+    protocol = training.protocol
+    flips = torch.Generator().manual_seed(derive_seed("augmentation", training.seed, epoch))
+    order = shuffled(
+        len(training.train), protocol.batch_size, derive_seed("order", training.seed, epoch)
+    )
+    return [
+        [
+            (part, torch.rand(len(part), generator=flips) < 0.5 if protocol.flip else None)
+            for part in in_chunks(rows, protocol.micro_batch or len(rows))
+        ]
+        for rows in order
+    ]
+
+
 def _run_stage(
     training: Training,
     stage: Stage,
@@ -108,115 +135,56 @@ def _run_stage(
     progress: Progress,
     resumed: dict[str, Any] | None,
 ) -> None:
-    parameters = apply_stage(training.module, stage)
-    if not parameters:
+    take_step = stepper(training, stage)
+    if take_step is None:
         return
-    optimizer = torch.optim.Adam(
-        parameters,
-        lr=training.protocol.learning_rate * stage.lr_scale,
-        weight_decay=training.protocol.weight_decay,
-        fused=True,
-    )
-    scaler = torch.amp.GradScaler(training.device.type) if training.precision == "fp16" else None
     if resumed is not None:
-        optimizer.load_state_dict(resumed["optimizer"])
-        if scaler is not None:
-            scaler.load_state_dict(resumed["scaler"])
-    view = _views(training, stage)
+        take_step.load(resumed)
+    if training.protocol.compile:
+        with training.clock.bucket("compile"):
+            take_step.compile(epoch_steps(training, epochs.start)[0])
+            synchronise(training.device)
+    view = training.views.of(stage)
+    view.note(progress.activations, stage)
+    inputs = view.inputs(training.val)
+
+    def validation(rows: Tensor) -> Mapping[str, Tensor]:
+        with training.views.autocast():
+            return view.forward(inputs(rows))
+
     for epoch in range(progress.epochs_done, epochs.stop):
         line: dict[str, Any] = {"event": "epoch", "stage": stage.name, "epoch": epoch + 1}
         with training.clock.bucket("train"):
-            line |= _train_epoch(training, view, optimizer, scaler, epoch)
+            line |= _train_epoch(training, take_step, epoch)
         with training.clock.bucket("validate"):
             training.module.eval()
-            line["val"] = training.validate(view.validation)
-            _synchronise(training.device)
+            line["val"] = training.validate(validation)
+            synchronise(training.device)
         training.report(line)
         with training.clock.bucket("checkpoint"):
-            _keep(training, optimizer, scaler, progress, line)
+            _keep(training, take_step, progress, line)
 
 
-@dataclass(frozen=True)
-class _Views:
-    """How the stage turns rows into network inputs, and inputs into logits."""
-
-    inputs: Callable[[Tensor, Tensor | None], Tensor] | None
-    forward: Forward
-    validation: Forward
-
-
-def _views(training: Training, stage: Stage) -> _Views:
-    method, module = training.method, training.module
-    split = method.split(module, stage)
-    if split is None:
-
-        def forward(images: Tensor) -> Mapping[str, Tensor]:
-            return method.forward(module, images)
-
-        def whole(rows: Tensor) -> Mapping[str, Tensor]:
-            with training.autocast():
-                return forward(training.val.images(rows))
-
-        return _Views(None, forward, whole)
-    prefix, suffix = split
-    if trainable := [n for n, p in prefix.named_parameters() if p.requires_grad]:
-        raise HarnessError(
-            f"stage {stage.name!r} trains {trainable[:3]}, which split() put into the frozen prefix"
-        )
-    with training.clock.bucket("frozen_prefix"):
-        train, val = (
-            Boundary(
-                prefix,
-                batches,
-                autocast=training.autocast,
-                dtype=AUTOCAST.get(training.precision, torch.float32),
-                flips=flips,
-                batch_size=training.protocol.batch_size,
-            )
-            for batches, flips in ((training.train, training.protocol.flip), (training.val, False))
-        )
-        _synchronise(training.device)
-
-    def from_boundary(rows: Tensor) -> Mapping[str, Tensor]:
-        with training.autocast():
-            return suffix(val(rows))  # type: ignore[no-any-return]
-
-    return _Views(train, suffix, from_boundary)
-
-
-def _train_epoch(
-    training: Training,
-    view: _Views,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler | None,
-    epoch: int,
-) -> dict[str, Any]:
+def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:
     """One pass over the training part; figures of it. Everything random in it comes from the
     cell's seed and the epoch's number, so a resumed run repeats it bit by bit."""
-    protocol, train = training.protocol, training.train
     started = time.monotonic()
     waited = 0.0
+
+    def take(chunk: Chunk) -> Batch:
+        nonlocal waited
+        asked = time.monotonic()
+        batch = take_step.batch(chunk)
+        waited += time.monotonic() - asked
+        return batch
+
     torch.manual_seed(derive_seed("dropout", training.seed, epoch))
-    flips = torch.Generator().manual_seed(derive_seed("augmentation", training.seed, epoch))
     set_train_mode(training.module)
+    steps = epoch_steps(training, epoch)
+    take_step.inputs.announce([chunk for step in steps for chunk in step])
     total = torch.zeros((), device=training.device)
-    steps = shuffled(len(train), protocol.batch_size, derive_seed("order", training.seed, epoch))
-    for rows in steps:
-        optimizer.zero_grad(set_to_none=True)
-        for part in in_chunks(rows, protocol.micro_batch or len(rows)):
-            asked = time.monotonic()
-            flipped = torch.rand(len(part), generator=flips) < 0.5 if protocol.flip else None
-            inputs = None if view.inputs is None else view.inputs(part, flipped)
-            batch = train.batch(part, flipped, inputs)
-            waited += time.monotonic() - asked
-            loss = _loss(training, view, batch) * (len(part) / len(rows))
-            (loss if scaler is None else scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        if scaler is None:
-            optimizer.step()
-        else:
-            scaler.step(optimizer)
-            scaler.update()
+    for step in steps:
+        total += take_step(step, take)
     mean_loss = float(total) / len(steps)
     if not math.isfinite(mean_loss):
         raise HarnessError(
@@ -225,26 +193,13 @@ def _train_epoch(
         )
     return {
         "loss": mean_loss,
-        "images": sum(len(rows) for rows in steps),
+        "images": sum(len(rows) for step in steps for rows, _ in step),
         "train_seconds": time.monotonic() - started,
         "data_wait_seconds": waited,
     }
 
 
-def _loss(training: Training, view: _Views, batch: Batch) -> Tensor:
-    with training.autocast():
-        outputs = view.forward(batch.images)
-    terms = training.method.loss({name: o.float() for name, o in outputs.items()}, batch)
-    return torch.stack([term.float() for term in terms.values()]).sum()
-
-
-def _keep(
-    training: Training,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler | None,
-    progress: Progress,
-    line: dict[str, Any],
-) -> None:
+def _keep(training: Training, take_step: Stepper, progress: Progress, line: dict[str, Any]) -> None:
     primary = line["val"]["primary"]
     progress.epochs_done = line["epoch"]
     best = progress.best_primary
@@ -253,9 +208,4 @@ def _keep(
         training.checkpoints.save_best(training.module)
     progress.seconds = training.clock.read()
     progress.epochs.append({k: line[k] for k in ("images", "train_seconds", "data_wait_seconds")})
-    training.checkpoints.save_last(training.module, optimizer, scaler, progress)
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    training.checkpoints.save_last(training.module, take_step.optimizer, take_step.scaler, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from harness.data.batches import Part
 from harness.errors import HarnessError
+from harness.results.record import ActivationsRecord
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
-from harness.training.runner import Fitted, Outputs, Setting, Size
+from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
 
 CHUNK = 256
 """Images that ``predict`` is handed at once."""
@@ -31,10 +33,27 @@ class PlainRunner:
     def input(self) -> InputSpec:
         return InputSpec(size=self._setting.problem.image_size, mean=(0.0,), std=(1.0,))
 
+    @property
+    def activations(self) -> Mapping[str, ActivationsRecord]:
+        return {}
+
     def build(self) -> None:
         """A plain method has been built by its factory."""
 
-    def fit(self, train: Part, val: Part, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+        seconds = self._learn(parts)
+        with self._setting.clock.bucket("validate"):
+            metrics = score(self.predict(parts.val))
+        self._setting.report({"event": "fitted", "train_seconds": seconds, "val": metrics})
+        epoch = {"images": len(parts.train), "train_seconds": seconds, "data_wait_seconds": 0.0}
+        return Fitted(epochs=[epoch])
+
+    def training_step(self, parts: Parts) -> None:
+        """None, as a plain method trains itself: now, so that it can be asked to predict."""
+        self._learn(parts)
+
+    def _learn(self, parts: Parts) -> float:
+        """Seconds that the method took to train itself."""
         setting = self._setting
         scratch = setting.directory / "scratch"
         scratch.mkdir(exist_ok=True)
@@ -49,24 +68,22 @@ class PlainRunner:
         )
         started = time.monotonic()
         with setting.clock.bucket("train"):
-            self._method.fit(train, val, context)
+            self._method.fit(parts.train, parts.val, context)
         seconds = time.monotonic() - started
         shutil.rmtree(scratch)
-        with setting.clock.bucket("validate"):
-            metrics = score(self.predict(val))
-        setting.report({"event": "fitted", "train_seconds": seconds, "val": metrics})
-        return Fitted(
-            epochs=[{"images": len(train), "train_seconds": seconds, "data_wait_seconds": 0.0}]
-        )
+        return seconds
 
     def _report(self, figures: Mapping[str, float]) -> None:
         self._setting.report({"event": "figures", **figures})
 
     def predict(self, part: Part) -> Outputs:
+        return self._outputs(part.pixels, CHUNK)
+
+    def _outputs(self, images: NDArray[np.uint8], chunk: int) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
-        for start in range(0, len(part), CHUNK):
-            pixels = part.pixels[start : start + CHUNK]
+        for start in range(0, len(images), chunk):
+            pixels = images[start : start + chunk]
             predicted = self._method.predict(pixels)
             for name, target in self._setting.problem.targets.items():
                 values = self._checked(name, predicted, len(pixels))
@@ -97,6 +114,16 @@ class PlainRunner:
                 f"finite; expected probabilities of shape {expected}"
             )
         return values
+
+    def end_to_end(self, part: Part) -> Callable[[], None]:
+        size = self._setting.protocol.batch_size
+        starts = cycle(range(0, max(1, len(part) - size + 1), size))
+
+        def run() -> None:
+            start = next(starts)
+            self._outputs(part.images[part.indices[start : start + size]], size)
+
+        return run
 
     def forward_fixed(self, batch_size: int) -> Callable[[], None]:
         size = self._setting.problem.image_size

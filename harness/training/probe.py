@@ -1,4 +1,5 @@
-"""Latency and throughput of the model alone, measured while no other probe runs on the machine."""
+"""Speed of the model alone and from store to prediction, measured while no other probe runs on the
+machine."""
 
 from __future__ import annotations
 
@@ -8,24 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 
+from harness.results.record import Spread
 
-class Latency(TypedDict):
-    """Milliseconds at batch 1: the median, and what 95 % of the calls stay below."""
-
-    p50: float
-    p95: float
-
-
-class Probed(TypedDict):
-    """What a probe measures, of the model alone."""
-
-    latency_ms: Latency
-    throughput_images_per_second: float
-    """Of the median call at the protocol's batch size."""
+FEWEST = 3
+"""Timed calls of a probe that has run out of time."""
+SHARE_OF_WARMUP = 0.2
+"""Of a probe's time."""
 
 
 @contextmanager
@@ -38,31 +30,35 @@ def machine_lock(name: str) -> Iterator[None]:
         yield
 
 
-def timings(run: Callable[[], None], *, warmup: int, iterations: int) -> list[float]:
-    """Seconds of every timed call; ``run`` returns when its work is done."""
+def timings(
+    run: Callable[[], object], *, warmup: int, iterations: int, limit: float | None
+) -> list[float]:
+    """Seconds of every timed call; ``run`` returns when its work is done.
+
+    Args:
+        warmup: calls before the timed ones.
+        iterations: timed calls.
+        limit: seconds for all of them, after which warming up stops early (one call at least), and
+            timing too (three at least); None for no limit.
+    """
+    deadline = float("inf") if limit is None else time.perf_counter() + limit
+    spare = 0.0 if limit is None else limit * (1 - SHARE_OF_WARMUP)
     for _ in range(warmup):
         run()
-    seconds = []
-    for _ in range(iterations):
+        if time.perf_counter() > deadline - spare:
+            break
+    seconds: list[float] = []
+    while len(seconds) < iterations:
         start = time.perf_counter()
         run()
-        seconds.append(time.perf_counter() - start)
+        end = time.perf_counter()
+        seconds.append(end - start)
+        if end > deadline and len(seconds) >= FEWEST:
+            break
     return seconds
 
 
-def probe(
-    fixed: Callable[[int], Callable[[], None]],
-    *,
-    batch_size: int,
-    warmup: int,
-    iterations: int,
-) -> Probed:
-    """Time calls of ``fixed(1)`` and ``fixed(batch_size)``, alone among the machine's probes."""
-    with machine_lock("probe"):
-        single = timings(fixed(1), warmup=warmup, iterations=iterations)
-        batched = timings(fixed(batch_size), warmup=warmup, iterations=iterations)
-    p50, p95 = (float(v) for v in np.percentile(np.array(single) * 1000, [50, 95]))
-    return {
-        "latency_ms": {"p50": p50, "p95": p95},
-        "throughput_images_per_second": batch_size / float(np.median(batched)),
-    }
+def spread(seconds: list[float]) -> Spread:
+    """Milliseconds: the median, what 95 % of the calls stay below, and how many there were."""
+    p50, p95 = (float(value) for value in np.percentile(np.array(seconds) * 1000, [50, 95]))
+    return {"p50": p50, "p95": p95, "calls": len(seconds)}

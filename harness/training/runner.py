@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from harness.data.batches import Part
 from harness.protocol import Precision, Protocol
-from harness.results.record import StageRecord
+from harness.results.record import ActivationsRecord, StageRecord
+from harness.training.activations import Sharing
 from harness.training.clock import Clock
 from harness.training.method import InputSpec, Problem
 
@@ -37,6 +38,20 @@ class Setting:
     """Pixels per side of the grid that masks are scored on."""
     higher_is_better: bool = True
     """Of the primary metric, by which the best epoch is chosen."""
+    sharing: Sharing
+    """Where activations of frozen layers are kept."""
+    device_budget: int | None = None
+    """Bytes of the GPU's memory for images and activations; None: half of what is free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The images of a cell."""
+
+    train: Part
+    val: Part
+    every: Part
+    """All images that a cell of this split may use, whatever its train fraction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +91,33 @@ class Runner(TypingProtocol):
     @property
     def input(self) -> InputSpec: ...
 
+    @property
+    def activations(self) -> Mapping[str, ActivationsRecord]:
+        """By stage: what became of the activations at its frozen boundary."""
+        ...
+
     def build(self) -> None:
         """Make the network, where there is one."""
         ...
 
-    def fit(self, train: Part, val: Part, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
         """Learn; ``score`` gives the metrics of predictions of the validation part."""
         ...
 
     def predict(self, part: Part) -> Outputs: ...
 
+    def training_step(self, parts: Parts) -> Callable[[], None] | None:
+        """A function that takes one step of training, the next at every call, until it is done;
+        None where the harness trains nothing. Of several stages, the last that trains."""
+        ...
+
     def forward_fixed(self, batch_size: int) -> Callable[[], None]:
         """A function that runs the model alone once, on a fixed input, until it is done."""
+        ...
+
+    def end_to_end(self, part: Part) -> Callable[[], None]:
+        """A function that predicts one batch of a part, from stored pixels to what a prediction
+        file holds, the next batch at every call; nothing computed earlier is used."""
         ...
 
     def size(self) -> Size: ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -11,14 +13,20 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.data.batches import Batches, Part, in_order
-from harness.results.record import StageRecord
+from harness.data.rows import Budget
+from harness.results.record import ActivationsRecord, StageRecord
 from harness.seeds import derive_seed
 from harness.tasks.losses import activate
 from harness.training.checkpoint import Checkpoints
-from harness.training.loop import AUTOCAST, Training, epochs_per_stage, fit
+from harness.training.freeze import set_train_mode
+from harness.training.loop import Training, Validate, epoch_steps, epochs_per_stage, fit, stepper
 from harness.training.masks import pack_on_grid
 from harness.training.method import InputSpec, Stage, TorchMethod
-from harness.training.runner import Fitted, Outputs, Setting, Size
+from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.step import Stepper
+from harness.training.views import Views, synchronise
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchRunner:
@@ -30,46 +38,125 @@ class TorchRunner:
         self._device = torch.device(setting.device)
         self._checkpoints = Checkpoints(setting.directory / "checkpoint")
         self._module: nn.Module = nn.Identity()
+        self._views: Views | None = None
+        self._activations: dict[str, ActivationsRecord] = {}
+        self._budget = Budget(self._device, setting.device_budget)
+        self._batch_size = setting.protocol.batch_size
+        wanted = setting.protocol.channels_last
+        pays = self._device.type == "cuda" and setting.precision in AUTOCAST
+        self._channels_last = pays if wanted is None else wanted
 
     @property
     def input(self) -> InputSpec:
         return self._method.input
 
+    @property
+    def activations(self) -> Mapping[str, ActivationsRecord]:
+        return self._activations
+
     def build(self) -> None:
         torch.manual_seed(derive_seed("init", self._setting.seed))
-        self._module = self._method.build().to(self._device).eval()
+        module = self._method.build().to(self._device).eval()
+        if self._channels_last:
+            module = module.to(memory_format=torch.channels_last)
+        self._module = module
 
-    def fit(self, train: Part, val: Part, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
-        setting = self._setting
-        val_batches = self._batches(val)
-
+    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
         def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
-            return score(self._collect(len(val), logits))
+            return score(self._collect(in_order(len(parts.val), self._batch_size), logits))
 
-        progress = fit(
-            Training(
-                method=self._method,
-                module=self._module,
-                protocol=setting.protocol,
-                train=self._batches(train),
-                val=val_batches,
-                validate=validate,
-                checkpoints=self._checkpoints,
-                clock=setting.clock,
-                report=setting.report,
-                seed=setting.seed,
-                device=self._device,
-                precision=setting.precision,
-                higher_is_better=setting.higher_is_better,
-            )
-        )
+        training = self._training(parts, validate)
+        progress = fit(training)
+        # Predictions take the way of the last stage, also where it trains nothing.
+        last = self._method.stages[-1]
+        training.views.of(last).note(progress.activations, last)
+        self._activations = progress.activations
         return Fitted(
-            epochs=progress.epochs, best_epoch=progress.best_epoch, resumed=progress.resumed
+            epochs=progress.epochs,
+            best_epoch=progress.best_epoch,
+            resumed=progress.resumed,
+        )
+
+    def training_step(self, parts: Parts) -> Callable[[], None] | None:
+        training = self._training(parts, validate=_never)
+        for stage in reversed(self._method.stages):
+            take_step = stepper(training, stage)
+            if take_step is not None:
+                training.views.of(stage).note(self._activations, stage)
+                return self._stepping(training, take_step)
+        return None
+
+    def _stepping(self, training: Training, take_step: Stepper) -> Callable[[], None]:
+        steps = epoch_steps(training, 0)
+        if training.protocol.compile:
+            with self._setting.clock.bucket("compile"):
+                take_step.compile(steps[0])
+        set_train_mode(self._module)
+        coming = cycle(steps)
+
+        def run() -> None:
+            take_step(next(coming), take_step.batch)
+            synchronise(self._device)
+
+        return run
+
+    def _training(self, parts: Parts, validate: Validate) -> Training:
+        setting = self._setting
+        self._views = self._make_views(parts.every)
+        return Training(
+            method=self._method,
+            module=self._module,
+            protocol=setting.protocol,
+            train=self._batches(parts.train),
+            val=self._batches(parts.val),
+            validate=validate,
+            checkpoints=self._checkpoints,
+            clock=setting.clock,
+            report=setting.report,
+            seed=setting.seed,
+            device=self._device,
+            precision=setting.precision,
+            views=self._views,
+            higher_is_better=setting.higher_is_better,
+        )
+
+    def _make_views(self, every: Part) -> Views:
+        setting = self._setting
+        return Views(
+            method=self._method,
+            module=self._module,
+            images=every,
+            channels_last=self._channels_last,
+            protocol=setting.protocol,
+            autocast=self._autocast,
+            budget=self._budget,
+            clock=setting.clock,
+            sharing=setting.sharing,
         )
 
     def predict(self, part: Part) -> Outputs:
+        assert self._views is not None, "a cell fits before it predicts"
+        view = self._views.of(self._method.stages[-1])
+        inputs = view.inputs(self._batches(part))
+
+        def logits(rows: Tensor) -> Mapping[str, Tensor]:
+            with self._autocast():
+                return view.forward(inputs(rows))
+
+        rows = list(in_order(len(part), self._batch_size))
+        inputs.announce([(chunk, None) for chunk in rows])
+        return self._collect(rows, logits)
+
+    def end_to_end(self, part: Part) -> Callable[[], None]:
         batches = self._batches(part)
-        return self._collect(len(part), lambda rows: self._logits(batches.images(rows)))
+        full = in_order(max(len(part) - len(part) % self._batch_size, 1), self._batch_size)
+        coming = cycle(list(full))
+        self._module.eval()
+
+        def run() -> None:
+            self._collect([next(coming)], lambda rows: self._logits(batches.images(rows)))
+
+        return run
 
     def forward_fixed(self, batch_size: int) -> Callable[[], None]:
         spec = self.input
@@ -77,12 +164,14 @@ class TorchRunner:
         images = torch.randn(
             batch_size, len(spec.mean), spec.size, spec.size, generator=generator
         ).to(self._device)
+        if self._channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        self._module.eval()
 
         def run() -> None:
             with torch.inference_mode():
                 self._logits(images)
-            if self._device.type == "cuda":
-                torch.cuda.synchronize(self._device)
+            synchronise(self._device)
 
         return run
 
@@ -119,20 +208,32 @@ class TorchRunner:
         self._checkpoints.drop_last()
 
     def _batches(self, part: Part) -> Batches:
-        return Batches(part, self.input, self._setting.problem.targets, self._device)
+        return Batches(
+            part,
+            self.input,
+            self._setting.problem.targets,
+            self._budget,
+            channels_last=self._channels_last,
+        )
 
     def _logits(self, images: Tensor) -> Mapping[str, Tensor]:
-        precision = self._setting.precision
-        with torch.autocast(
-            self._device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
-        ):
+        with self._autocast():
             return self._method.forward(self._module, images)
 
+    def _autocast(self) -> AbstractContextManager[object]:
+        """The precision of a forward pass."""
+        precision = self._setting.precision
+        return torch.autocast(
+            self._device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
+        )
+
     @torch.inference_mode()
-    def _collect(self, count: int, logits: Callable[[Tensor], Mapping[str, Tensor]]) -> Outputs:
+    def _collect(
+        self, chunks: Iterable[Tensor], logits: Callable[[Tensor], Mapping[str, Tensor]]
+    ) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
-        for rows in in_order(count, self._setting.protocol.batch_size):
+        for rows in chunks:
             outputs = logits(rows)
             for name, target in self._setting.problem.targets.items():
                 values = activate(target, outputs[name])
@@ -145,3 +246,7 @@ class TorchRunner:
             probabilities=np.concatenate(probabilities) if probabilities else None,
             mask_bits=np.concatenate(bits) if bits else None,
         )
+
+
+def _never(_: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+    raise AssertionError("nothing is validated where only time is measured")

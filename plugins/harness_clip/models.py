@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,18 @@ TEXT_BATCH = 64
 """Sentences that are encoded together."""
 
 
+class ImageEncoder(nn.Module):
+    """Images [B, 3, H, W] -> embeddings [B, D], whatever the sentences."""
+
+    def __init__(self, clip: CLIPModel) -> None:
+        super().__init__()
+        self.vision_model = clip.vision_model
+        self.visual_projection = clip.visual_projection
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.visual_projection(self.vision_model(pixel_values=images).pooler_output)
+
+
 class ImageClassifier(nn.Module):
     """Cosine similarity of images with one text embedding per class, times CLIP's temperature."""
 
@@ -30,13 +42,16 @@ class ImageClassifier(nn.Module):
     def __init__(self, clip: CLIPModel, classes: Tensor) -> None:
         super().__init__()
         self.clip = clip
+        self.encoder = ImageEncoder(clip)
         self.register_buffer("classes", classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        pooled = self.clip.vision_model(pixel_values=images).pooler_output
-        embeddings = self.clip.visual_projection(pooled).float()
+        return self.compare(self.encoder(images))
+
+    def compare(self, embeddings: Tensor) -> Tensor:
+        """Logits [B, C] of image embeddings [B, D]."""
         # In half precision, logits this large would be rounded to eighths.
-        similarity = F.cosine_similarity(embeddings[:, None], self.classes, dim=2)
+        similarity = F.cosine_similarity(embeddings.float()[:, None], self.classes, dim=2)
         return self.clip.logit_scale.exp() * similarity
 
 
@@ -99,6 +114,13 @@ class ZeroShot(harness.TorchMethod):
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"label": module(images)}
+
+    def split(
+        self, module: nn.Module, stage: harness.Stage
+    ) -> tuple[nn.Module, Callable[..., Any]]:
+        """Behind the image embedding: all prompt sets share what lies before it."""
+        assert isinstance(module, ImageClassifier)
+        return module.encoder, lambda embeddings: {"label": module.compare(embeddings)}
 
 
 def class_embeddings(

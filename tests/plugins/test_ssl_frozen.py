@@ -13,14 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import harness_ssl
-from harness.data.batches import Batches, Part
 from harness.protocol import QUICK, override
-from harness.training.checkpoint import Checkpoints
-from harness.training.clock import Clock
 from harness.training.freeze import apply_stage
-from harness.training.loop import Training, fit
+from harness.training.loop import fit
 from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, tiny_params
+from tests.trainings import make_part, make_training
 
 SPECS = {spec.name: spec for spec in harness_ssl.harness_methods()}
 STAGES = [("full", 0), ("freeze8", 0), ("linear", 0), ("lpft", 0), ("lpft", 1)]
@@ -85,16 +83,7 @@ def contents(network: nn.Module) -> dict[str, Tensor]:
 def two_steps(method: Classifier, network: nn.Module, directory: Path) -> dict[str, int]:
     """Train on eight images for one epoch of two batches; steps taken per stage."""
     pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32), dtype=np.uint8)
-    part = Part(
-        indices=np.arange(8),
-        ids=tuple("abcdefgh"),
-        pixels=pixels,
-        labels=np.arange(8, dtype=np.int64) % 4,
-        masks=None,
-        has_mask=np.zeros(8, dtype=bool),
-    )
-    device = torch.device("cpu")
-    batches = Batches(part, method.input, method.problem.targets, device)
+    images = make_part(pixels, np.arange(8) % 4)
     lines: list[Mapping[str, Any]] = []
     settings = ("epochs=1", "batch_size=4", "weight_decay=0.1", "flip=true")
 
@@ -103,19 +92,15 @@ def two_steps(method: Classifier, network: nn.Module, directory: Path) -> dict[s
             return {"primary": float(logits(torch.arange(8))["label"].isfinite().all())}
 
     fit(
-        Training(
-            method=method,
-            module=network,
-            protocol=override(QUICK, settings),
-            train=batches,
-            val=batches,
-            validate=validate,
-            checkpoints=Checkpoints(directory),
-            clock=Clock(),
+        make_training(
+            method,
+            network,
+            images,
+            images,
+            directory,
+            override(QUICK, settings),
+            validate,
             report=lines.append,
-            seed=0,
-            device=device,
-            precision="fp32",
         )
     )
     return {line["stage"]: line["images"] // 4 for line in lines}

@@ -160,7 +160,7 @@ def test_notes_of_the_split_are_said_once_and_selection_on_test_is_marked(tmp_pa
 
 
 def test_timings_beside_another_cell_are_marked_and_shared_work_has_its_price(tmp_path):
-    make_cell(tmp_path, "a/net", label=LABEL, concurrent=True, timing={"shared_seconds": 12.34})
+    make_cell(tmp_path, "a/net", label=LABEL, concurrent=True, timing={"prepare_seconds": 12.34})
     make_cell(tmp_path, "b/net", label=LABEL)
     unknown = {"minutes_per_epoch": None}
     make_cell(tmp_path, "c/net", label=LABEL, concurrent=True, timing=unknown)
@@ -300,7 +300,6 @@ def test_what_holds_for_all_tables_is_said_once(tmp_path):
 
 
 def test_activations_computed_once_have_their_price(tmp_path):
-    buckets = {"train": 3.0, "frozen_prefix": 2.5}
-    make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"buckets": buckets})
-    make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"buckets": {"frozen_prefix": 0.0}})
+    make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"activation_seconds": 2.5})
+    make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"activation_seconds": 0.0})
     assert "not in min/epoch: 2.5 s for ssl/net@linear." in report(tmp_path)

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
-from harness.data.batches import Batches, Part
+from harness.data.batches import Part
 from harness.protocol import QUICK, override
-from harness.training.checkpoint import Checkpoints
-from harness.training.clock import Clock
 from harness.training.loop import Training, epochs_per_stage, fit
+from tests.trainings import make_part, make_training, some
 
 LABEL = TargetSpec(
     name="label",
@@ -102,27 +101,17 @@ class ZeroShot(Small):
     stages = (Stage(trainable=lambda module: ()),)
 
 
-def part(count: int, seed: int) -> Part:
-    """Bright and dark noise images."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % 2
-    pixels = rng.integers(0, 120, (count, 32, 32)) + 100 * labels[:, None, None]
-    return Part(
-        indices=np.arange(count),
-        ids=tuple(f"{seed}-{i}" for i in range(count)),
-        pixels=pixels.astype(np.uint8),
-        labels=labels.astype(np.int64),
-        masks=None,
-        has_mask=np.zeros(count, dtype=bool),
-    )
+def noise() -> Part:
+    """52 bright and dark noise images."""
+    labels = np.arange(52) % 2
+    pixels = np.random.default_rng(1).integers(0, 120, (52, 32, 32)) + 100 * labels[:, None, None]
+    return make_part(pixels.astype(np.uint8), labels)
 
 
 def training(method: TorchMethod, directory: Path, *settings: str, **changes: Any) -> Training:
+    """On 40 of the images, validated on the other 12."""
     torch.manual_seed(0)
-    device = torch.device("cpu")
-    batches = [
-        Batches(part(n, s), method.input, PROBLEM.targets, device) for n, s in ((40, 1), (12, 2))
-    ]
+    images = noise()
     labels = torch.arange(12) % 2
 
     def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
@@ -130,22 +119,15 @@ def training(method: TorchMethod, directory: Path, *settings: str, **changes: An
             predicted = logits(torch.arange(12))["label"].argmax(1)
         return {"primary": float((predicted == labels).float().mean())}
 
-    return Training(
-        **{
-            "method": method,
-            "module": method.build(),
-            "protocol": override(QUICK, ("epochs=4", *settings)),
-            "train": batches[0],
-            "val": batches[1],
-            "validate": validate,
-            "checkpoints": Checkpoints(directory),
-            "clock": Clock(),
-            "report": lambda line: None,
-            "seed": 0,
-            "device": device,
-            "precision": "fp32",
-            **changes,
-        }
+    return make_training(
+        method,
+        method.build(),
+        some(images, slice(0, 40)),
+        some(images, slice(40, 52)),
+        directory,
+        override(QUICK, ("epochs=4", *settings)),
+        validate,
+        **changes,
     )
 
 

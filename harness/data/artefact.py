@@ -1,0 +1,224 @@
+"""Folders of arrays that cells share: named by what decides their content, whole or absent.
+
+An artefact is made under another name and renamed, so that a half-written one is never read. It is
+checked whenever it is opened, and made again where it is damaged. Of processes that need the same
+one, one makes it and the others wait.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.lock import exclusive
+from harness.errors import HarnessError
+
+META = "meta.json"
+
+_READ_WHOLE = 64_000_000
+"""Files up to so many bytes are digested whole: about 0.1 s."""
+_SAMPLES = 64
+_SAMPLE_BYTES = 65_536
+
+
+class DamagedError(HarnessError):
+    """An artefact is not what was written; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The shape and type of one array."""
+
+    shape: tuple[int, ...]
+    dtype: str = "|u1"
+    """As NumPy's array interface writes it."""
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an artefact is to contain, known before it is made."""
+
+    directory: Path
+    """Its name is the key: a digest of all that decides the content."""
+    files: Mapping[str, Layout]
+    title: str
+    """What messages call it, e.g. ``prepared images``."""
+
+    @property
+    def key(self) -> str:
+        return self.directory.name
+
+    @property
+    def building(self) -> Path:
+        """Where it is made."""
+        return self.directory.with_name(f"{self.key}.building")
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layout.nbytes for layout in self.files.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """An artefact that has been opened."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    """Read-only memory maps, by file."""
+    seconds: float
+    """Wall time that making it took, whoever made it."""
+    damage: str | None = None
+    """What was wrong with the one that this one has replaced."""
+
+
+def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None]) -> Artefact:
+    """The artefact, made where it is missing or damaged.
+
+    Args:
+        make: fills the folder that it is given with the plan's files; returns the seconds that this
+            took.
+        waiting: called now and then while another process makes it.
+
+    Raises:
+        HarnessError: the cache cannot hold it, or ``make`` raises. Nothing is left of the attempt.
+    """
+    if plan.directory.is_dir():
+        try:
+            return _open(plan)
+        except DamagedError:
+            pass  # Another process may be replacing it: the lock decides.
+    damage: str | None = None
+    with exclusive(plan.directory.with_name(f"{plan.key}.lock"), waiting):
+        if plan.directory.exists():
+            try:
+                return _open(plan)
+            except DamagedError as error:
+                damage = str(error)
+        if plan.building.exists():  # What a killed process left.
+            shutil.rmtree(plan.building)
+        plan.building.mkdir()
+        try:
+            with _disk_full_explained(plan):
+                _write_meta(plan, make(plan.building))
+        except BaseException:
+            shutil.rmtree(plan.building)
+            raise
+        if plan.directory.exists():
+            shutil.rmtree(plan.directory)
+        plan.building.rename(plan.directory)
+        return _open(plan, damage)
+
+
+def write_header(file: Any, layout: Layout) -> None:
+    """Begin a file of the format ``.npy``; the rows follow by plain writes. On a full disk, a
+    writable memory map would end the process in place of an error."""
+    header = {"descr": layout.dtype, "fortran_order": False, "shape": layout.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def content_digest(path: Path) -> str:
+    """Digest of the file's content; of a file above 64 MB, of 64 blocks of 64 KiB spread evenly
+    from its first byte to its last.
+
+    A lost block that no sample hits goes unseen, which is the price of opening a gigabyte at once;
+    truncation never does, as sizes are compared too.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= _READ_WHOLE:
+            digest.update(file.read())
+        else:
+            for offset in np.linspace(0, size - _SAMPLE_BYTES, _SAMPLES).astype(np.int64):
+                file.seek(int(offset))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def _open(plan: Plan, damage: str | None = None) -> Artefact:
+    meta = _check(plan)
+    arrays = {
+        name: np.load(plan.directory / name, mmap_mode="r", allow_pickle=False)
+        for name in plan.files
+    }
+    # The time of the last use, by which old ones are cleaned away.
+    os.utime(plan.directory / META)
+    return Artefact(arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage)
+
+
+def _check(plan: Plan) -> Mapping[str, Any]:
+    """The artefact's ``meta.json``, after its files have been compared with it and with the plan.
+
+    Raises:
+        DamagedError: anything is missing or differs.
+    """
+    try:
+        meta = json.loads((plan.directory / META).read_bytes())
+        if meta["key"] != plan.key or set(meta["files"]) != set(plan.files):
+            raise DamagedError(f"{META} belongs to another one")
+        float(meta["build_seconds"])
+        for name, stored in meta["files"].items():
+            _check_file(plan.directory / name, stored, plan.files[name])
+    except OSError as error:
+        name = Path(error.filename or plan.directory).name
+        raise DamagedError(f"{name}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{META} or an array's header is unreadable") from error
+    return meta  # type: ignore[no-any-return]
+
+
+def _check_file(path: Path, stored: Mapping[str, Any], layout: Layout) -> None:
+    size = path.stat().st_size
+    if size != stored["bytes"]:
+        raise DamagedError(f"{path.name} has {size} bytes instead of {stored['bytes']}")
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.shape != layout.shape or array.dtype != np.dtype(layout.dtype):
+        raise DamagedError(
+            f"{path.name} has shape {list(array.shape)} instead of {list(layout.shape)}"
+        )
+    if content_digest(path) != stored["digest"]:
+        raise DamagedError(f"{path.name} has changed since it was written")
+
+
+def _write_meta(plan: Plan, seconds: float) -> None:
+    files = {
+        name: {
+            "bytes": (plan.building / name).stat().st_size,
+            "digest": content_digest(plan.building / name),
+        }
+        for name in plan.files
+    }
+    meta = {
+        "key": plan.key,
+        "title": plan.title,
+        "build_seconds": round(seconds, 3),
+        "files": files,
+    }
+    (plan.building / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _disk_full_explained(plan: Plan) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise HarnessError(
+            f"{plan.directory.parent}: the disk is full; {plan.title} need "
+            f"{plan.nbytes / 1e6:.0f} MB. Make room or set CXR_HARNESS_CACHE to another folder"
+        ) from error

@@ -1,0 +1,113 @@
+"""One optimiser step of a stage, and how its forward pass is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.data.batches import Batches
+from harness.training.freeze import set_train_mode
+from harness.training.method import Batch, Stage, TorchMethod
+from harness.training.views import Forward, View
+
+Chunk = tuple[Tensor, Tensor | None]
+"""Rows of the part, int64 [B] on the CPU, and which of them are mirrored, bool [B]."""
+
+
+class Stepper:
+    """The optimiser of one stage and what it needs for a step.
+
+    Args:
+        method: gives the loss.
+        module: in train mode where it trains, see :func:`set_train_mode`.
+        stage: scales the learning rate.
+        parameters: what the stage trains.
+        view: how the stage turns rows into logits.
+        train: targets, and the part that rows are of.
+        learning_rate, weight_decay: of Adam, the decay coupled.
+        flips: whether mirrored images will be asked for.
+        scaled: whether the loss is scaled, for fp16.
+        autocast: opens the precision of a forward pass.
+    """
+
+    def __init__(
+        self,
+        method: TorchMethod,
+        module: nn.Module,
+        stage: Stage,
+        parameters: list[nn.Parameter],
+        view: View,
+        train: Batches,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        flips: bool,
+        scaled: bool,
+        autocast: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        self._method = method
+        self._module = module
+        self._train = train
+        self._autocast = autocast
+        self._forward: Forward = view.forward
+        self.inputs = view.inputs(train, flips=flips)
+        self.optimizer = torch.optim.Adam(
+            parameters,
+            lr=learning_rate * stage.lr_scale,
+            weight_decay=weight_decay,
+            fused=True,
+        )
+        self.scaler = torch.amp.GradScaler(train.device.type) if scaled else None
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on with the optimiser of a checkpoint."""
+        self.optimizer.load_state_dict(saved["optimizer"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(saved["scaler"])
+
+    def compile(self, step: Sequence[Chunk]) -> None:
+        """Compile the forward and backward pass, on the shapes of ``step``; changes no state."""
+        self._forward = torch.compile(self._forward)
+        buffers = {name: value.clone() for name, value in self._module.named_buffers()}
+        set_train_mode(self._module)
+        for chunk in step:
+            self._loss(self.batch(chunk)).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.zero_grad(set_to_none=True)
+        for name, value in self._module.named_buffers():
+            value.copy_(buffers[name])
+
+    def batch(self, chunk: Chunk) -> Batch:
+        """The samples of a chunk, ready on the device."""
+        rows, flipped = chunk
+        return self._train.batch(rows, flipped, self.inputs(rows, flipped))
+
+    def __call__(self, step: Sequence[Chunk], take: Callable[[Chunk], Batch]) -> Tensor:
+        """Take one step over the samples of all chunks; their mean loss, on the device.
+
+        Args:
+            step: the chunks of the batch.
+            take: makes a chunk's batch; :meth:`batch`, perhaps timed.
+        """
+        samples = sum(len(rows) for rows, _ in step)
+        total = torch.zeros((), device=self._train.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        for chunk in step:
+            loss = self._loss(take(chunk)) * (len(chunk[0]) / samples)
+            (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        return total
+
+    def _loss(self, batch: Batch) -> Tensor:
+        with self._autocast():
+            outputs = self._forward(batch.images)
+        terms = self._method.loss({name: o.float() for name, o in outputs.items()}, batch)
+        return torch.stack([term.float() for term in terms.values()]).sum()

@@ -1,0 +1,149 @@
+"""What a stage makes of images: the inputs of its trainable layers, and logits from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from harness.data.batches import Batches, Part
+from harness.data.rows import Budget
+from harness.errors import HarnessError
+from harness.protocol import Protocol as TrainingProtocol
+from harness.results.record import ActivationsRecord
+from harness.training.activations import Boundary, Sharing
+from harness.training.clock import Clock
+from harness.training.method import InputSpec, Stage, TorchMethod
+
+Forward = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+class Inputs(Protocol):
+    """Inputs of a stage's layers, for the rows of one part."""
+
+    def __call__(self, rows: Tensor, flipped: Tensor | None = None) -> Tensor: ...
+
+    def announce(self, chunks: Sequence[tuple[Tensor, Tensor | None]]) -> None:
+        """What will be asked for next, in this order."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """One stage's way from rows to logits."""
+
+    forward: Forward
+    """Inputs -> logits per target."""
+    boundary: Boundary | None
+    """Where the frozen prefix ends; None where the whole network is run."""
+    budget: Budget
+
+    def inputs(self, batches: Batches, *, flips: bool = False) -> Inputs:
+        if self.boundary is None:
+            return _Images(batches)
+        return self.boundary.of(batches, self.budget, flips=flips)
+
+    def note(self, activations: dict[str, ActivationsRecord], stage: Stage) -> None:
+        """Write down what became of the activations at the stage's boundary, if it has one."""
+        if self.boundary is not None:
+            activations[stage.name] = self.boundary.kept.to_json()
+
+
+@dataclass(frozen=True)
+class _Images:
+    batches: Batches
+
+    def __call__(self, rows: Tensor, flipped: Tensor | None = None) -> Tensor:
+        return self.batches.images(rows, flipped)
+
+    def announce(self, chunks: Sequence[tuple[Tensor, Tensor | None]]) -> None:
+        self.batches.announce([rows for rows, _ in chunks])
+
+
+@dataclass(kw_only=True)
+class Views:
+    """Makes the view of every stage, and keeps that of the last one that was asked for.
+
+    ``images`` holds every image that any part uses, whatever the train fraction: that is what
+    activations are computed for.
+    """
+
+    method: TorchMethod
+    module: nn.Module
+    images: Part
+    channels_last: bool
+    protocol: TrainingProtocol
+    autocast: Callable[[], AbstractContextManager[object]]
+    budget: Budget
+    clock: Clock
+    sharing: Sharing
+    _last: tuple[Stage, View] | None = None
+
+    def of(self, stage: Stage) -> View:
+        """The stage's view; computes the activations at its boundary where nobody has.
+
+        Raises:
+            HarnessError: the method's prefix holds a parameter that the stage trains.
+        """
+        if self._last is not None and self._last[0] is stage:
+            return self._last[1]
+        self._last = None
+        view = self._make(stage)
+        self._last = stage, view
+        return view
+
+    def _make(self, stage: Stage) -> View:
+        method, module = self.method, self.module
+        parts = method.split(module, stage)
+        if parts is None:
+
+            def forward(images: Tensor) -> Mapping[str, Tensor]:
+                return method.forward(module, images)
+
+            return View(forward=forward, boundary=None, budget=self.budget)
+        prefix, suffix = parts
+        trained = set(stage.trainable(module)) if stage.trainable is not None else None
+        if moving := _moving(module, prefix, trained):
+            raise HarnessError(
+                f"stage {stage.name!r} trains {moving[:3]}, which split() put into the frozen "
+                "prefix"
+            )
+        with self.clock.bucket("frozen_prefix"):
+            spec = method.input
+            boundary = Boundary(
+                prefix,
+                self._batches(spec),
+                spec,
+                autocast=self.autocast,
+                half=self.protocol.half_activations,
+                flips=self.protocol.flip,
+                batch_size=self.protocol.micro_batch or self.protocol.batch_size,
+                sharing=self.sharing,
+            )
+            synchronise(self.budget.device)
+        return View(forward=suffix, boundary=boundary, budget=self.budget)
+
+    def _batches(self, spec: InputSpec) -> Batches:
+        # Every image is read once: there is no use in keeping all of them on the device.
+        budget = Budget(self.budget.device, 0)
+        return Batches(self.images, spec, {}, budget, channels_last=self.channels_last)
+
+
+def _moving(module: nn.Module, prefix: nn.Module, trained: set[str] | None) -> list[str]:
+    """Parameters of the prefix that the stage trains, by their names in the whole module."""
+    inside = {id(parameter) for parameter in prefix.parameters()}
+    return [
+        name
+        for name, parameter in module.named_parameters()
+        if id(parameter) in inside and (trained is None or name in trained)
+    ]
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

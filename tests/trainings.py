@@ -1,0 +1,102 @@
+"""Trainings of small networks on a CPU, without a cell around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from harness import TorchMethod
+from harness.data.batches import Batches, Part, union
+from harness.data.rows import Budget
+from harness.protocol import Protocol
+from harness.training.activations import Sharing
+from harness.training.checkpoint import Checkpoints
+from harness.training.clock import Clock
+from harness.training.loop import Training
+from harness.training.views import Views
+
+CPU = torch.device("cpu")
+
+
+def make_part(
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    masks: NDArray[np.bool_] | None = None,
+    has_mask: NDArray[np.bool_] | None = None,
+) -> Part:
+    """All images of the arrays [N, size, size] and [N]."""
+    count = len(pixels)
+    bits = None if masks is None else np.packbits(masks.reshape(count, -1), axis=1)
+    return Part(
+        indices=np.arange(count),
+        ids=tuple(f"image-{i}" for i in range(count)),
+        images=pixels,
+        labels=labels.astype(np.int64),
+        mask_bits=bits,
+        has_mask=np.full(count, masks is not None) if has_mask is None else has_mask,
+    )
+
+
+def some(part: Part, rows: slice) -> Part:
+    """A part of the part, on the same images."""
+    return replace(
+        part,
+        indices=part.indices[rows],
+        ids=part.ids[rows],
+        labels=part.labels[rows],
+        has_mask=part.has_mask[rows],
+    )
+
+
+def make_training(
+    method: TorchMethod,
+    module: nn.Module,
+    train: Part,
+    val: Part,
+    directory: Path,
+    protocol: Protocol,
+    validate: Callable[[Callable[[Tensor], Mapping[str, Tensor]]], dict[str, float]],
+    *,
+    sharing: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Training:
+    """A training on both parts; ``sharing`` and ``changes`` replace fields of these records."""
+    budget, clock = Budget(CPU, 0), Clock()
+    views = Views(
+        method=method,
+        module=module,
+        images=union([train, val]),
+        channels_last=False,
+        protocol=protocol,
+        autocast=nullcontext,
+        budget=budget,
+        clock=clock,
+        sharing=Sharing(**{"cache": directory / "cache", "facts": {}, **(sharing or {})}),
+    )
+    targets = method.problem.targets
+    return Training(
+        **{
+            "method": method,
+            "module": module,
+            "protocol": protocol,
+            "train": Batches(train, method.input, targets, budget),
+            "val": Batches(val, method.input, targets, budget),
+            "validate": validate,
+            "checkpoints": Checkpoints(directory),
+            "clock": clock,
+            "report": lambda line: None,
+            "seed": 0,
+            "device": CPU,
+            "precision": "fp32",
+            "views": views,
+            **changes,
+        }
+    )
