@@ -9,6 +9,8 @@ import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
 import harness
+from harness_segmentation.architectures import ARCHITECTURES
+from harness_segmentation.cards import RESNET50
 
 
 class Segmenter(harness.TorchMethod):
@@ -16,9 +18,13 @@ class Segmenter(harness.TorchMethod):
 
     Args:
         problem: what to predict.
-        architecture: the library's name of it, as ``smp.create_model`` takes it.
+        architecture: a name in :data:`harness_segmentation.architectures.ARCHITECTURES`, as
+            ``smp.create_model`` takes it.
         encoder: the library's name of the encoder.
         arguments: further ones of the architecture's class.
+
+    Raises:
+        HarnessError: an architecture of another name.
     """
 
     def __init__(
@@ -30,9 +36,23 @@ class Segmenter(harness.TorchMethod):
         arguments: Mapping[str, Any],
     ) -> None:
         super().__init__(problem)
+        if architecture not in ARCHITECTURES:
+            raise harness.HarnessError(
+                f"no architecture {architecture!r}; architectures: {', '.join(ARCHITECTURES)}"
+            )
         self._architecture = architecture
         self._encoder = encoder
         self._arguments = arguments
+
+    @property
+    def input(self) -> harness.InputSpec:
+        """The weights' preprocessing, at the architecture's size nearest to the protocol's."""
+        return harness.InputSpec(
+            size=ARCHITECTURES[self._architecture].size_near(self.problem.image_size),
+            mean=RESNET50.mean,
+            std=RESNET50.std,
+            interpolation=RESNET50.interpolation,
+        )
 
     def build(self) -> nn.Module:
         network = smp.create_model(
@@ -45,6 +65,7 @@ class Segmenter(harness.TorchMethod):
         )
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
+            # The encoder itself drops the classifier, where the file has one.
             harness.load_checkpoint(network.encoder, path)
         return network
 
