@@ -20,6 +20,9 @@ class Classifier(harness.TorchMethod):
         arguments: those of the family's ``build``.
         head: ``"replace"`` puts one linear layer in the place of the 1,000-way one; ``"study"``
             keeps that and adds ReLU and a linear layer behind it, as the original study did.
+
+    Raises:
+        HarnessError: there is no such family or head.
     """
 
     def __init__(
@@ -39,11 +42,25 @@ class Classifier(harness.TorchMethod):
         self._arguments = arguments
         self._head = head
 
+    @property
+    def input(self) -> harness.InputSpec:
+        """The weights' preprocessing at the protocol's size; where patches have positions, at the
+        multiple of the patch nearest to it."""
+        size = self.problem.image_size
+        if self._family.positions:
+            patch = self._arguments["patch"]
+            size = max(1, round(size / patch)) * patch
+        card = self._family.card
+        return harness.InputSpec(
+            size=size, mean=card.mean, std=card.std, interpolation=card.interpolation
+        )
+
     def build(self) -> nn.Module:
-        network = self._family.build(**self._arguments)
+        size = {"size": self.input.size} if self._family.positions else {}
+        network = self._family.build(**self._arguments, **size)
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            harness.load_checkpoint(network, path)
+            harness.load_checkpoint(network, path, lambda state: self._family.adapt(state, network))
         old = network.get_submodule(self._family.head)
         assert isinstance(old, nn.Linear)
         classes = len(self.problem.classes)
