@@ -1,0 +1,135 @@
+"""Requests for thousands of cells, and what such a run would leave behind, without training any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.plugins import Plugins
+from harness.protocol import QUICK
+from harness.results.predictions import PredictionFile
+from harness.results.record import TimingRecord
+from harness.results.rundir import CellDirectory
+from harness.study import Cell, Request, Study, plan
+
+METHODS = (
+    "baselines/majority",
+    "baselines/pixels",
+    "multitask/unet_multitask",
+    "segmentation/unet",
+    "ssl/beitv2_base@full",
+    "ssl/dinov2_base@freeze8",
+    "ssl/dinov2_base@full",
+    "ssl/dinov2_base@linear",
+    "ssl/dinov2_base@lpft",
+    "supervised/convnext_base",
+)
+"""Named one by one: a method more in a plugin must not change what is timed."""
+FRACTIONS = (0.25, 0.5, 0.75, 1.0)
+
+
+def request(cells: int, out: Path) -> Request:
+    """The quick preset for all methods and fractions, and as many seeds as ``cells`` takes."""
+    seeds, rest = divmod(cells, len(METHODS) * len(FRACTIONS))
+    assert rest == 0, "so many cells need a part of a seed"
+    return Request(
+        methods=METHODS, protocol=QUICK, seeds=tuple(range(seeds)), fractions=FRACTIONS, out=out
+    )
+
+
+def write_finished(cells: int, out: Path, plugins: Plugins) -> Path:
+    """The folder of a study with so many cells that ended ``ok`` and wait for being scored.
+
+    Records are those of the plan; predictions and timings are random.
+    """
+    study = plan(request(cells, out), plugins)
+    # It need not outlive a power cut, and two thousand cells would wait for the disk for a minute.
+    with patch("os.fsync"):
+        for number, cell in enumerate(study.cells):
+            _write(study, cell, np.random.default_rng(number))
+    return study.directory
+
+
+def _write(study: Study, cell: Cell, random: np.random.Generator) -> None:
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    record: Any = {**cell.record, "created": now, "environment": {}}
+    directory = CellDirectory(cell.directory)
+    directory.write_cell(record)
+    directory.write_environment({"cpu": "a processor", "threads": 1, "packages": {}})
+    for part, rows in _parts(study, cell).items():
+        directory.write_predictions(part, _predictions(study, cell, rows, random))
+    directory.write_timing(_timing(random))
+    directory.write_status(
+        {
+            "status": "ok",
+            "reason": "",
+            "finished": now,
+            "seconds": 12.0,
+            "log_tail": [],
+            "concurrent": True,
+        }
+    )
+
+
+def _parts(study: Study, cell: Cell) -> Mapping[str, NDArray[np.int64]]:
+    """Rows of the parts that a cell predicts."""
+    return {
+        part: rows[: cell.record["data"][part]["images"]]
+        for part, rows in study.split.parts.items()
+        if part != "train"
+    }
+
+
+def _predictions(
+    study: Study, cell: Cell, rows: NDArray[np.int64], random: np.random.Generator
+) -> PredictionFile:
+    samples = study.samples
+    assert samples.groups is not None
+    assert samples.sources is not None
+    assert samples.mask_size is not None
+    kinds = {target["kind"] for target in cell.record["task"]["targets"]}
+    probabilities = mask_bits = None
+    if "classes" in kinds:
+        scores = random.random((len(rows), len(samples.classes)), np.float32)
+        probabilities = scores / scores.sum(axis=1, keepdims=True)
+    if "binary-mask" in kinds:
+        mask_bits = random.integers(0, 256, (len(rows), samples.mask_size**2 // 8), np.uint8)
+    return PredictionFile(
+        ids=tuple(samples.ids[row] for row in rows),
+        labels=samples.labels[rows],
+        classes=samples.classes,
+        groups=tuple(samples.groups[row] for row in rows),
+        sources=tuple(samples.sources[row] for row in rows),
+        probabilities=probabilities,
+        mask_bits=mask_bits,
+        mask_grid=None if mask_bits is None else samples.mask_size,
+        has_mask=None if mask_bits is None else samples.has_mask[rows],
+    )
+
+
+def _timing(random: np.random.Generator) -> TimingRecord:
+    seconds = float(random.uniform(1, 100))
+    return {
+        "buckets": {"train": seconds},
+        "epochs": QUICK.epochs,
+        "best_epoch": 1,
+        "minutes_per_epoch": seconds / 60,
+        "images_per_second_train": 256 / seconds,
+        "latency_ms": {"p50": seconds, "p95": 2 * seconds},
+        "throughput_images_per_second": 256 / seconds,
+        "peak_memory_bytes": 400_000_000,
+        "memory_kind": "rss",
+        "parameters_total": 1_000_000,
+        "parameters_trainable": 1_000_000,
+        "input_size": QUICK.image_size,
+        "stages": [],
+        "prepare_seconds": 2.0,
+        "activation_seconds": seconds,
+        "shared_seconds": 2.0 + seconds,
+    }

@@ -1,0 +1,22 @@
+"""From a request to its cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.many_cells import request
+from benchmarks.timed import Timed
+from harness.plugins import Plugins
+from harness.study import plan
+
+CELLS = 10_000
+
+
+@pytest.mark.benchmark(group="planning")
+def test_planning(timed: Timed, plugins: Plugins, tmp_path: Path) -> None:
+    """Methods x seeds x fractions on the embedded dataset; nothing is read from disk or written."""
+    asked = request(CELLS, tmp_path)
+    study = timed(lambda: plan(asked, plugins), rounds=2, warmup_rounds=0, cells=CELLS)
+    assert len(study.cells) == CELLS
