@@ -79,10 +79,11 @@ def test_clip_runs_from_a_folder_of_weights_and_trains_nothing(tmp_path: Path) -
     done = harness("run", "--plugins", "clip", "--weights", "weights", *TINY, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "directory" in done.stdout
-    (timing,) = tmp_path.rglob("timing.json")
-    value = json.loads(timing.read_text())
-    assert value["epochs"] == value["parameters_trainable"] == 0
-    assert value["minutes_per_epoch"] is None
+    timings = [json.loads(path.read_text()) for path in tmp_path.rglob("timing.json")]
+    assert len(timings) == 5
+    for value in timings:
+        assert value["epochs"] == value["parameters_trainable"] == 0
+        assert value["minutes_per_epoch"] is None
 
 
 def test_a_split_file_brings_further_test_sets(tmp_path: Path) -> None:

@@ -268,3 +268,16 @@ def test_epochs_are_shared_out_whole_and_none_is_lost() -> None:
 def test_shares_that_do_not_sum_to_one_are_refused() -> None:
     with pytest.raises(HarnessError, match="must sum to 1"):
         epochs_per_stage((Stage(share_of_epochs=0.5),), 4)
+
+
+def test_compiling_changes_no_result_but_in_the_last_bits(tmp_path: Path) -> None:
+    results = []
+    for name, settings in (("eager", ()), ("compiled", ("compile=true",))):
+        run = training(Small(PROBLEM), tmp_path / name, "epochs=1", *settings)
+        run.module.body[3].p = 0.0  # compiled code draws its own random numbers
+        fit(run)
+        results.append(state(run.module))
+        spent = run.clock.read()["compile"]
+        assert (spent > 0) == (name == "compiled")
+    for parameter, value in results[0].items():
+        torch.testing.assert_close(results[1][parameter], value, atol=1e-4, rtol=1e-3)
