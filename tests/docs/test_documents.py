@@ -23,6 +23,7 @@ from harness.cli.main import cli
 from harness.protocol import METHOD_MAY_CHANGE, PAPER, QUICK, Protocol
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
+from tests.markdown import tables
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "writing-a-plugin.md"
@@ -86,14 +87,6 @@ def statuses(folder: Path) -> dict[str, str]:
 
     found = folder.rglob("cells/*/*/*/status.json")
     return {read(p.with_name("cell.json"))["id"]: read(p)["status"] for p in found}
-
-
-def tables(document: Path) -> Iterator[list[dict[str, str]]]:
-    """Every table as rows: head -> text of the cell, without code marks."""
-    text = document.read_text()
-    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        head, _, *body = [[c.strip() for c in r.strip("|").split("|")] for r in table.splitlines()]
-        yield [dict(zip(head, (cell.strip("`") for cell in row), strict=True)) for row in body]
 
 
 # The examples
@@ -234,7 +227,7 @@ def value(text: str) -> object:
 
 
 def test_the_protocol_table_holds_every_field_and_both_presets() -> None:
-    (table,) = [rows for rows in tables(PROTOCOL) if "field" in rows[0]]
+    (table,) = [rows for rows in tables(PROTOCOL.read_text()) if "field" in rows[0]]
     assert [row["field"] for row in table] == [field.name for field in fields(Protocol)]
     for column, preset in (("paper", PAPER), ("quick", QUICK)):
         shown = {row["field"]: value(row[f"`{column}`"]) for row in table}
@@ -242,13 +235,13 @@ def test_the_protocol_table_holds_every_field_and_both_presets() -> None:
 
 
 def test_the_protocol_table_says_what_a_method_may_change() -> None:
-    (table,) = [rows for rows in tables(PROTOCOL) if "field" in rows[0]]
+    (table,) = [rows for rows in tables(PROTOCOL.read_text()) if "field" in rows[0]]
     said = {row["field"] for row in table if row["a method may change it"] == "yes"}
     assert said == METHOD_MAY_CHANGE
 
 
 def test_every_bucket_of_the_clock_is_explained() -> None:
-    (table,) = [rows for rows in tables(PROTOCOL) if "bucket" in rows[0]]
+    (table,) = [rows for rows in tables(PROTOCOL.read_text()) if "bucket" in rows[0]]
     assert tuple(row["bucket"] for row in table) == BUCKETS
 
 
@@ -304,4 +297,8 @@ def test_every_shown_command_has_its_verb_and_its_options(document: str, words: 
     for verb, *rest in (words[:cut], ["run", *words[cut + 1 :]]):
         command = cli.get_command(click.Context(cli), verb)
         assert command is not None, f"{document}: no verb {verb!r}"
+        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+            inner, *rest = rest
+            command = command.commands.get(inner)
+            assert command is not None, f"{document}: {verb} has no verb {inner!r}"
         assert unknown(rest, command) == [], document
