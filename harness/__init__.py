@@ -25,7 +25,9 @@ from harness.specs import (
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
-    from harness.data.files import fingerprint_files, read_grey, read_mask
+    from harness.data.defects import Defect, SampleFiles, stray_files
+    from harness.data.dicom import require_pydicom
+    from harness.data.files import fingerprint_files, image_size, read_grey, read_mask
     from harness.data.prompts import parse_prompts
     from harness.execution.cell import run_cell
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
@@ -50,7 +52,10 @@ __version__ = "0.1.0"
 _LAZY = {
     "Dataset": "harness.data.dataset",
     "Samples": "harness.data.dataset",
+    **dict.fromkeys(("Defect", "SampleFiles", "stray_files"), "harness.data.defects"),
+    "require_pydicom": "harness.data.dicom",
     "fingerprint_files": "harness.data.files",
+    "image_size": "harness.data.files",
     "read_grey": "harness.data.files",
     "read_mask": "harness.data.files",
     "parse_prompts": "harness.data.prompts",
@@ -87,6 +92,7 @@ __all__ = [
     "ClassPredictions",
     "Dataset",
     "DatasetSpec",
+    "Defect",
     "Executor",
     "ExecutorSettings",
     "ExecutorSpec",
@@ -102,6 +108,7 @@ __all__ = [
     "Problem",
     "Resources",
     "RunningCell",
+    "SampleFiles",
     "Samples",
     "Skip",
     "SpecError",
@@ -114,11 +121,14 @@ __all__ = [
     "__version__",
     "fingerprint_files",
     "hookimpl",
+    "image_size",
     "load_checkpoint",
     "parse_prompts",
     "read_grey",
     "read_mask",
+    "require_pydicom",
     "run_cell",
+    "stray_files",
 ]
 
 

@@ -1,16 +1,18 @@
-"""Changes to methods' parameters from the command line: ``--param [PATTERN:]NAME=VALUE``."""
+"""Changes to parameters from the command line: of methods by ``--param [PATTERN:]NAME=VALUE``, of
+the dataset by ``--data-param NAME=VALUE``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.plugins import Plugins
 from harness.protocol import did_you_mean
 from harness.select import select
+from harness.specs import DatasetSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,33 @@ def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: P
                 f"{change.name!r}{did_you_mean(change.name, known)}; "
                 f"parameters: {', '.join(known) or 'none'}"
             )
+
+
+def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
+    """The dataset's spec with the parameters that the settings ``NAME=VALUE`` change.
+
+    Raises:
+        HarnessError: a setting of another form, a parameter that the dataset has not, or a value of
+            another type than its own.
+    """
+    changed = dict(spec.params)
+    for text in settings:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise HarnessError(f"--data-param {text!r}: write NAME=VALUE")
+        if name not in spec.params:
+            raise HarnessError(
+                f"--data-param {text!r}: dataset {spec.name!r} has no parameter {name!r}"
+                f"{did_you_mean(name, spec.params)}; parameters: {', '.join(spec.params) or 'none'}"
+            )
+        old, new = spec.params[name], _value(value)
+        if not _same_type(old, new):
+            raise HarnessError(
+                f"--data-param {text!r}: dataset {spec.name!r} has {name}={json.dumps(old)}, which "
+                f"is {_type_name(old)} and not {_type_name(new)}"
+            )
+        changed[name] = new
+    return replace(spec, params=changed)
 
 
 def _value(text: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,13 +23,33 @@ from harness.protocol import (
 )
 from harness.results.record import SCHEMA
 from harness.results.scoring import TARGET_OF_KIND
-from harness.specs import MethodSpec, MetricSpec, TaskSpec, to_json
+from harness.specs import DatasetSpec, MethodSpec, MetricSpec, TaskSpec, to_json
 from harness.study import Cell, Request, needs_masks
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
     from harness.data.splits import Split
     from harness.plugins import MethodEntry, Plugins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """All that a method's cells have in common: a grid has many cells of few methods."""
+
+    task: TaskSpec | None
+    protocol: Protocol
+    made_by: dict[str, Any]
+    weights: dict[str, Any]
+    blocked: tuple[str, str] | None
+    blocked_by_weights: bool
+    missing_weights: bool
+    changed: dict[str, Any]
+    changed_params: dict[str, list[Any]]
+    deviations: dict[str, tuple[Any, Any]]
+    protocol_record: dict[str, Any]
+    method_record: dict[str, Any]
+    task_record: dict[str, Any]
+    metric_records: list[dict[str, Any]]
 
 
 class Planner:
@@ -38,20 +59,23 @@ class Planner:
         self,
         request: Request,
         plugins: Plugins,
-        dataset_name: str,
+        dataset_spec: DatasetSpec,
         dataset: Dataset,
         split: Split,
         directory: Path,
     ) -> None:
         self.request = request
         self.plugins = plugins
-        self.dataset_name = dataset_name
+        self.dataset_spec = dataset_spec
+        self.dataset_name = dataset_spec.name
         self.dataset = dataset
         self.split = split
         self.directory = directory
         self.device = request.device.partition(":")[0]
         self.precision: Precision = resolve_precision(request.precision, self.device)
         self.changes = params.parse(request.params, plugins)
+        self._resolved: dict[str, _Resolved] = {}
+        self._counts = cache(self._count)
         self.absent: list[str] = []
         """Files that a ``--weights`` folder should hold and does not."""
         self.core = {
@@ -61,66 +85,56 @@ class Planner:
         }
 
     def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
-        spec = entry.spec
-        stated = {**spec.params, **(spec.tiny if self.request.protocol.tiny else {})}
-        changed = params.changes_of(entry.id, stated, self.changes)
-        arguments = {**stated, **changed}
-        weights, blocked, missing = self._weights(entry, self.request.protocol)
-        task: TaskSpec | None = None
-        protocol, made_by = self.request.protocol, {**self.core}
+        if entry.id not in self._resolved:
+            self._resolved[entry.id] = self._resolve(entry)
+        found = self._resolved[entry.id]
+        blocked = found.blocked
         data: dict[str, Any] = {}
-        try:
-            task = self._task(entry)
-            protocol = self._protocol(entry)
-            data, no_data = self._data(spec, task, protocol, fraction)
-            blocked = self._not_installed(spec) or no_data or blocked
-            if blocked is None or blocked[0] != "not_installed":
-                made_by = self._provenance(entry, task, arguments)
-        except PluginMistakeError as mistake:
-            blocked = ("load_failed", str(mistake))
+        if found.task is not None:
+            data, no_data = self._data(entry.spec, found.task, found.protocol, fraction)
+            blocked = no_data if found.blocked_by_weights and no_data is not None else blocked
+            blocked = blocked or no_data
         identity = {
             "method": entry.id,
             "dataset": self.dataset_name,
             "dataset_fingerprint": self.dataset.fingerprint,
-            "protocol": asdict(protocol),
-            "params": changed,
-            "weights": weights,
+            "protocol": found.protocol_record,
+            "params": found.changed,
+            "weights": found.weights,
             "device": self.device,
             "precision": self.precision,
             "split": self.split.digest,
             "seed": seed,
             "fraction": fraction,
         }
-        digest = _digest({"identity": identity, "provenance": made_by})
+        digest = _digest({"identity": identity, "provenance": found.made_by})
         name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:12]}"
-        metrics = [] if task is None else self._metrics(task)
         record = {
             "schema": SCHEMA,
             "id": entry.id,
             "name": name,
             "hash": digest,
             "identity": identity,
-            "provenance": made_by,
-            "method": {
-                **to_json(spec),
-                "params": arguments,
-                "dist": entry.dist,
-                "version": entry.version,
-            },
-            "task": {"name": spec.task} if task is None else to_json(task),
-            "metrics": [to_json(metric) for metric in metrics],
-            "protocol": asdict(protocol),
-            "deviations": deviations(self.request.protocol, protocol),
-            "changed_params": {name: [stated[name], changed[name]] for name in changed},
+            "provenance": found.made_by,
+            "method": found.method_record,
+            "task": found.task_record,
+            "metrics": found.metric_records,
+            "protocol": found.protocol_record,
+            "deviations": found.deviations,
+            "changed_params": found.changed_params,
             "dataset": {
                 "name": self.dataset_name,
                 "root": None
                 if self.request.data_root is None
                 else str(self.request.data_root.resolve()),
                 "fingerprint": self.dataset.fingerprint,
-                "factory": self.plugins.datasets[self.dataset_name].spec.factory,
-                "params": dict(self.plugins.datasets[self.dataset_name].spec.params),
+                "factory": self.dataset_spec.factory,
+                "params": dict(self.dataset_spec.params),
                 "classes": list(self.dataset.samples.classes),
+                "left_out": {
+                    "images": list(self.dataset.samples.left_out),
+                    "masks": list(self.dataset.samples.masks_left_out),
+                },
             },
             "data": data,
             "split": {
@@ -128,8 +142,8 @@ class Planner:
                 "selected_on_test": self.split.selected_on_test,
                 "notes": [*self.dataset.samples.notes, *self.split.notes],
             },
-            "weights": weights,
-            "weights_directory": self._weights_directory(weights["kind"]),
+            "weights": found.weights,
+            "weights_directory": self._weights_directory(found.weights["kind"]),
             "seed": seed,
             "fraction": fraction,
             "device": self.device,
@@ -142,7 +156,48 @@ class Planner:
             directory=self.directory / "cells" / folder / quote(self.dataset_name) / name,
             record=record,
             blocked=blocked,
-            missing_weights=missing and blocked is not None and blocked[0] == "skipped",
+            missing_weights=found.missing_weights
+            and blocked is not None
+            and blocked[0] == "skipped",
+        )
+
+    def _resolve(self, entry: MethodEntry) -> _Resolved:
+        spec = entry.spec
+        stated = {**spec.params, **(spec.tiny if self.request.protocol.tiny else {})}
+        changed = params.changes_of(entry.id, stated, self.changes)
+        arguments = {**stated, **changed}
+        weights, no_weights, missing = self._weights(entry, self.request.protocol)
+        blocked = no_weights
+        task: TaskSpec | None = None
+        protocol, made_by = self.request.protocol, {**self.core}
+        try:
+            task = self._task(entry)
+            protocol = self._protocol(entry)
+            blocked = self._not_installed(spec) or blocked
+            if blocked is None or blocked[0] != "not_installed":
+                made_by = self._provenance(entry, task, arguments)
+        except PluginMistakeError as mistake:
+            blocked = ("load_failed", str(mistake))
+        return _Resolved(
+            task=task,
+            protocol=protocol,
+            made_by=made_by,
+            weights=weights,
+            blocked=blocked,
+            blocked_by_weights=blocked is not None and blocked == no_weights,
+            missing_weights=missing,
+            changed=changed,
+            changed_params={name: [stated[name], changed[name]] for name in changed},
+            deviations=deviations(self.request.protocol, protocol),
+            protocol_record=asdict(protocol),
+            method_record={
+                **to_json(spec),
+                "params": arguments,
+                "dist": entry.dist,
+                "version": entry.version,
+            },
+            task_record={"name": spec.task} if task is None else to_json(task),
+            metric_records=[] if task is None else [to_json(m) for m in self._metrics(task)],
         )
 
     def _task(self, entry: MethodEntry) -> TaskSpec:
@@ -217,24 +272,32 @@ class Planner:
         self, spec: MethodSpec, task: TaskSpec, protocol: Protocol, fraction: float
     ) -> tuple[dict[str, Any], tuple[str, str] | None]:
         """Images and masks per part, or why there are none."""
-        from harness.data.splits import select_parts
-
         samples = self.dataset.samples
         if (needs_masks(task) or "masks" in spec.needs) and not samples.has_mask.any():
             return {}, ("skipped", f"dataset {self.dataset_name!r} has no masks")
+        limits = protocol.train_images, protocol.test_images
+        return self._counts(needs_masks(task), fraction, *limits), None
+
+    def _count(
+        self, need_masks: bool, fraction: float, train_limit: int | None, test_limit: int | None
+    ) -> dict[str, dict[str, int]]:
+        """Images and masks by part of the split."""
+        from harness.data.splits import select_parts
+
+        samples = self.dataset.samples
         parts = select_parts(
             samples,
             self.split,
-            need_masks=needs_masks(task),
+            need_masks=need_masks,
             fraction=fraction,
-            train_limit=protocol.train_images,
-            test_limit=protocol.test_images,
+            train_limit=train_limit,
+            test_limit=test_limit,
             seed=0,
         )
         return {
             part: {"images": len(rows), "masks": int(samples.has_mask[rows].sum())}
             for part, rows in parts.items()
-        }, None
+        }
 
     def _provenance(
         self, entry: MethodEntry, task: TaskSpec, arguments: Mapping[str, Any]

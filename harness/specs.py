@@ -180,19 +180,24 @@ class DatasetSpec:
     """A dataset: where its images come from.
 
     ``factory(root, **params)`` returns a :class:`harness.Dataset` without importing torch; ``root``
-    is the ``--data-root`` folder, or None for a dataset that needs none.
+    is the ``--data-root`` folder, or None for a dataset that needs none. ``--data-param`` changes
+    one of the ``params``; the dataset's fingerprint must tell them apart.
     """
 
     name: str
     factory: str
     summary: str
     needs_root: bool = True
+    accepts_file: bool = False
+    """Whether ``--data-root`` may name a file, too."""
     embedded: bool = False
     """True for the dataset that a run uses when none is named; needs no root."""
     params: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[str, ...] = ()
     """Package data, ``"package:path/NAME.json"``: published studies of the dataset, which
     ``harness reproduce NAME`` runs and sets beside ours; see ``docs/reproduce.md``."""
+    kaggle: str = ""
+    """``owner/name`` on Kaggle, where ``harness data get`` can download it from."""
     reference: str = ""
     licence: str = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,12 +12,14 @@ from harness.protocol import (
     Protocol,
     did_you_mean,
 )
-from harness.specs import TaskSpec
+from harness.specs import DatasetSpec, TaskSpec
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
     from harness.data.splits import Split
     from harness.plugins import Plugins
+
+    Admit = Callable[[DatasetSpec, Dataset], Dataset]
 
 SCHEMA = 1
 
@@ -30,6 +32,11 @@ class Request:
     exclude: tuple[str, ...] = ()
     dataset: str | None = None
     data_root: Path | None = None
+    data_params: tuple[str, ...] = ()
+    """Changes to the dataset's parameters, as :func:`harness.params.with_data_params` reads
+    them."""
+    skip_bad: bool = False
+    """Whether to go on without files that have errors."""
     protocol: Protocol
     weights: str | None = None
     """``pretrained``, ``random``, a folder, or None for the protocol's."""
@@ -78,13 +85,13 @@ class Study:
     notes: tuple[str, ...]
 
 
-def open_dataset(plugins: Plugins, name: str | None, root: Path | None) -> tuple[str, Dataset]:
-    """The named dataset, or the embedded one.
+def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = ()) -> DatasetSpec:
+    """The named dataset, or the embedded one, with the parameters that ``settings`` change.
 
     Raises:
-        HarnessError: no such dataset, a root that is missing or not wanted, or bad content.
+        HarnessError: no such dataset or parameter.
     """
-    from harness.plugins import resolve
+    from harness.params import with_data_params
 
     if name is None:
         name = plugins.default_dataset().name
@@ -93,19 +100,39 @@ def open_dataset(plugins: Plugins, name: str | None, root: Path | None) -> tuple
             f"unknown dataset {name!r}{did_you_mean(name, plugins.datasets)}; "
             f"datasets: {', '.join(plugins.datasets)}"
         )
-    spec = plugins.datasets[name].spec
+    return with_data_params(plugins.datasets[name].spec, settings)
+
+
+def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
+    """The dataset under ``root``.
+
+    Raises:
+        HarnessError: a root that is missing or not wanted, or bad content.
+    """
+    from harness.plugins import resolve
+
     if spec.needs_root and root is None:
-        raise HarnessError(f"dataset {name!r} needs --data-root: the folder that holds its images")
+        raise HarnessError(
+            f"dataset {spec.name!r} needs --data-root: the folder that holds its images"
+        )
     if not spec.needs_root and root is not None:
-        raise HarnessError(f"dataset {name!r} is made by its plugin and takes no --data-root")
+        raise HarnessError(f"dataset {spec.name!r} is made by its plugin and takes no --data-root")
     if root is not None and not root.is_dir():
-        raise HarnessError(f"--data-root {root}: no such folder")
+        if not root.is_file():
+            raise HarnessError(f"--data-root {root}: no such folder")
+        if not spec.accepts_file:
+            raise HarnessError(
+                f"--data-root {root}: is a file; unpack it if it is an archive, and name the folder"
+            )
     dataset: Dataset = resolve(spec.factory)(root, **spec.params)
-    return name, dataset
+    return dataset
 
 
-def plan(request: Request, plugins: Plugins) -> Study:
+def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Study:
     """Every cell of the request, in a fixed order; nothing is trained or written.
+
+    Args:
+        admit: is given the dataset and returns the one to use, e.g. without its bad files.
 
     Raises:
         HarnessError: anything in the request that cannot be meant.
@@ -116,14 +143,17 @@ def plan(request: Request, plugins: Plugins) -> Study:
     from harness.select import select
 
     ids = select(request.methods, request.exclude, plugins)
-    name, dataset = open_dataset(plugins, request.dataset, request.data_root)
+    spec = find_dataset(plugins, request.dataset, request.data_params)
+    dataset = open_dataset(spec, request.data_root)
+    if admit is not None:
+        dataset = admit(spec, dataset)
     samples = dataset.samples
     if request.split_file is not None:
         split = read_split(request.split_file, samples)
     else:
         split = make_split(samples, request.split)
-    directory = request.out / (request.name or f"{name}-{request.protocol.name}")
-    planner = Planner(request, plugins, name, dataset, split, directory)
+    directory = request.out / (request.name or f"{spec.name}-{request.protocol.name}")
+    planner = Planner(request, plugins, spec, dataset, split, directory)
     cells = tuple(
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids

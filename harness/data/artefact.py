@@ -7,7 +7,9 @@ one, one makes it and the others wait.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +151,19 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_whole(plan: Plan) -> bool:
+    """Whether the artefact is there with files of the right sizes; their content is not read."""
+    try:
+        stored = json.loads((plan.directory / META).read_bytes())["files"]
+        return set(stored) == set(plan.files) and all(
+            (plan.directory / name).stat().st_size == stored[name]["bytes"] for name in plan.files
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _open(plan: Plan, damage: str | None = None) -> Artefact:
+    _hold(plan.directory)
     meta = _check(plan)
     arrays = {
         name: np.load(plan.directory / name, mmap_mode="r", allow_pickle=False)
@@ -158,6 +172,18 @@ def _open(plan: Plan, damage: str | None = None) -> Artefact:
     # The time of the last use, by which old ones are cleaned away.
     os.utime(plan.directory / META)
     return Artefact(arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage)
+
+
+_HELD: dict[Path, BinaryIO] = {}
+"""Artefacts that this process has opened, and the files whose locks say so to others."""
+
+
+def _hold(directory: Path) -> None:
+    """Keep the artefact from being cleaned away until this process ends."""
+    with contextlib.suppress(OSError):  # Missing, which is told elsewhere, or not to be locked.
+        file = (directory / META).open("rb")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        _HELD[directory] = file
 
 
 def _check(plan: Plan) -> Mapping[str, Any]:

@@ -172,12 +172,15 @@ class Batches:
 
     def _present(self, rows: Tensor) -> Tensor | None:
         has = self.part.has_mask[rows.numpy()]
-        return None if has.all() else torch.from_numpy(np.flatnonzero(has)).to(self.device)
+        if has.all():
+            return None
+        return torch.from_numpy(np.flatnonzero(has)).to(self.device, non_blocking=True)
 
     def _mirrored(self, pixels: Tensor, flipped: Tensor | None) -> Tensor:
         if flipped is None:
             return pixels
-        return torch.where(flipped.to(self.device).view(-1, 1, 1), pixels.flip(-1), pixels)
+        mirrored = flipped.to(self.device, non_blocking=True).view(-1, 1, 1)
+        return torch.where(mirrored, pixels.flip(-1), pixels)
 
 
 def in_order(count: int, batch_size: int) -> Iterator[Tensor]:

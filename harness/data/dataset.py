@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -32,8 +32,15 @@ class Samples:
     """Patient (or look-alike) group per image; None where nobody knows."""
     sources: tuple[str, ...] | None = None
     """Where each image came from; None where nobody knows."""
+    split: tuple[str, ...] | None = None
+    """The dataset's own split: ``train``, ``val``, ``test`` or ``test-…`` per image, empty for an
+    image in no part; None where it has none. Without ``val``, one is cut from ``train``."""
     notes: tuple[str, ...] = ()
     """What a run says once about this dataset."""
+    left_out: tuple[str, ...] = ()
+    """Ids of images that a run was told to go on without; they are not in ``ids``."""
+    masks_left_out: tuple[str, ...] = ()
+    """Ids of images, still in ``ids``, whose mask a run was told to go on without."""
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -46,6 +53,7 @@ class Samples:
             ("has_mask", self.has_mask),
             ("groups", self.groups),
             ("sources", self.sources),
+            ("entries of split", self.split),
         ):
             if values is not None and len(values) != count:
                 raise HarnessError(f"the dataset has {count} images but {len(values)} {what}")
@@ -60,7 +68,11 @@ class Samples:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What a dataset's factory returns. Used from several threads; must not import torch."""
+    """What a dataset's factory returns. Used from several threads; must not import torch.
+
+    It may also have ``files``, a :class:`harness.SampleFiles`, and a method ``defects(progress)``
+    that yields :class:`harness.Defect`; see :mod:`harness.data.defects`.
+    """
 
     @property
     def samples(self) -> Samples: ...
@@ -81,6 +93,23 @@ class Dataset(Protocol):
     def mask(self, index: int) -> NDArray[np.bool_]:
         """Reference mask on its native grid, bool [mask_size, mask_size]; only where has_mask."""
         ...
+
+
+def subset(samples: Samples, indices: NDArray[np.int64]) -> Samples:
+    """The table of these images alone, in their order; classes and their indices stay."""
+
+    def chosen(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if values is None else tuple(values[i] for i in indices)
+
+    return replace(
+        samples,
+        ids=tuple(samples.ids[i] for i in indices),
+        labels=samples.labels[indices],
+        has_mask=samples.has_mask[indices],
+        groups=chosen(samples.groups),
+        sources=chosen(samples.sources),
+        split=chosen(samples.split),
+    )
 
 
 def present_classes(labels: NDArray[np.int64], classes: Sequence[str]) -> tuple[int, ...]:

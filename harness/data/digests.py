@@ -86,6 +86,7 @@ def _recall(memory: Path) -> dict[str, Known]:
         stored = json.loads(memory.read_bytes())
         if stored["format"] != _FORMAT:
             return {}
+        os.utime(memory)  # The time of the last use, by which old ones are cleaned away.
         return {
             str(name): (int(size), int(modified), int(changed), bytes.fromhex(digest).hex())
             for name, (size, modified, changed, digest) in stored["files"].items()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.data.dicom import dicom_size, is_dicom, read_dicom
 from harness.data.digests import fingerprint_files
 from harness.errors import HarnessError
 
-__all__ = ["fingerprint_files", "read_grey", "read_mask"]
+__all__ = ["fingerprint_files", "grey_levels", "image_size", "read_grey", "read_mask"]
 
 MASK_THRESHOLD = 127
 """Grey levels above it are inside the mask."""
 
 # What Pillow raises for damaged files, besides OSError: its decoders do not agree.
-_DAMAGED = (
+DAMAGED = (
     SyntaxError,
     ValueError,
     EOFError,
@@ -33,17 +36,38 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     """The image as 8-bit grey, uint8 [H, W].
 
     Colour becomes luma (ITU-R 601), transparency lies over black, and 16-bit levels are scaled by
-    255 / 65535.
+    255 / 65535. A ``.dcm`` file is read by :func:`harness.data.dicom.read_dicom`.
 
     Raises:
         HarnessError: the file is missing, truncated or no image; names it.
     """
-    try:
+    with _told_about_the_file(path):
+        if is_dicom(path):
+            return read_dicom(path)
         with Image.open(path) as image:
-            return _grey(image)
+            return grey_levels(image)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the file's header.
+
+    Raises:
+        HarnessError: the file is missing or its header says no size; names it.
+    """
+    with _told_about_the_file(path):
+        if is_dicom(path):
+            return dicom_size(path)
+        with Image.open(path) as image:
+            return image.size
+
+
+@contextmanager
+def _told_about_the_file(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such file; restore it from the original dataset") from error
-    except (OSError, *_DAMAGED) as error:
+    except (OSError, *DAMAGED) as error:
         raise HarnessError(
             f"{path}: cannot be read as an image ({error}); "
             "replace it by an intact copy or remove it from the dataset"
@@ -59,7 +83,12 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return read_grey(path) > MASK_THRESHOLD
 
 
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
+def grey_levels(image: Image.Image) -> NDArray[np.uint8]:
+    """The open image as 8-bit grey, uint8 [H, W], as :func:`read_grey` makes it.
+
+    Raises:
+        OSError, ValueError: the pixels are damaged or have no fixed range.
+    """
     if image.mode.startswith("I"):
         return _from_16_bit(np.asarray(image))
     if image.mode == "F":

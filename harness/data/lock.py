@@ -37,6 +37,27 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unless_held(path: Path) -> Iterator[bool]:
+    """Hold the lock file at ``path`` if nobody does, and tell whether it is held now.
+
+    A file that is missing is held by nobody, and is not made. Where the file system cannot lock,
+    nobody can tell, so it counts as held.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield True
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
 def _acquired(descriptor: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

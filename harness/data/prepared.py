@@ -86,13 +86,7 @@ def open_store(
     if interpolation not in ("bilinear", "bicubic"):
         raise HarnessError(f"interpolation must be bilinear or bicubic, got {interpolation!r}")
     samples = dataset.samples
-    mask_size = samples.mask_size if samples.has_mask.any() else None
-    key = _key(dataset.fingerprint, size, interpolation)
-    plan = Plan(
-        directory=cache / "prepared" / key,
-        files=layouts(len(samples), size, mask_size),
-        title="the prepared images",
-    )
+    plan = plan_store(dataset, size=size, interpolation=interpolation, cache=cache)
     report: Progress = progress or (lambda done, count: None)
     found = obtain(
         plan,
@@ -104,15 +98,29 @@ def open_store(
         notes = (f"{plan.title} in {plan.directory} were damaged ({found.damage}): rebuilt",)
     return Store(
         directory=plan.directory,
-        key=key,
+        key=plan.key,
         size=size,
-        mask_size=mask_size,
+        mask_size=_mask_size(dataset),
         build_seconds=found.seconds,
         images=found.arrays[IMAGES],
         mask_bits=found.arrays.get(MASKS),
         notes=notes,
         _reference=found.arrays.get(REFERENCE),
     )
+
+
+def plan_store(dataset: Dataset, *, size: int, interpolation: Interpolation, cache: Path) -> Plan:
+    """Where :func:`open_store` finds or makes the store, and what it is to contain."""
+    return Plan(
+        directory=cache / "prepared" / _key(dataset.fingerprint, size, interpolation),
+        files=layouts(len(dataset.samples), size, _mask_size(dataset)),
+        title="the prepared images",
+    )
+
+
+def _mask_size(dataset: Dataset) -> int | None:
+    samples = dataset.samples
+    return samples.mask_size if samples.has_mask.any() else None
 
 
 def _key(fingerprint: str, size: int, interpolation: str) -> str:

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.admission import leave_out
 from harness.data.dataset import Dataset, Samples
 from harness.errors import HarnessError
 from harness.jsonio import write_bytes
+
+_LEFT_OUT = ("left_out", "masks_left_out")
 
 
 def write_samples(path: Path, samples: Samples) -> None:
@@ -29,6 +32,8 @@ def write_samples(path: Path, samples: Samples) -> None:
         arrays["groups"] = np.array(samples.groups)
     if samples.sources is not None:
         arrays["sources"] = np.array(samples.sources)
+    for name in _LEFT_OUT:
+        arrays[name] = np.array(getattr(samples, name), dtype=np.str_)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +45,7 @@ def read_samples(path: Path) -> Samples:
     with np.load(path, allow_pickle=False) as file:
         strings = {
             name: tuple(str(value) for value in file[name]) if name in file else None
-            for name in ("ids", "classes", "groups", "sources")
+            for name in ("ids", "classes", "groups", "sources", *_LEFT_OUT)
         }
         assert strings["ids"] is not None
         assert strings["classes"] is not None
@@ -52,6 +57,8 @@ def read_samples(path: Path) -> Samples:
             labels=file["labels"],
             has_mask=file["has_mask"],
             mask_size=int(file["mask_size"]) or None,
+            left_out=strings["left_out"] or (),
+            masks_left_out=strings["masks_left_out"] or (),
         )
 
 
@@ -72,6 +79,8 @@ class RecordedDataset:
     @cached_property
     def _opened(self) -> Dataset:
         dataset = self._opener()
+        if self.samples.left_out or self.samples.masks_left_out:
+            dataset = leave_out(dataset, self.samples.left_out, self.samples.masks_left_out)
         if dataset.fingerprint != self.fingerprint:
             raise HarnessError(
                 "the dataset has changed since this study was planned; run the command again"

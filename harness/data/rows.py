@@ -102,8 +102,10 @@ class Resident:
     def __call__(self, rows: Tensor) -> Tensor:
         if self._index is not None:
             rows = self._index.index_select(0, rows)
-        # Twenty times as fast as values[rows] on a CPU.
-        return self._values.index_select(0, rows.to(self._values.device))
+        # Twenty times as fast as values[rows] on a CPU. Blocking, the copy of the row numbers would
+        # wait for all that a GPU has still to do.
+        there = rows.to(self._values.device, non_blocking=True)
+        return self._values.index_select(0, there)
 
     def announce(self, chunks: Sequence[Tensor]) -> None:
         """Nothing has to be fetched."""

@@ -28,6 +28,11 @@ _PART = re.compile(r"train|val|test|val\+test|test-[a-z0-9][a-z0-9_.\-]*")
 _NAMED = 5
 
 
+def is_part(name: str) -> bool:
+    """Whether a split can have a part of this name."""
+    return _PART.fullmatch(name) is not None
+
+
 def write_split(split: Split, samples: Samples, path: Path) -> None:
     """Write the split to ``path``, sorted by id, whole or not at all.
 
@@ -43,13 +48,16 @@ def write_split(split: Split, samples: Samples, path: Path) -> None:
 
 
 def read_split(path: Path, samples: Samples) -> Split:
-    """The split in the file. Images that it does not name are in no part.
+    """The split in the file. Images that it does not name are in no part; those that the run has
+    left out of the dataset are passed over.
 
     Raises:
         HarnessError: the file is missing or no split file, names an image twice or one that the
             dataset has not, uses an unknown part, or leaves train, val or test empty.
     """
-    rows = _rows(path)
+    every = _rows(path)
+    gone = set(samples.left_out)
+    rows = [row for row in every if row[0] not in gone]
     _check(path, rows, samples)
     index_of = {name: index for index, name in enumerate(samples.ids)}
     members: dict[str, list[int]] = {}
@@ -64,6 +72,8 @@ def read_split(path: Path, samples: Samples) -> Split:
         notes.append(f"the split file puts {leaks} group{plural} into several parts: it leaks")
     if left_out := len(samples) - len(rows):
         notes.append(f"{left_out} of {len(samples)} images are in no part of the split file")
+    if lost := len(every) - len(rows):
+        notes.append(f"{lost} images of the split file are left out of the run")
     try:
         return build_split(parts, samples, notes)
     except HarnessError as error:
@@ -88,7 +98,7 @@ def _rows(path: Path) -> list[tuple[str, str]]:
 
 
 def _check(path: Path, rows: Sequence[tuple[str, str]], samples: Samples) -> None:
-    if unknown := sorted({part for _, part in rows if not _PART.fullmatch(part)}):
+    if unknown := sorted({part for _, part in rows if not is_part(part)}):
         raise HarnessError(
             f"{path}: unknown part {_some(unknown)}; "
             f"use train, val, test, test-<name>, or {SHARED} in place of val and test"

@@ -87,6 +87,12 @@ def images_written(directory: Path, plan: Plan) -> int:
     return min(count, written // (height * width))
 
 
+def resized(grey: NDArray[np.uint8], size: int, interpolation: str) -> NDArray[np.uint8]:
+    """A grey image uint8 [H, W] as networks are given it, uint8 [size, size]: Pillow's antialiasing
+    filter, without keeping the aspect."""
+    return np.asarray(Image.fromarray(grey).resize((size, size), _FILTERS[interpolation]))
+
+
 def _row(
     dataset: Dataset, plan: Plan, index: int, size: int, interpolation: str
 ) -> dict[str, NDArray[np.uint8]]:
@@ -98,8 +104,7 @@ def _row(
             f"image {samples.ids[index]}: the dataset must return uint8 [H, W], "
             f"got {grey.dtype} {list(grey.shape)}"
         )
-    resized = Image.fromarray(grey).resize(side, _FILTERS[interpolation])
-    row = {IMAGES: np.asarray(resized)}
+    row = {IMAGES: resized(grey, size, interpolation)}
     if MASKS not in plan.files:
         return row
     if not samples.has_mask[index]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,10 +13,9 @@ from typing import Any
 
 from harness.data.cache import cache_directory
 from harness.data.prepared import Interpolation, open_store
-from harness.data.recorded import write_samples
-from harness.data.splits import write_split
 from harness.errors import HarnessError
 from harness.execution.executor import Executor, ExecutorSettings, Resources
+from harness.execution.folder import locked, write_study
 from harness.execution.schedule import Observer, run_cells
 from harness.execution.status import write_status
 from harness.jsonio import write_json
@@ -40,8 +37,9 @@ class Options:
     """Whether finished cells are run again."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Plugin -> what it says of this machine, kept beside every cell."""
-    limits: Mapping[str, int | None] = field(default_factory=dict)
-    """``device_bytes`` for images and activations on a GPU, ``activation_bytes`` on disk."""
+    limits: Mapping[str, int | str | None] = field(default_factory=dict)
+    """``device_bytes`` for images and activations on a GPU, ``activation_bytes`` on disk, and
+    ``keep_checkpoints``: ``none``, ``best`` or ``all`` of a cell that is ok."""
 
 
 def run_session(
@@ -54,15 +52,20 @@ def run_session(
     store_progress: Callable[[int, int], None],
     say: Callable[[str], None],
     command: tuple[str, ...],
+    file: str,
 ) -> dict[str, StatusRecord]:
     """Run what is not finished and return every cell's status, by its directory's name.
+
+    Args:
+        command: the words of the command line, kept with the study.
+        file: a study file that repeats it, kept as well.
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished
             stays as it is, and the same command goes on from there.
     """
-    with _told_about_the_disk(study.directory), _locked(study.directory):
-        _write_study(study, command)
+    with _told_about_the_disk(study.directory), locked(study.directory):
+        write_study(study, command, file)
         statuses: dict[str, StatusRecord] = {}
         waiting: list[Cell] = []
         for cell in study.cells:
@@ -73,7 +76,7 @@ def run_session(
                 statuses[_key(cell)] = status
                 observer.finished(cell, status)
         if waiting:
-            for interpolation in _interpolations(waiting):
+            for interpolation in interpolations(waiting):
                 open_store(
                     study.dataset,
                     size=protocol.image_size,
@@ -122,7 +125,7 @@ def _key(cell: Cell) -> str:
     return f"{cell.id}/{cell.name}"
 
 
-def _interpolations(cells: list[Cell]) -> list[Interpolation]:
+def interpolations(cells: Iterable[Cell]) -> list[Interpolation]:
     """Those that the cells' weights were trained with: what most cells will ask of the store. Made
     here, an unreadable image is one message; a cell that wants something else makes it itself."""
     cards = [cell.record["method"]["weights"] for cell in cells]
@@ -167,54 +170,6 @@ def _settled(cell: Cell, options: Options) -> StatusRecord | None:
         return None
     kind, reason = cell.blocked
     return write_status(directory, kind, reason, seconds=0.0, concurrent=False)  # type: ignore[arg-type]
-
-
-def _write_study(study: Study, command: tuple[str, ...]) -> None:
-    fingerprint = study.dataset.fingerprint
-    write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
-    splits = study.directory / "splits"
-    splits.mkdir(exist_ok=True)
-    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
-    write_json(
-        study.directory / "study.json",
-        {
-            "command": list(command),
-            "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
-            "notes": list(study.notes),
-        },
-    )
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """The study's folder, made and held by this run alone."""
-    if directory.exists() and not directory.is_dir():
-        raise HarnessError(f"{directory} is a file; choose another --out or --name")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HarnessError(
-            f"{directory} cannot be made ({error.strerror}); choose another --out"
-        ) from error
-    strangers = [p.name for p in directory.iterdir() if p.name != ".lock"]
-    if strangers and not (directory / "study.json").exists():
-        raise HarnessError(
-            f"{directory} holds files that are no study of the harness "
-            f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name"
-        )
-    with (directory / ".lock").open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            raise HarnessError(
-                f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
-                "or choose another --out or --name"
-            ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
 
 
 @contextmanager

@@ -33,13 +33,19 @@ class MethodRecord(TypedDict):
     version: str
 
 
-class DatasetRecord(TypedDict):
+class _Dataset(TypedDict):
     name: str
     root: str | None
     fingerprint: str
     factory: str
     params: dict[str, Any]
     classes: list[str]
+
+
+# ``NotRequired`` would be required here: annotations are text, and Python 3.11 does not read it.
+class DatasetRecord(_Dataset, total=False):
+    left_out: dict[str, list[str]]
+    """Ids of what the run went on without: ``images``, and ``masks`` of images that stay."""
 
 
 class PartRecord(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness import HarnessError, Samples, fingerprint_files, read_grey, read_mask
+from harness import (
+    Defect,
+    HarnessError,
+    SampleFiles,
+    Samples,
+    fingerprint_files,
+    image_size,
+    read_grey,
+    read_mask,
+    stray_files,
+)
+from harness_radiography.defects import metadata_defects
 from harness_radiography.layout import CLASSES, Entry, Layout, read_layout
 from harness_radiography.metadata import Metadata, read_metadata
 
@@ -55,6 +67,21 @@ class RadiographyDataset:
         masks = [entry.mask for entry in entries if entry.mask]
         return fingerprint_files([*images, *masks, *self._metadata.files], self._layout.root)
 
+    @property
+    def files(self) -> SampleFiles:
+        entries = self._layout.entries
+        return SampleFiles(
+            root=self._layout.root,
+            images=tuple(entry.image for entry in entries),
+            masks=tuple(entry.mask for entry in entries),
+        )
+
+    def defects(self, progress: Callable[[int, int], None]) -> Iterator[Defect]:
+        """What the layout and the metadata show; the pixels are the harness's to check."""
+        known = [*self.files.images, *self.files.masks, *self._metadata.files]
+        yield from stray_files(self._layout.root, {path for path in known if path is not None})
+        yield from metadata_defects(self._layout, self._metadata)
+
     def image(self, index: int) -> NDArray[np.uint8]:
         return read_grey(self._layout.entries[index].image)
 
@@ -72,12 +99,13 @@ class RadiographyDataset:
 
 
 def _mask_size(entries: tuple[Entry, ...]) -> int | None:
-    """Pixels per side of the first mask, from its header; None where there are no masks."""
+    """Pixels per side of the first square mask, from its header; None where there are no masks."""
     masks = [entry.mask for entry in entries if entry.mask]
     for path in masks:
         try:
-            with Image.open(path) as mask:
-                return max(mask.size)
-        except (OSError, SyntaxError):
+            width, height = image_size(path)
+        except HarnessError:
             continue  # Reading that mask names it; it must not keep a dataset from being listed.
+        if width == height:
+            return width
     return MASK_SIZE if masks else None

@@ -41,12 +41,14 @@ def read_metadata(layout: Layout) -> Metadata:
             none of the images.
     """
     sheets = _sheets(layout.root)
-    sources = {key: source_of(url) for path in sheets for key, url in _urls(path)}
+    sources = {
+        row.key: source_of(row.url) for path in sheets for row in sheet_rows(path) if row.url
+    }
     table = layout.root / GROUPS_FILE
     if not table.is_file():
         found, notes = _sources(layout.entries, sources)
         return Metadata(None, found, sheets, ("groups unknown: the split may leak", *notes))
-    rows = _group_rows(table)
+    rows = group_rows(table)
     sources.update({key: source for key, (_, source) in rows.items() if source})
     groups, group_notes = _groups(table, layout.entries, rows)
     found, notes = _sources(layout.entries, sources)
@@ -62,14 +64,15 @@ def source_of(url: str) -> str:
     return host or UNKNOWN_SOURCE
 
 
-def _key(entry: Entry) -> Key:
+def key_of(entry: Entry) -> Key:
+    """What the tables know the image by."""
     return entry.class_name, entry.image.stem.lower()
 
 
 def _sources(
     entries: Sequence[Entry], known: Mapping[Key, str]
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    sources = tuple(known.get(_key(entry), UNKNOWN_SOURCE) for entry in entries)
+    sources = tuple(known.get(key_of(entry), UNKNOWN_SOURCE) for entry in entries)
     unknown = sources.count(UNKNOWN_SOURCE)
     if unknown == len(entries):
         return None, ("sources unknown: no metadata file names where an image comes from",)
@@ -79,7 +82,7 @@ def _sources(
 def _groups(
     table: Path, entries: Sequence[Entry], rows: Mapping[Key, tuple[str, str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    patients = [rows.get(_key(entry), ("", ""))[0] for entry in entries]
+    patients = [rows.get(key_of(entry), ("", ""))[0] for entry in entries]
     missing = patients.count("")
     if missing == len(entries):
         raise HarnessError(
@@ -90,12 +93,12 @@ def _groups(
     notes = []
     if missing:
         notes.append(f"{GROUPS_FILE} names no patient for {missing} images: each is its own group")
-    if strays := len(rows.keys() - {_key(entry) for entry in entries}):
+    if strays := len(rows.keys() - {key_of(entry) for entry in entries}):
         notes.append(f"{GROUPS_FILE} names {strays} files that are no image of this dataset")
     return groups, tuple(notes)
 
 
-def _group_rows(table: Path) -> dict[Key, tuple[str, str]]:
+def group_rows(table: Path) -> dict[Key, tuple[str, str]]:
     """Image -> patient and source, either of which may be empty."""
     rows: dict[Key, tuple[str, str]] = {}
     try:
@@ -131,8 +134,22 @@ def _sheets(root: Path) -> tuple[Path, ...]:
     return tuple(found[name] for name in CLASSES if name in found)
 
 
-def _urls(path: Path) -> Iterator[tuple[Key, str]]:
-    """The image and address of every row of a class's sheet."""
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One row of a class's sheet; url and size are empty where the sheet says nothing."""
+
+    key: Key
+    file: str
+    url: str
+    size: str
+
+
+def sheet_rows(path: Path) -> Iterator[SheetRow]:
+    """Every row of a class's sheet that names a file.
+
+    Raises:
+        HarnessError: it is no workbook, or lacks a column; names it.
+    """
     name = class_of(path.name[: -len(_SUFFIX)])
     assert name is not None, "only class sheets get here"
     header, *rows = _workbook_rows(path) or [()]
@@ -141,9 +158,11 @@ def _urls(path: Path) -> Iterator[tuple[Key, str]]:
         raise HarnessError(f"{path}: lacks the column {' and '.join(sorted(missing))}")
     for row in rows:
         cells = dict(zip(columns, row, strict=False))
-        file, url = cells.get("FILE NAME"), cells.get("URL")
-        if file is not None and url is not None:
-            yield (name, str(file).strip().lower().removesuffix(".png")), str(url)
+        if cells.get("FILE NAME") is not None:
+            file, url, size = (
+                str(cells.get(column) or "").strip() for column in ("FILE NAME", "URL", "SIZE")
+            )
+            yield SheetRow((name, file.lower().removesuffix(".png")), file, url, size)
 
 
 def _workbook_rows(path: Path) -> list[tuple[object, ...]]:

@@ -1,0 +1,48 @@
+"""What is done about a dataset's errors: a verb stops, or goes on without the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.cli.counting import counting
+from harness.errors import HarnessError
+from harness.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+
+_LISTED = 50
+
+
+def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, Dataset], Dataset]:
+    """The check of a dataset before it is used: its files are looked into once for their content,
+    and what was found is kept in the cache. A dataset that needs no folder is not checked.
+
+    The function raises HarnessError with the list of errors, unless ``skip_bad``: then it returns
+    the dataset without the files that have one. ``shown``: whether its progress is.
+    """
+
+    def admit(spec: DatasetSpec, dataset: Dataset) -> Dataset:
+        from harness.data.admission import known_errors, without
+        from harness.data.cache import cache_directory
+
+        if not spec.needs_root:
+            return dataset
+        with counting("checking files", shown=shown) as report:
+            errors = known_errors(dataset, cache_directory(), report)
+        if not errors:
+            return dataset
+        if skip_bad:
+            return without(dataset, errors)
+        lines = [f"  {error.file}: {error.problem}" for error in errors[:_LISTED]]
+        if len(errors) > _LISTED:
+            lines.append(f"  and {len(errors) - _LISTED} more")
+        found = "an error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise HarnessError(
+            f"dataset {spec.name!r} has {found}:\n" + "\n".join(lines) + "\n"
+            f"repair the files (harness data verify {spec.name} says how), "
+            "or go on without them: --skip-bad"
+        )
+
+    return admit

@@ -1,0 +1,87 @@
+"""``harness data info``"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.counting import counting
+from harness.cli.data_verify import data_options
+from harness.cli.options import installed_plugins
+from harness.specs import DatasetSpec
+from harness.study import find_dataset, open_dataset
+
+_SHOWN = 8
+_UNKNOWN = "unknown"
+
+
+@click.command(name="info")
+@data_options
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def info_command(
+    name: str, data_root: Path | None, data_params: tuple[str, ...], as_json: bool
+) -> None:
+    """Describe a dataset: classes, sources, sizes, masks, groups, fingerprint, licence."""
+    from harness.data.card import dataset_card
+
+    spec = find_dataset(installed_plugins(), name, data_params)
+    dataset = open_dataset(spec, data_root)
+    with counting("reading headers") as report:
+        card = dataset_card(dataset, report)
+    if as_json:
+        about = {
+            "name": spec.name,
+            "summary": spec.summary,
+            "root": None if data_root is None else str(data_root),
+            "params": dict(spec.params),
+            "reference": spec.reference or None,
+            "licence": spec.licence or None,
+        }
+        click.echo(json.dumps({**about, **card}, indent=2))
+    else:
+        click.echo(_text(spec, data_root, card))
+
+
+def _text(spec: DatasetSpec, root: Path | None, card: Mapping[str, Any]) -> str:
+    from tabulate import tabulate
+
+    classes = [
+        (name, c["images"], c["masks"], _listed(c["sources"]))
+        for name, c in card["classes"].items()
+    ]
+    masks = f"{card['masks']}, on {card['mask_size']} x {card['mask_size']} pixels"
+    facts = (
+        ("root", root if root is not None else "none: made by its plugin"),
+        ("parameters", ", ".join(f"{k}={json.dumps(v)}" for k, v in spec.params.items()) or "none"),
+        ("images", card["images"]),
+        ("image sizes", _listed(card["image_sizes"])),
+        ("masks", masks if card["masks"] else "none"),
+        ("groups", _UNKNOWN if card["groups"] is None else card["groups"]),
+        ("own split", "none" if card["split"] is None else _listed(card["split"])),
+        ("fingerprint", card["fingerprint"]),
+        ("licence", spec.licence or _UNKNOWN),
+        ("reference", spec.reference or "none"),
+    )
+    heads = ("class", "images", "masks", "sources")
+    widths = [None, None, None, 72]
+    blocks = [
+        f"{spec.name}: {spec.summary}",
+        tabulate(facts, tablefmt="plain", maxcolwidths=[None, 88], disable_numparse=True),
+        tabulate(classes, headers=heads, maxcolwidths=widths),
+    ]
+    notes = "\n".join(f"note: {note}" for note in card["notes"])
+    return "\n\n".join([*blocks, *([notes] if notes else [])])
+
+
+def _listed(counts: Mapping[str, int] | None) -> str:
+    """``"299 x 299: 750, 1024 x 1024: 3"``"""
+    if counts is None:
+        return _UNKNOWN
+    shown = [f"{name}: {count}" for name, count in list(counts.items())[:_SHOWN]]
+    if len(counts) > _SHOWN:
+        shown.append(f"{len(counts) - _SHOWN} others")
+    return ", ".join(shown)

@@ -1,0 +1,106 @@
+"""``harness data verify``"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.counting import counting
+from harness.cli.options import DATA_OPTIONS, installed_plugins
+from harness.errors import HarnessError
+from harness.specs import to_json
+from harness.study import find_dataset, open_dataset
+
+if TYPE_CHECKING:
+    from harness.data.defects import Defect
+
+_ALIKE = 10
+"""Notes of one kind that are shown unless --all asks for every one."""
+_WIDTHS = (None, 48, 48, 44)
+
+
+def data_options(command: Any) -> Any:
+    """NAME, --data-root and --data-param."""
+    for option in reversed((click.argument("name", metavar="NAME"), *DATA_OPTIONS)):
+        command = option(command)
+    return command
+
+
+@click.command(name="verify")
+@data_options
+@click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
+@click.option("--all", "every", is_flag=True, help=f"Every note, also beyond {_ALIKE} of a kind.")
+def verify_command(
+    name: str, data_root: Path | None, data_params: tuple[str, ...], as_json: bool, every: bool
+) -> None:
+    """Read every file of a dataset and list what is wrong with it.
+
+    An error keeps a file from being used as it is: a run stops at it, or goes on without the file
+    under --skip-bad. A note says what was found and what is done about it. Exit code 1 on errors,
+    0 otherwise.
+    """
+    from harness.data.admission import remember
+    from harness.data.cache import cache_directory
+    from harness.data.verify import verify
+
+    spec = find_dataset(installed_plugins(), name, data_params)
+    dataset = open_dataset(spec, data_root)
+    defects: Sequence[Defect] = ()
+    if spec.needs_root:
+        with counting("checking files") as report:
+            defects = verify(dataset, report)
+        try:
+            remember(dataset, defects, cache_directory())
+        except HarnessError as error:
+            click.echo(f"note: a run will verify again: {error}", err=True)
+    errors = [defect for defect in defects if defect.severity == "error"]
+    notes = [defect for defect in defects if defect.severity == "note"]
+    samples = dataset.samples
+    counts = {
+        "images": len(samples),
+        "masks": int(samples.has_mask.sum()),
+        "errors": len(errors),
+        "notes": len(notes),
+    }
+    if as_json:
+        root = None if data_root is None else str(data_root)
+        found = [to_json(defect) for defect in (*errors, *notes)]
+        click.echo(
+            json.dumps({"dataset": name, "root": root, **counts, "defects": found}, indent=2)
+        )
+    elif not spec.needs_root:
+        click.echo(f"dataset {name!r} is made by its plugin: there are no files to verify")
+    else:
+        _print(errors, notes, counts, every)
+    raise SystemExit(1 if errors else 0)
+
+
+def _print(
+    errors: Sequence[Defect], notes: Sequence[Defect], counts: dict[str, int], every: bool
+) -> None:
+    from tabulate import tabulate
+
+    rows = [*((d.severity, d.file, d.problem, d.remedy) for d in errors), *_note_rows(notes, every)]
+    if rows:
+        heads = ("", "file", "problem", "remedy")
+        click.echo(tabulate(rows, headers=heads, maxcolwidths=list(_WIDTHS), disable_numparse=True))
+        click.echo()
+    click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _note_rows(notes: Sequence[Defect], every: bool) -> Iterator[tuple[str, str, str, str]]:
+    """One row per note; of many notes of one kind the first, and how many there are."""
+    counts = Counter(note.kind for note in notes)
+    shown: Counter[str] = Counter()
+    for note in notes:
+        shown[note.kind] += 1
+        more = counts[note.kind] - _ALIKE
+        if every or more <= 1 or shown[note.kind] <= _ALIKE:
+            yield note.severity, note.file, note.problem, note.remedy
+        elif shown[note.kind] == _ALIKE + 1:
+            yield note.severity, f"and {more} more files", note.problem, "--all shows them"

@@ -1,0 +1,86 @@
+"""The folder of a study: who works in it, and what lies in it beside the cells."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.data.recorded import write_samples
+from harness.data.splits import write_split
+from harness.errors import HarnessError
+from harness.jsonio import write_bytes, write_json
+from harness.study import Study
+from harness.studyfile import NAME
+
+LOCK = ".lock"
+"""Held (``flock``) by the run that works in the folder; holds the number of its process."""
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """The study's folder, made and held by this run alone."""
+    if directory.exists() and not directory.is_dir():
+        raise HarnessError(f"{directory} is a file; choose another --out or --name")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"{directory} cannot be made ({error.strerror}); choose another --out"
+        ) from error
+    strangers = [p.name for p in directory.iterdir() if p.name != LOCK]
+    if strangers and not (directory / "study.json").exists():
+        raise HarnessError(
+            f"{directory} holds files that are no study of the harness "
+            f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name"
+        )
+    with (directory / LOCK).open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise HarnessError(
+                f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
+                "or choose another --out or --name"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def write_study(study: Study, command: tuple[str, ...], file: str) -> None:
+    """Everything of the study but its cells: the sample table, the split, ``study.json`` and
+    ``study.toml``."""
+    fingerprint = study.dataset.fingerprint
+    write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
+    splits = study.directory / "splits"
+    splits.mkdir(exist_ok=True)
+    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
+    write_json(
+        study.directory / "study.json",
+        {
+            "command": list(command),
+            "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
+            "notes": list(study.notes),
+            "left_out": {
+                "images": list(study.samples.left_out),
+                "masks": list(study.samples.masks_left_out),
+            },
+        },
+    )
+    path = study.directory / NAME
+    # A user's own comments and order are kept where they say the same.
+    if not (path.exists() and _parsed(path.read_text(errors="replace")) == _parsed(file)):
+        write_bytes(path, file.encode())
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None

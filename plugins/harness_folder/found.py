@@ -1,0 +1,91 @@
+"""What a layout or a table has to say of images: one row each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import Defect, HarnessError, require_pydicom
+
+UNKNOWN_SOURCE = "unknown"
+DICOM_SUFFIXES = (".dcm", ".dicom")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *DICOM_SUFFIXES)
+
+_PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image. What nobody says of it is empty."""
+
+    id: str
+    label: str
+    image: Path
+    mask: Path | None = None
+    group: str = ""
+    source: str = ""
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything under a root."""
+
+    root: Path
+    """The folder that holds every file."""
+    rows: tuple[Row, ...]
+    classes: tuple[str, ...]
+    tables: tuple[Path, ...] = ()
+    """Files beside the images that were read."""
+    owns_root: bool = True
+    """Whether a file under ``root`` that is not named here is a stray one."""
+    notes: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
+
+
+def part_of(name: str) -> str | None:
+    """The part of a split that a folder or table calls so: ``train``, ``val``, ``test`` or
+    ``test-…``; None for any other name."""
+    name = name.lower()
+    for part, spellings in _PARTS.items():
+        if name in spellings:
+            return part
+    return name if re.fullmatch(r"test-[a-z0-9][a-z0-9_.\-]*", name) else None
+
+
+def natural(text: str) -> tuple[tuple[str, int], ...]:
+    """Sorts ``image-2`` before ``image-10``."""
+    pairs = re.findall(r"(\D*)(\d*)", text)
+    return tuple((word.lower(), int(number or -1)) for word, number in pairs if word or number)
+
+
+def check(found: Found) -> Found:
+    """``found``, if a run can use it.
+
+    Raises:
+        HarnessError: fewer than two classes, or DICOM files without the package that reads them.
+    """
+    if len(found.classes) < 2:
+        only = f", class {found.classes[0]!r}" if found.classes else ""
+        raise HarnessError(
+            f"{found.root}: images of at least two classes are needed, found {len(found.rows)} "
+            f"images{only}"
+        )
+    for path in _all_files(found.rows):
+        if path.suffix.lower() in DICOM_SUFFIXES:
+            require_pydicom(path)
+            break
+    return found
+
+
+def _all_files(rows: Iterable[Row]) -> Iterable[Path]:
+    for row in rows:
+        yield row.image
+        if row.mask is not None:
+            yield row.mask

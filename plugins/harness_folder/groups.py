@@ -1,0 +1,58 @@
+"""``groups.csv`` beside the class folders: whose each image is, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import Defect, HarnessError
+from harness_folder.found import Found
+from harness_folder.tables import read_rows, relative
+
+GROUPS_FILE = "groups.csv"
+_SHOWN = 3
+
+
+def with_groups(found: Found, table: Path) -> Found:
+    """``found`` with the groups and sources of the table: ``file, patient_id[, source]``.
+
+    Raises:
+        HarnessError: the table is damaged, lacks a column, names a file twice or no image at all.
+    """
+    rows: dict[str, tuple[str, str]] = {}
+    for line, row in read_rows(table, ("file", "patient_id")):
+        name = relative(table, line, row["file"])
+        if name in rows:
+            raise HarnessError(f"{table}, line {line}: {name} was named before; keep one row")
+        rows[name] = row["patient_id"], row.get("source", "")
+    names = [row.image.relative_to(found.root).as_posix() for row in found.rows]
+    if not any(rows.get(name, ("",))[0] for name in names):
+        raise HarnessError(
+            f"{table}: names a patient for none of the {len(names)} images; its column 'file' must "
+            f"read like {names[0]}"
+        )
+    joined = tuple(
+        replace(row, group=rows.get(name, ("", ""))[0], source=rows.get(name, ("", ""))[1])
+        for row, name in zip(found.rows, names, strict=True)
+    )
+    silent = [name for name in names if not rows.get(name, ("",))[0]]
+    lost = sorted(rows.keys() - set(names))
+    notes = []
+    if silent:
+        notes.append(_note(f"names no patient for {len(silent)} images", silent, "own group each"))
+    if lost:
+        notes.append(_note(f"names {len(lost)} files that are not here", lost, "ignored"))
+    return replace(
+        found,
+        rows=joined,
+        tables=(*found.tables, table),
+        notes=(*found.notes, *(f"{GROUPS_FILE} {note.problem}" for note in notes)),
+        defects=(*found.defects, *notes),
+    )
+
+
+def _note(problem: str, names: Sequence[str], remedy: str) -> Defect:
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    problem = f"{problem}: {shown}"
+    return Defect(file=GROUPS_FILE, severity="note", problem=problem, remedy=remedy, kind="no-join")

@@ -1,0 +1,135 @@
+"""The dataset ``csv``: the user's own images, listed in a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import Dataset, HarnessError
+from harness.data.splits import make_split
+from harness_folder.dataset import FileDataset, open_table
+from tests.image_files import lungs, noise, write, write_table
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Six images, with masks for the first two, and no table."""
+    for number in range(6):
+        write(tmp_path / "pictures" / f"{number}.png", noise(number))
+        write(tmp_path / "lungs" / f"{number}.png", lungs())
+    return tmp_path
+
+
+def table(root: Path, *rows: str, name: str = "dataset.csv") -> Path:
+    return write_table(root / name, *(row.split(",") for row in rows))
+
+
+def plain(root: Path) -> Path:
+    labels = (f"pictures/{n}.png,{('ill', 'healthy')[n % 2]}" for n in range(6))
+    return table(root, "path,label", *labels)
+
+
+def opened(root: Path, *, pad: bool = False) -> FileDataset:
+    return open_table(root, pad=pad)
+
+
+def test_path_and_label_are_enough(root: Path) -> None:
+    dataset = opened(plain(root))
+    samples = dataset.samples
+    assert isinstance(dataset, Dataset)
+    assert samples.ids[:2] == ("pictures/0.png", "pictures/1.png")
+    assert samples.classes == ("healthy", "ill")
+    assert samples.labels.tolist() == [1, 0] * 3
+    assert (samples.mask_size, samples.groups, samples.sources, samples.split) == (None,) * 4
+    assert np.array_equal(dataset.image(3), noise(3))
+
+
+def test_a_folder_stands_for_the_table_in_it(root: Path) -> None:
+    assert opened(plain(root)).fingerprint == opened(root).fingerprint
+
+
+def test_numbered_labels_keep_their_order(root: Path) -> None:
+    table(root, "path,label", "pictures/0.png,10", "pictures/1.png,9", "pictures/2.png,0")
+    assert opened(root).samples.classes == ("0", "9", "10")
+
+
+def test_further_columns_give_masks_groups_sources_and_split(root: Path) -> None:
+    table(
+        root,
+        "path,label,mask,group,source,split,remark",
+        "pictures/0.png,ill,lungs/0.png,p1,here,train,x",
+        "pictures/1.png,healthy,lungs/1.png,p1,,train,",
+        "pictures/2.png,ill,,,there,val,",
+        "pictures/3.png,healthy,,p3,,valid,",
+        "pictures/4.png,ill,,p4,,test,",
+        "pictures/5.png,healthy,,p5,,,",
+    )
+    dataset = opened(root)
+    samples = dataset.samples
+    assert samples.has_mask.tolist() == [True, True, False, False, False, False]
+    assert np.array_equal(dataset.mask(0), lungs() > 0)
+    assert samples.groups == ("p1", "p1", "pictures/2.png", "p3", "p4", "p5")
+    assert samples.sources is not None
+    assert samples.sources[:3] == ("here", "unknown", "there")
+    assert samples.split == ("train", "train", "val", "val", "test", "")
+    split = make_split(samples)
+    assert [len(rows) for rows in split.parts.values()] == [2, 2, 1]
+    assert "1 of 6 images are in no part of the dataset's own split" in split.notes
+
+
+def test_padding_is_a_parameter_here_too(root: Path) -> None:
+    write(root / "pictures" / "0.png", noise(0, 20, 40))
+    plain(root)
+    assert opened(root, pad=True).image(0).shape == (40, 40)
+    assert opened(root).image(0).shape == (20, 40)
+    assert opened(root, pad=True).fingerprint != opened(root).fingerprint
+
+
+def test_the_fingerprint_covers_the_table(root: Path) -> None:
+    before = opened(plain(root)).fingerprint
+    text = (root / "dataset.csv").read_text()
+    (root / "dataset.csv").write_text(text.replace("0.png,ill", "0.png,healthy"))
+    assert opened(root).fingerprint != before
+
+
+def test_files_that_the_table_does_not_name_are_nobodys_business(root: Path) -> None:
+    plain(root)
+    assert list(opened(root).defects(lambda done, total: None)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (("file,label", "pictures/0.png,ill"), "lacks the column path.*'file,label'"),
+        (("path,label", "pictures/0.png,ill", "pictures/0.png,ill"), "line 3.*named before"),
+        (("path,label", "pictures/0.png,"), "line 2: has no label"),
+        (("path,label", ",ill"), "line 2: has no path"),
+        (("path,label", "../0.png,ill"), "line 2.*lie in its folder"),
+        (("path,label", "C:/0.png,ill"), "line 2.*relative"),
+        (("path,label", "pictures/0.png,ill", "pictures/9.png,ok"), "1 of 2 files.*pictures/9.png"),
+        (("path,label,mask", "pictures/0.png,ill,lungs/9.png"), "lungs/9.png"),
+        (("path,label", "pictures/0.png,ill", "pictures/1.png,ill"), "two classes.*class 'ill'"),
+        (("path,label,split", "pictures/0.png,ill,holdout"), "line 2: unknown split 'holdout'"),
+        (("path,label", "pictures/0.png"), "line 2: does not have 2 columns"),
+        (("path,label",), "at least two classes"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_an_error(
+    root: Path, rows: tuple[str, ...], message: str
+) -> None:
+    table(root, *rows)
+    with pytest.raises(HarnessError, match=message):
+        opened(root)
+
+
+def test_a_folder_without_a_table_is_an_error(root: Path) -> None:
+    with pytest.raises(HarnessError, match=r"dataset\.csv: no such table"):
+        opened(root)
+
+
+def test_a_table_that_is_no_text_is_an_error(root: Path) -> None:
+    (root / "dataset.csv").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(HarnessError, match=r"dataset\.csv: cannot be read as CSV"):
+        opened(root)
