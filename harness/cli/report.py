@@ -9,19 +9,63 @@ import click
 from harness.cli.options import installed_plugins
 from harness.cli.tables import print_report
 from harness.report.table import Format
+from harness.report.view import Layout, View
 from harness.results.rundir import find_cells
 
 
 @click.command(name="report")
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "json"]),
+    type=click.Choice(["text", "markdown", "latex", "csv", "json"]),
     default="text",
     help="Default: text.",
 )
+@click.option(
+    "--columns",
+    metavar="NAME,NAME",
+    help="In this order, e.g. method,label.f1,mask.dice,minutes_per_epoch,latency_ms.",
+)
+@click.option("--sort", metavar="[-]NAME", help="By a column; with - the highest first.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="CONDITION",
+    help="Rows to show, e.g. 'method=ssl/*', status=ok, 'label.f1>0.9'; repeated: all must hold.",
+)
+@click.option(
+    "--aggregate",
+    type=click.Choice(["seeds"]),
+    help="One row for all seeds: mean, lowest, highest and number.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["wide", "long"]),
+    help="Of csv and json: a row per cell, or a row per cell and figure.",
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: print.")
-def command(directory: Path, form: Format, output: Path | None) -> None:
-    """Print the table of finished runs: DIRECTORY is a study's folder, or one above it."""
-    print_report(find_cells(directory), installed_plugins(), form=form, output=output)
+def command(
+    directories: tuple[Path, ...],
+    form: Format,
+    columns: str | None,
+    sort: str | None,
+    filters: tuple[str, ...],
+    aggregate: str | None,
+    layout: Layout | None,
+    output: Path | None,
+) -> None:
+    """Print the table of finished runs: each of DIRECTORIES is a study's folder, or one above it.
+
+    \b
+    harness report results
+    harness report results --format latex --columns method,label.f1,mask.dice --sort -label.f1
+    harness report laptop/results server/results --filter 'method=ssl/*' --aggregate seeds
+    """
+    names = () if columns is None else tuple(name.strip() for name in columns.split(","))
+    view = View(
+        columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
+    )
+    cells = {cell.path.resolve(): cell for folder in directories for cell in find_cells(folder)}
+    print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
+from harness.cli.terminal import terminal_width
 from harness.errors import HarnessError
 from harness.plugins import Plugins
+from harness.report.jsonform import Broken
 from harness.report.rows import rows
-from harness.report.table import Broken, Format, render
+from harness.report.table import Format, render
+from harness.report.view import EVERYTHING, View
 from harness.results.rundir import CellDirectory
-
-NARROWEST = 80
-"""Columns that a table may always take."""
 
 
 def print_report(
@@ -25,22 +24,22 @@ def print_report(
     broken: Broken = (),
     form: Format = "text",
     output: Path | None = None,
+    view: View = EVERYTHING,
 ) -> None:
     """The report of the cells on standard output, or in the file ``output``.
 
     Raises:
-        HarnessError: the file cannot be written.
+        HarnessError: the view cannot be meant, or the file cannot be written.
     """
-    width = None
-    if output is None:
-        width = max(NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    width = terminal_width() if output is None else None
     metrics = [entry.spec for entry in plugins.metrics.values()]
-    text = render(rows(cells), metrics, broken=broken, format=form, width=width)
+    text = render(rows(cells), metrics, broken=broken, format=form, width=width, view=view)
+    # As bytes: the line ends of CSV are part of the format.
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)
         return
     try:
-        output.write_text(text)
+        output.write_bytes(text.encode())
     except OSError as error:
         raise HarnessError(f"--output {output}: cannot be written ({error.strerror})") from error
 

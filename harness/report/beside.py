@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
-from harness.report.columns import UNKNOWN, number
+from harness.report.figures import UNKNOWN, number
 from harness.report.published import MINUTES, Published, PublishedRow, PublishedTable
 from harness.report.rows import Row
 from harness.report.sections import described_protocol

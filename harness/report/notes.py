@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.columns import CONCURRENT, name_of, number, size_of
-from harness.report.rows import Row
+from harness.report.columns import name_of
+from harness.report.figures import CONCURRENT, number, size_of
 from harness.report.sections import Section
+from harness.report.view import EVERYTHING, View
 from harness.results.record import TimingRecord
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
@@ -23,10 +24,11 @@ class Note:
     log: tuple[str, ...] = ()
 
 
-def notes(section: Section, metrics: Sequence[MetricSpec]) -> list[Note]:
+def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHING) -> list[Note]:
     """The notes of a section, in a fixed order: about the figures, the runs, the failures."""
     return [
-        *_ranking(section, metrics),
+        *_chosen(view),
+        *_ranking(section, metrics, view),
         *_undefined(section, metrics),
         *_split(section),
         *_deviations(section),
@@ -38,9 +40,21 @@ def notes(section: Section, metrics: Sequence[MetricSpec]) -> list[Note]:
     ]
 
 
-def _ranking(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note]:
+def _chosen(view: View) -> Iterable[Note]:
+    if view.filters:
+        yield Note(f"Only rows with {' and '.join(view.filters)}.")
+    if view.aggregate:
+        yield Note(
+            "Figures with n are means over seeds with the lowest and the highest: the range of n "
+            "seeds, not an interval."
+        )
+
+
+def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:
     row = section.first
-    if row.primary_metrics:
+    if view.sort:
+        yield Note(f"Sorted by {view.sort.removeprefix('-')}.")
+    elif row.primary_metrics:
         names = " and ".join(_label(name, metrics) for name in row.primary_metrics)
         mean = "the mean of " if len(row.primary_metrics) > 1 else ""
         yield Note(f"Ranked by {mean}{names}.")
@@ -58,7 +72,7 @@ def _undefined(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note
 
 
 def _split(section: Section) -> Iterable[Note]:
-    if marked := [_name(row, section) for row in section.rows if row.selected_on_test]:
+    if marked := [section.name_of(row) for row in section.rows if row.selected_on_test]:
         who = "all rows" if len(marked) == len(section.rows) else ", ".join(marked)
         yield Note(f"Selected on test: {who}. The best epoch was chosen on the set reported here.")
     for text in _once(note for row in section.rows for note in row.split_notes):
@@ -132,7 +146,7 @@ def _uncached(section: Section) -> Iterable[Note]:
             if kept["where"] != "per batch":
                 continue
             yield Note(
-                f"{_name(row, section)} runs its frozen layers in every epoch: their activations "
+                f"{section.name_of(row)} runs its frozen layers in every epoch: their activations "
                 f"take {size_of(kept['bytes'])}, more than disk (--activation-space) and memory "
                 "may give."
             )
@@ -143,7 +157,7 @@ def _prices(section: Section, seconds_of: Callable[[TimingRecord], float | None]
     users: dict[str, list[str]] = {}
     for row in section.rows:
         if seconds := seconds_of(row.timing):
-            users.setdefault(number(seconds), []).append(_name(row, section))
+            users.setdefault(number(seconds), []).append(section.name_of(row))
     everybody = sum(row.status == "ok" for row in section.rows)
     if len(users) == 1 and sum(map(len, users.values())) == everybody > 1:
         return f"{next(iter(users))} s for each row that ran"
@@ -153,25 +167,15 @@ def _prices(section: Section, seconds_of: Callable[[TimingRecord], float | None]
 def _superseded(section: Section) -> Iterable[Note]:
     if count := sum(row.superseded for row in section.rows):
         what = "older result is" if count == 1 else "older results are"
-        yield Note(f"{count} {what} not shown: made by other code, and made again since.")
+        yield Note(f"{count} {what} not shown: made by other code, or elsewhere, and again since.")
 
 
 def _without_result(section: Section) -> Iterable[Note]:
     for row in section.rows:
         if row.status != "ok":
             reason = " ".join(row.reason.split())
-            text = f"{_name(row, section)}: {row.status}" + (f": {reason}" if reason else "")
+            text = f"{section.name_of(row)}: {row.status}" + (f": {reason}" if reason else "")
             yield Note(text, log=tuple(map(_printable, row.log_tail[-LOG_LINES:])))
-
-
-def _name(row: Row, section: Section) -> str:
-    """The method, and what else tells this row from the others of the section."""
-    words = [name_of(row)]
-    if section.varies("seed"):
-        words.append(f"seed {row.seed}")
-    if section.varies("fraction"):
-        words.append(f"{100 * row.fraction:g} %")
-    return " ".join(words)
 
 
 def _label(name: str, metrics: Sequence[MetricSpec]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from harness.results.record import PartRecord, StatusRecord, TimingRecord
@@ -30,6 +32,9 @@ class Row:
     """Per target, the single-task method to set beside this one; empty for most."""
     weights: str
     weights_card: str | None
+    weights_digest: str | None
+    split: str
+    """Digest of which image is in which part."""
     images: Mapping[str, PartRecord]
     """Images and masks used, by part of the split."""
     deviations: Mapping[str, Sequence[Any]]
@@ -70,18 +75,38 @@ class Row:
 
 
 def rows(cells: Iterable[CellDirectory]) -> list[Row]:
-    """A row for each cell that counts (see ``newest``) with its metrics on the set ``test``, and
-    one for each further test set.
+    """A row for each cell that counts, with its metrics on the set ``test``, and one for each
+    further test set.
+
+    Of equal cells of one study the newest counts (see ``newest``); of several studies also the
+    newest, as long as they ran on the same machine: another machine's figures are others.
 
     Raises:
         HarnessError: a record is broken or of another schema; names the file.
     """
-    counted = newest(cells)
     return [
         _row(cell, part, superseded)
-        for cell, superseded in sorted(counted.items())
+        for cell, superseded in sorted(_counted(cells).items())
         for part in ("test", *sorted(set(cell.metrics or {}) - {"val", "test"}))
     ]
+
+
+def _counted(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
+    """The cells that count, each with the number of older results that it replaces."""
+    studies: dict[Path, set[CellDirectory]] = {}
+    for cell in cells:
+        studies.setdefault(cell.path.parents[3], set()).add(cell)
+    if len(studies) < 2:
+        return newest(chain(*studies.values()))
+    replaced = {cell: older for study in studies.values() for cell, older in newest(study).items()}
+    machines: dict[str | None, list[CellDirectory]] = {}
+    for cell in replaced:
+        machines.setdefault(_machine(cell.environment), []).append(cell)
+    return {
+        cell: older + replaced[cell]
+        for same in machines.values()
+        for cell, older in newest(same).items()
+    }
 
 
 def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
@@ -104,6 +129,8 @@ def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
         twins=cell["method"]["twins"],
         weights=cell["weights"]["kind"],
         weights_card=cell["weights"]["card"],
+        weights_digest=cell["weights"]["digest"],
+        split=cell["split"]["digest"],
         images=cell["data"],
         deviations=deviations,
         changed_params=cell["changed_params"],

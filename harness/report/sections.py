@@ -1,4 +1,4 @@
-"""Rows that may stand in one table: the same task, data, protocol, machine and classes."""
+"""Rows that may stand in one table: the same task, data, split, protocol, machine and classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.protocol import PRESETS
+from harness.report.columns import name_of
 from harness.report.rows import Row
 
 
@@ -16,6 +17,8 @@ class Section:
     """One table. ``rows`` are sorted: the best first, what has no result last."""
 
     rows: tuple[Row, ...]
+    split: str = ""
+    """What tells its split from those of other sections that are like it in all else."""
 
     @property
     def first(self) -> Row:
@@ -46,11 +49,22 @@ class Section:
                 f"macro over {present} of {len(row.classes)} classes "
                 f"(no {', '.join(self.classes_absent)})"
             )
+        if self.split:
+            words.append(f"split {self.split}")
         return " · ".join(words)
 
     def varies(self, what: str) -> bool:
         """Whether the rows differ in an attribute."""
         return len({getattr(row, what) for row in self.rows}) > 1
+
+    def name_of(self, row: Row) -> str:
+        """The method, and what else tells this row from the others of the section."""
+        words = [name_of(row)]
+        if self.varies("seed"):
+            words.append(f"seed {row.seed}")
+        if self.varies("fraction"):
+            words.append(f"{100 * row.fraction:g} %")
+        return " ".join(words)
 
 
 def described_protocol(protocol: Mapping[str, Any]) -> str:
@@ -69,14 +83,15 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     """Rows by what they share, in the order of task, dataset and protocol.
 
     A row without a result (failed, skipped) has no machine or classes of its own to differ in: it
-    joins the first table of its task, dataset and protocol.
+    joins the first table of its task, dataset, protocol and split.
     """
-    shared: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=_asked):
-        shared.setdefault(_asked(row), []).append(row)
+    shared: dict[str, dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=lambda row: (_asked(row), row.split)):
+        shared.setdefault(_asked(row), {}).setdefault(row.split, []).append(row)
     return [
-        Section(rows=tuple(sorted(table, key=_rank)))
-        for group in shared.values()
+        Section(rows=tuple(sorted(table, key=rank)), split=split[:8] if len(by_split) > 1 else "")
+        for by_split in shared.values()
+        for split, group in by_split.items()
         for table in _apart(group)
     ]
 
@@ -105,7 +120,8 @@ def _timed_only(row: Row) -> bool:
     return row.status == "ok" and bool(row.protocol.get("time_only"))
 
 
-def _rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
+def rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
+    """Sorts the best first, what is not defined behind it, what has no result last."""
     score = row.primary or 0.0
     return (
         row.classes_present is None,

@@ -1,37 +1,34 @@
-"""The report as text, Markdown or JSON."""
+"""The report, in every format."""
 
 from __future__ import annotations
 
-import json
-import textwrap
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from tabulate import tabulate
-
-from harness.report.columns import (
-    Column,
-    cost_columns,
-    key_columns,
-    metric_columns,
-    source_columns,
-    status_columns,
-)
+from harness.errors import HarnessError
+from harness.report.catalogue import catalogue, find
+from harness.report.columns import Column
+from harness.report.flat import Record, csv_of, long, wide
+from harness.report.groups import key_columns, other_groups
+from harness.report.jsonform import Broken, json_of
+from harness.report.latex import PREAMBLE, WIDTH, escape, latex_notes, latex_table
+from harness.report.lines import Line, lines
+from harness.report.markdown import markdown_notes, markdown_table
 from harness.report.notes import Note, notes
+from harness.report.page import Shown, shown, stacked
+from harness.report.query import chosen
 from harness.report.rows import Row
 from harness.report.sections import Section, sections
-from harness.report.twins import pairs, twin_table
+from harness.report.text import filled, text_notes, text_table
+from harness.report.twins import pairs, twin_columns
+from harness.report.view import EVERYTHING, View
 from harness.specs import MetricSpec
 
-Format = Literal["text", "markdown", "json"]
-
-Broken = Sequence[tuple[str, str, str]]
-"""Plugins that did not load: name, status, reason."""
-
-_GAP = 2
-"""Spaces between two columns of a plain table."""
+Format = Literal["text", "markdown", "latex", "csv", "json"]
+FLAT = ("csv", "json")
+"""Formats for programs."""
 
 
 def render(
@@ -41,57 +38,160 @@ def render(
     broken: Broken = (),
     format: Format = "text",
     width: int | None = None,
+    view: View = EVERYTHING,
 ) -> str:
-    """All rows, in one section per task, dataset, protocol and machine, with their notes.
+    """All rows, in one section per task, dataset, split, protocol and machine, with their notes.
 
     Args:
-        metrics: the columns to show, in this order, where rows have such a metric. JSON holds every
-            metric that the rows have.
+        metrics: the columns to show, in this order, where rows have such a metric. CSV and JSON
+            hold every metric that the rows have.
+        broken: plugins that did not load; CSV has no place for them, nor for notes.
         width: characters of a line of text. A wider section is stacked: first what the methods
             reach, then what they cost. None for no limit; the other formats know none.
+        view: which rows and columns, in which order.
+
+    Raises:
+        HarnessError: the view asks for a column that there is not, for a condition that makes no
+            sense or that no row meets, or for a layout that the format does not have.
     """
     every = list(rows)
-    found = sections(every)
+    if view.layout == "long" and format not in FLAT:
+        raise HarnessError(f"--layout long is for {' and '.join(FLAT)}, not for {format}")
+    known = catalogue(every, metrics)
+    columns = [find(name, known, "--columns") for name in view.columns]
+    kept = chosen(every, view.filters, known)
+    report = _Report(
+        tables=[_Table(s, lines(s, view, known), columns) for s in sections(kept)],
+        every=every,
+        metrics=metrics,
+        known=known,
+        view=view,
+    )
+    if format == "csv":
+        return csv_of(list(chain.from_iterable(map(report.records, report.tables))))
     if format == "json":
-        return _json(found, every, metrics, broken)
-    said = [notes(section, metrics) for section in found]
-    common = _common(said)
-    blocks = [
-        _block(section, [note for note in own if note not in common], metrics, format, width)
-        + twin_table(pairs(section, every), metrics, markdown=format == "markdown")
-        for section, own in zip(found, said, strict=True)
-    ]
-    if common:
-        blocks.append(_under("All tables", common, format, width))
-    if broken:
-        blocks.append(_broken(broken, format, width))
-    return "\n\n".join(blocks) + "\n"
+        return report.json(broken)
+    return _Page(report, format, width if format == "text" else None).text(broken)
 
 
-def _json(
-    found: Sequence[Section], every: Sequence[Row], metrics: Sequence[MetricSpec], broken: Broken
-) -> str:
-    value = {
-        "sections": [
-            {
-                "heading": section.heading(),
-                "task": section.first.task,
-                "dataset": section.first.dataset,
-                "part": section.first.part,
-                "machine": section.machine,
-                "classes": section.first.classes,
-                "classes_present": section.first.classes_present,
-                "notes": [note.text for note in notes(section, metrics)],
-                "twins": [pair.to_json() for pair in pairs(section, every)],
-                "rows": [asdict(row) for row in section.rows],
-            }
-            for section in found
-        ],
-        "broken_plugins": [
-            {"name": name, "status": status, "reason": reason} for name, status, reason in broken
-        ],
-    }
-    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+@dataclass(frozen=True)
+class _Table:
+    section: Section
+    lines: list[Line]
+    columns: list[Column]
+    """Those asked for; empty: what suits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    tables: list[_Table]
+    every: list[Row]
+    metrics: Sequence[MetricSpec]
+    known: Mapping[str, Column]
+    view: View
+
+    def records(self, table: _Table) -> list[Record]:
+        flat = long if self.view.layout == "long" else wide
+        return flat(table.lines, table.columns or list(self.known.values()), self.view)
+
+    def json(self, broken: Broken) -> str:
+        view = self.view
+        as_asked = bool(view.columns or view.layout or view.aggregate)
+        return json_of(
+            [
+                (
+                    table.section,
+                    [row for line in table.lines for row in line],
+                    self.records(table) if as_asked else None,
+                )
+                for table in self.tables
+            ],
+            self.every,
+            self.metrics,
+            view,
+            broken,
+        )
+
+    def groups(self, table: _Table) -> tuple[list[Column], list[list[Column]]]:
+        """The columns that tell lines apart, and the others in groups."""
+        if not table.columns:
+            section = table.section
+            key = key_columns(section, self.known)
+            return key, other_groups(section, self.known, self.metrics)
+        # The key is repeated where a table is stacked.
+        cut = 1 if table.columns[0].name == "method" else 0
+        return table.columns[:cut], [table.columns[cut:]]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A report for people."""
+
+    report: _Report
+    format: Format
+    width: int | None
+
+    def text(self, broken: Broken) -> str:
+        report = self.report
+        said = [notes(table.section, report.metrics, report.view) for table in report.tables]
+        common = _common(said)
+        blocks = [PREAMBLE] if self.format == "latex" else []
+        for table, own in zip(report.tables, said, strict=True):
+            blocks.append(self._table(table, [note for note in own if note not in common]))
+            blocks += self._twins(table.section)
+        if common:
+            blocks.append(self._under("All tables", common))
+        if broken:
+            blocks.append(
+                self._under(
+                    "Plugins that did not load",
+                    [Note(f"{name}: {how}: {' '.join(why.split())}") for name, how, why in broken],
+                )
+            )
+        return "\n\n".join(blocks) + "\n"
+
+    def _table(self, table: _Table, said: Sequence[Note]) -> str:
+        key, groups = self.report.groups(table)
+        return self._block(
+            table.section.heading(),
+            shown(key, table.lines),
+            [shown(group, table.lines) for group in groups],
+            said,
+        )
+
+    def _twins(self, section: Section) -> list[str]:
+        """A block under the section's table; none where no row has a twin, or where the reader has
+        named the columns."""
+        found = pairs(section, self.report.every)
+        if not found or self.report.view.columns:
+            return []
+        key, groups = twin_columns(section, found, self.report.metrics)
+        return [self._block("Beside single-task methods", key, groups, (), level=4)]
+
+    def _block(
+        self,
+        heading: str,
+        key: Sequence[Shown],
+        groups: Sequence[Sequence[Shown]],
+        said: Sequence[Note],
+        level: int = 3,
+    ) -> str:
+        if self.format == "markdown":
+            body = markdown_table([*key, *chain(*groups)])
+            lines = [f"{'#' * level} {heading}", "", body, "", *markdown_notes(said)]
+            return "\n".join(lines).rstrip("\n")
+        if self.format == "latex":
+            return latex_table(heading, stacked(key, groups, WIDTH), said)
+        body = "\n\n".join(map(text_table, stacked(key, groups, self.width)))
+        lines = [filled(heading, self.width), "", body, "", *text_notes(said, self.width)]
+        return "\n".join(lines).rstrip("\n")
+
+    def _under(self, heading: str, said: Sequence[Note]) -> str:
+        if self.format == "latex":
+            return "\n".join([rf"\paragraph{{{escape(heading)}}}", *latex_notes(said)])
+        if self.format == "markdown":
+            return "\n".join([f"### {heading}", "", *markdown_notes(said)])
+        return "\n".join([heading, "", *text_notes(said, self.width)])
 
 
 def _common(said: Sequence[Sequence[Note]]) -> list[Note]:
@@ -99,124 +199,3 @@ def _common(said: Sequence[Sequence[Note]]) -> list[Note]:
     if len(said) < 2:
         return []
     return [note for note in said[0] if all(note in others for others in said[1:])]
-
-
-def _block(
-    section: Section,
-    said: Sequence[Note],
-    metrics: Sequence[MetricSpec],
-    format: Format,
-    width: int | None,
-) -> str:
-    key = key_columns(section)
-    groups = [
-        metric_columns(section, metrics, "label"),
-        metric_columns(section, metrics, "mask"),
-        status_columns(),
-        cost_columns(section),
-        source_columns(section),
-    ]
-    if format == "markdown":
-        table = _markdown_table(section, [*key, *chain(*groups)])
-        return "\n".join([f"### {section.heading()}", "", table, "", *_markdown_notes(said)])
-    tables = "\n\n".join(
-        _text_table(section, columns) for columns in _stacked(section, key, groups, width)
-    )
-    heading = textwrap.fill(section.heading(), width) if width else section.heading()
-    return "\n".join([heading, "", tables, "", *_text_notes(said, width)])
-
-
-def _stacked(
-    section: Section, key: Sequence[Column], groups: Sequence[Sequence[Column]], width: int | None
-) -> list[list[Column]]:
-    """The columns of each table, which starts with the key.
-
-    Groups stay whole, as many in a table as fit; only one that is too wide alone is cut.
-    """
-    tables: list[list[Column]] = [[*key]]
-
-    def fits(columns: Sequence[Column]) -> bool:
-        return width is None or _width(section, columns) <= width
-
-    for group in groups:
-        if not fits([*tables[-1], *group]):
-            tables.append([*key])
-        for column in group:
-            if not fits([*tables[-1], column]):
-                tables.append([*key])
-            tables[-1].append(column)
-    return [table for table in tables if len(table) > len(key)]
-
-
-def _width(section: Section, columns: Sequence[Column]) -> int:
-    widths = (
-        max(len(text) for text in (*column.head.split("\n"), *map(column.text, section.rows)))
-        for column in columns
-    )
-    return sum(widths) + _GAP * (len(columns) - 1)
-
-
-def _text_table(section: Section, columns: Sequence[Column]) -> str:
-    # Heads are rows here: as headers tabulate would pad every column by two more spaces.
-    heads = _head_rows([column.head for column in columns])
-    body = [[column.text(row) for column in columns] for row in section.rows]
-    lines = tabulate(
-        [*heads, *body], tablefmt="plain", colalign=_alignment(columns), disable_numparse=True
-    ).split("\n")
-    rule = "-" * _width(section, columns)
-    return "\n".join(line.rstrip() for line in (*lines[: len(heads)], rule, *lines[len(heads) :]))
-
-
-def _head_rows(heads: Sequence[str]) -> list[list[str]]:
-    """The lines of the heads, each head standing on the last row."""
-    lines = [head.split("\n") for head in heads]
-    height = max(map(len, lines))
-    padded = [[""] * (height - len(head)) + head for head in lines]
-    return [[head[row] for head in padded] for row in range(height)]
-
-
-def _markdown_table(section: Section, columns: Sequence[Column]) -> str:
-    return tabulate(
-        [[column.text(row) for column in columns] for row in section.rows],
-        headers=[column.head.replace("/\n", "/").replace("\n", " ") for column in columns],
-        tablefmt="github",
-        colalign=_alignment(columns),
-        disable_numparse=True,
-    )
-
-
-def _alignment(columns: Sequence[Column]) -> list[str]:
-    return ["left" if column.left else "right" for column in columns]
-
-
-def _text_notes(said: Iterable[Note], width: int | None) -> list[str]:
-    lines: list[str] = []
-    for note in said:
-        text = f"- {note.text}"
-        lines += textwrap.wrap(text, width, subsequent_indent="  ") if width else [text]
-        lines += [_cut(f"    | {line}", width) for line in note.log]
-    return lines
-
-
-def _markdown_notes(said: Iterable[Note]) -> list[str]:
-    lines: list[str] = []
-    for note in said:
-        lines.append(f"- {note.text}")
-        if note.log:
-            lines += ["  ```", *(f"  {line}" for line in note.log), "  ```"]
-    return lines
-
-
-def _cut(line: str, width: int | None) -> str:
-    return line if width is None or len(line) <= width else line[: width - 1] + "…"
-
-
-def _broken(broken: Broken, format: Format, width: int | None) -> str:
-    said = [Note(f"{name}: {status}: {' '.join(why.split())}") for name, status, why in broken]
-    return _under("Plugins that did not load", said, format, width)
-
-
-def _under(heading: str, said: Sequence[Note], format: Format, width: int | None) -> str:
-    if format == "markdown":
-        return "\n".join([f"### {heading}", "", *_markdown_notes(said)])
-    return "\n".join([heading, "", *_text_notes(said, width)])

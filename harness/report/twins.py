@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tabulate import tabulate
-
-from harness.report.columns import UNKNOWN, name_of, number
+from harness.report.figures import UNKNOWN, number
+from harness.report.page import Shown
 from harness.report.rows import Row
 from harness.report.sections import Section
 from harness.results.scoring import TARGET_OF_KIND
@@ -85,49 +84,47 @@ def _same(row: Row) -> tuple[object, ...]:
     )
 
 
-def twin_table(found: Sequence[Pair], metrics: Sequence[MetricSpec], *, markdown: bool) -> str:
-    """A block under the section's table; empty where no row has a twin."""
-    if not found:
-        return ""
+def twin_columns(
+    section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec]
+) -> tuple[list[Shown], list[list[Shown]]]:
+    """What tells pairs apart, and in groups what is said of each."""
     labels = {
         f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
         for spec in metrics
         if spec.kind in TARGET_OF_KIND
     }
-    body = [
-        (
-            name_of(pair.row),
-            labels.get(pair.metric, pair.metric),
-            _figure(pair.values[0]),
-            pair.twin_id if pair.twin else f"{pair.twin_id}: not run",
-            _figure(pair.values[1]),
-            _difference(*pair.values),
-            "/".join(UNKNOWN if count is None else str(count) for count in pair.images),
-            number(pair.row.timing.get("minutes_per_epoch")),
-            number(pair.twin.timing.get("minutes_per_epoch") if pair.twin else None),
-        )
-        for pair in found
+
+    def column(head: str, text: Callable[[Pair], str], left: bool = False) -> Shown:
+        return Shown(head, [text(pair) for pair in found], left)
+
+    return [
+        column("method", lambda pair: section.name_of(pair.row), left=True),
+        column("metric", lambda pair: labels.get(pair.metric, pair.metric), left=True),
+    ], [
+        [
+            column("value", lambda pair: _figure(pair.values[0])),
+            column("single-task method", _twin_name, left=True),
+            column("its\nvalue", lambda pair: _figure(pair.values[1])),
+            column("±", lambda pair: _difference(*pair.values)),
+        ],
+        [
+            column("images", _image_counts),
+            column("min/\nepoch", lambda pair: _minutes(pair.row)),
+            column("its min/\nepoch", lambda pair: _minutes(pair.twin)),
+        ],
     ]
-    heads = (
-        "method",
-        "metric",
-        "value",
-        "single-task method",
-        "value",
-        "±",
-        "images",
-        "min/epoch",
-        "single",
-    )
-    table = tabulate(
-        body,
-        headers=heads,
-        tablefmt="github" if markdown else "simple",
-        colalign=("left", "left", "right", "left", *("right",) * 5),
-        disable_numparse=True,
-    )
-    title = "Beside single-task methods"
-    return f"\n\n{'#### ' * markdown}{title}\n\n{table}"
+
+
+def _twin_name(pair: Pair) -> str:
+    return pair.twin_id if pair.twin else f"{pair.twin_id}: not run"
+
+
+def _image_counts(pair: Pair) -> str:
+    return "/".join(UNKNOWN if count is None else str(count) for count in pair.images)
+
+
+def _minutes(row: Row | None) -> str:
+    return number(None if row is None else row.timing.get("minutes_per_epoch"))
 
 
 def _figure(value: float | None) -> str:

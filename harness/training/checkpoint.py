@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
+
+from harness.errors import HarnessError
+
+TRAIN_AGAIN = "repeat its run with --rerun"
+
+
+def nothing_kept(path: Path) -> str:
+    """The message about a finished cell that has no weights."""
+    return f"{path}: the trained weights are not there any more; {TRAIN_AGAIN}"
 
 
 @dataclass
@@ -64,8 +74,23 @@ class Checkpoints:
     def load_best(self, module: nn.Module, device: torch.device) -> None:
         load_model(module, str(self.best), device=str(device))
 
+    def load_finished(self, module: nn.Module, device: torch.device) -> None:
+        """The best weights of a cell that has ended; HarnessError where there are none to use."""
+        try:
+            self.load_best(module, device)
+        except FileNotFoundError as error:
+            raise HarnessError(nothing_kept(self.best)) from error
+        except (RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise HarnessError(
+                f"{self.best}: does not fit {type(module).__name__} ({reason}); {TRAIN_AGAIN}"
+            ) from error
+
     def drop_last(self) -> None:
         self.last.unlink(missing_ok=True)
+
+    def drop_best(self) -> None:
+        self.best.unlink(missing_ok=True)
 
     def _temporary(self, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

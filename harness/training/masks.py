@@ -16,9 +16,14 @@ def pack_on_grid(probabilities: Tensor, grid: int) -> NDArray[np.uint8]:
     The probability map is resized (bilinear, antialiased where it shrinks) and then thresholded, so
     the outline is not bound to the pixels of the network's output.
     """
+    return np.packbits(at_size(probabilities, grid, grid).flatten(1).cpu().numpy(), axis=1)
+
+
+def at_size(probabilities: Tensor, height: int, width: int) -> Tensor:
+    """Probabilities [B, H, W] -> masks bool [B, height, width], resized before the threshold."""
     maps = probabilities.unsqueeze(1).float()
-    if maps.shape[-1] != grid or maps.shape[-2] != grid:
+    if maps.shape[-2:] != (height, width):
         maps = F.interpolate(
-            maps, size=(grid, grid), mode="bilinear", align_corners=False, antialias=True
+            maps, size=(height, width), mode="bilinear", align_corners=False, antialias=True
         )
-    return np.packbits((maps > THRESHOLD).flatten(1).cpu().numpy(), axis=1)
+    return maps.squeeze(1) > THRESHOLD

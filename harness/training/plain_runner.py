@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.data.batches import Part
 from harness.errors import HarnessError
 from harness.results.record import ActivationsRecord
+from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
@@ -79,6 +80,25 @@ class PlainRunner:
     def predict(self, part: Part) -> Outputs:
         return self._outputs(part.pixels, CHUNK)
 
+    def load(self) -> None:
+        directory = self._setting.directory / "checkpoint"
+        if not directory.is_dir():
+            raise HarnessError(nothing_kept(directory))
+        try:
+            self._method.load(directory)
+        except Exception as error:
+            raise HarnessError(
+                f"{directory}: the method cannot load what is there "
+                f"({type(error).__name__}: {error}); {TRAIN_AGAIN}"
+            ) from error
+
+    def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        for start in range(0, len(part), CHUNK):
+            pixels = part.images[part.indices[start : start + CHUNK]]
+            predicted = self._method.predict(pixels)
+            targets = self._setting.problem.targets
+            yield {name: self._checked(name, predicted, len(pixels)) for name in targets}
+
     def _outputs(self, images: NDArray[np.uint8], chunk: int) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
@@ -138,6 +158,8 @@ class PlainRunner:
         return Size()
 
     def finish(self) -> None:
+        if self._setting.keep_checkpoints == "none":
+            return
         directory = self._setting.directory / "checkpoint"
         directory.mkdir(exist_ok=True)
         self._method.save(directory)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from typing import Protocol as TypingProtocol
 
 import numpy as np
@@ -42,6 +42,8 @@ class Setting:
     """Where activations of frozen layers are kept."""
     device_budget: int | None = None
     """Bytes of the GPU's memory for images and activations; None: half of what is free."""
+    keep_checkpoints: Literal["none", "best", "all"] = "best"
+    """Of a finished cell: nothing, the weights it predicted with, or all that there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,19 @@ class Runner(TypingProtocol):
         ...
 
     def predict(self, part: Part) -> Outputs: ...
+
+    def load(self) -> None:
+        """Take what a finished cell has kept, in place of ``fit``; after ``build``.
+
+        Raises:
+            HarnessError: the cell has learned something and kept nothing, or something else.
+        """
+        ...
+
+    def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        """Batch by batch and per target, of a method that has been loaded: of the classes [B, C];
+        of the mask [B, H, W] at the method's own size."""
+        ...
 
     def training_step(self, parts: Parts) -> Callable[[], None] | None:
         """A function that takes one step of training, the next at every call, until it is done;

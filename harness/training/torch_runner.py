@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import cycle
 
@@ -147,6 +147,29 @@ class TorchRunner:
         inputs.announce([(chunk, None) for chunk in rows])
         return self._collect(rows, logits)
 
+    def load(self) -> None:
+        if any(map(self._trainable, self._method.stages)):
+            self._checkpoints.load_finished(self._module, self._device)
+        self._module.eval()
+
+    def network(self) -> tuple[TorchMethod, nn.Module]:
+        """The method, and the network that its ``forward`` takes."""
+        return self._method, self._module
+
+    def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        batches = self._batches(part)
+        for rows in in_order(len(part), self._batch_size):
+            yield self._probabilities(batches.images(rows))
+
+    @torch.inference_mode()
+    def _probabilities(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
+        outputs = self._logits(images)
+        found = {}
+        for name, target in self._setting.problem.targets.items():
+            values = activate(target, outputs[name])
+            found[name] = (values if target.kind == "classes" else values.squeeze(1)).cpu().numpy()
+        return found
+
     def end_to_end(self, part: Part) -> Callable[[], None]:
         batches = self._batches(part)
         full = in_order(max(len(part) - len(part) % self._batch_size, 1), self._batch_size)
@@ -159,13 +182,7 @@ class TorchRunner:
         return run
 
     def forward_fixed(self, batch_size: int) -> Callable[[], None]:
-        spec = self.input
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randn(
-            batch_size, len(spec.mean), spec.size, spec.size, generator=generator
-        ).to(self._device)
-        if self._channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+        images = self._noise(batch_size)
         self._module.eval()
 
         def run() -> None:
@@ -175,11 +192,23 @@ class TorchRunner:
 
         return run
 
+    def _noise(self, batch_size: int) -> Tensor:
+        """Images [B, channels, size, size] that are the same every time."""
+        spec, generator = self.input, torch.Generator().manual_seed(0)
+        shape = (batch_size, len(spec.mean), spec.size, spec.size)
+        images = torch.randn(shape, generator=generator).to(self._device)
+        if self._channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images
+
     def size(self) -> Size:
         stages = self._method.stages
         counts = epochs_per_stage(stages, self._setting.protocol.epochs)
-        with FlopCounterMode(display=False) as counter:
-            self.forward_fixed(1)()
+        # With gradients: without them, torch runs attention in one operation that hides its work.
+        images = self._noise(1)
+        self._module.eval()
+        with FlopCounterMode(display=False) as counter, torch.enable_grad():
+            self._logits(images)
         return Size(
             parameters_total=sum(p.numel() for p in self._module.parameters()),
             parameters_trainable=self._count(set().union(*map(self._trainable, stages))),
@@ -205,7 +234,11 @@ class TorchRunner:
         }
 
     def finish(self) -> None:
-        self._checkpoints.drop_last()
+        keep = self._setting.keep_checkpoints
+        if keep != "all":
+            self._checkpoints.drop_last()
+        if keep == "none":
+            self._checkpoints.drop_best()
 
     def _batches(self, part: Part) -> Batches:
         return Batches(

@@ -1,0 +1,35 @@
+"""``harness show``"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.cli.cells import cell_argument, results_option
+from harness.cli.terminal import terminal_width
+from harness.results.finding import find_cell
+
+
+@click.command(name="show")
+@cell_argument
+@results_option("--out")
+@click.option("--json", "as_json", is_flag=True, help="Every record of the cell as one object.")
+def command(cell: str, results: Path, as_json: bool) -> None:
+    """Print one cell in full: what was asked, how training went, every figure, every file.
+
+    CELL is its folder, the beginning of its name or hash, or the id of a method with one cell.
+
+    \b
+    harness show segmentation/unet
+    harness show 7915b8 --json
+    """
+    from harness.report.onecell import everything
+    from harness.report.onecell_text import one_cell_text
+
+    value = everything(find_cell(cell, results))
+    if as_json:
+        click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        click.echo(one_cell_text(value, terminal_width()), nl=False)

@@ -1,0 +1,164 @@
+"""A finished cell's method, built again by the code of cells and given new images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from harness.csvtext import csv_text
+from harness.data.batches import Part
+from harness.data.dataset import Samples
+from harness.data.files import read_grey
+from harness.data.newimages import NewImage
+from harness.data.store_build import resized
+from harness.execution.construct import make_runner, prepare_process
+from harness.execution.executor import Resources
+from harness.execution.finished import MASKS, PREDICTIONS, Finished
+from harness.protocol import Protocol
+from harness.specs import MetricSpec, TaskSpec, task_from_json
+from harness.training.clock import Clock
+from harness.training.masks import at_size
+from harness.training.runner import Runner
+
+AT_ONCE = 256
+"""Images that are decoded, predicted and written before the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A method that is ready to predict."""
+
+    runner: Runner
+    task: TaskSpec
+    classes: tuple[str, ...]
+
+
+def rebuild(cell: Finished, *, device: str) -> Model:
+    """The cell's method with the weights that it kept.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``. On a CPU the model runs in float32, whatever it was
+            trained in.
+
+    Raises:
+        HarnessError: the method cannot be built here, or its weights are missing.
+    """
+    record = {**cell.record, "precision": "fp32" if device == "cpu" else cell.record["precision"]}
+    resources = Resources(
+        device="cuda:0" if device == "cuda" else device,
+        threads=os.cpu_count() or 1,
+        concurrent=False,
+    )
+    task = task_from_json(cell.record["task"])
+    prepare_process(resources, Protocol(**cell.record["protocol"]), cell.record["seed"])
+    runner = make_runner(
+        record,
+        _nothing_known(("",), cell.classes),
+        task,
+        tuple(MetricSpec(**metric) for metric in cell.record["metrics"]),
+        cell=cell.directory,
+        resources=resources,
+        clock=Clock(),
+        progress=lambda done, total: None,
+    )
+    runner.build()
+    runner.load()
+    return Model(runner=runner, task=task, classes=cell.classes)
+
+
+def predict_files(
+    model: Model, images: list[NewImage], folder: Path, progress: Callable[[int, int], None]
+) -> None:
+    """Write ``predictions.csv``, and for a task with masks ``masks/<stem>.png`` per image.
+
+    Images are prepared as for training. A mask has its image's own size and levels 0 and 255.
+
+    Raises:
+        HarnessError: an image cannot be read, or the method predicts what it must not.
+    """
+    lines: list[list[str]] = []
+    progress(0, len(images))
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(images), AT_ONCE):
+            chunk = images[start : start + AT_ONCE]
+            pixels = np.stack(list(pool.map(lambda image: _prepared(model, image), chunk)))
+            for predicted in _one_by_one(model, pixels):
+                image = images[len(lines)]
+                lines.append([str(image.path), *_line(model, image, predicted, folder)])
+                progress(len(lines), len(images))
+    (folder / PREDICTIONS).write_text(csv_text(_head(model), lines), encoding="utf-8", newline="")
+
+
+def _prepared(model: Model, image: NewImage) -> NDArray[np.uint8]:
+    spec = model.runner.input
+    return resized(read_grey(image.path), spec.size, spec.interpolation)
+
+
+def _one_by_one(
+    model: Model, pixels: NDArray[np.uint8]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Per image and target: class probabilities [C], mask probabilities [H, W]."""
+    count = len(pixels)
+    part = Part(
+        indices=np.arange(count),
+        ids=tuple(map(str, range(count))),
+        images=pixels,
+        labels=np.zeros(count, np.int64),
+        mask_bits=None,
+        has_mask=np.zeros(count, bool),
+    )
+    for batch in model.runner.probabilities(part):
+        for row in range(len(next(iter(batch.values())))):
+            yield {name: values[row] for name, values in batch.items()}
+
+
+def _head(model: Model) -> list[str]:
+    names = ["file"]
+    for target in model.task.targets:
+        if target.kind == "classes":
+            names += ["predicted", *(f"probability.{name}" for name in model.classes)]
+        else:
+            names.append(target.name)
+    return names
+
+
+def _line(
+    model: Model, image: NewImage, predicted: dict[str, NDArray[np.float32]], folder: Path
+) -> list[str]:
+    texts: list[str] = []
+    for target in model.task.targets:
+        values = predicted[target.name]
+        if target.kind == "classes":
+            texts += [model.classes[int(np.argmax(values))], *map(str, values)]
+        else:
+            texts.append(_write_mask(values, image, folder))
+    return texts
+
+
+def _write_mask(probabilities: NDArray[np.float32], image: NewImage, folder: Path) -> str:
+    """The mask's file, relative to the folder."""
+    inside = at_size(torch.from_numpy(probabilities)[None], image.height, image.width)[0]
+    name = f"{MASKS}/{image.stem}.png"
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(inside.numpy().astype(np.uint8) * 255).save(folder / name)
+    return name
+
+
+def _nothing_known(ids: tuple[str, ...], classes: tuple[str, ...]) -> Samples:
+    """A table that says of images no more than their names."""
+    count = len(ids)
+    return Samples(
+        ids=ids,
+        labels=np.zeros(count, np.int64),
+        classes=classes,
+        has_mask=np.zeros(count, bool),
+        mask_size=None,
+    )

@@ -1,0 +1,102 @@
+"""A finished network and its card, in files that need no harness."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_model
+from torch import Tensor, nn
+
+from harness.errors import HarnessError
+from harness.execution.apply import rebuild
+from harness.execution.finished import Finished
+from harness.execution.onnxfile import OnnxFile, write_onnx
+from harness.jsonio import write_bytes, write_json
+from harness.results.card import card_markdown, model_card
+from harness.training.method import InputSpec, TorchMethod
+from harness.training.torch_runner import TorchRunner
+
+WEIGHTS = "model.safetensors"
+ONNX = "model.onnx"
+
+
+class Outputs(nn.Module):
+    """Normalised images float32 [B, C, H, W] -> the logits of every target, in their order."""
+
+    def __init__(self, method: TorchMethod, module: nn.Module, targets: Sequence[str]) -> None:
+        super().__init__()
+        self.module = module
+        self._method = method
+        self._targets = tuple(targets)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        outputs = self._method.forward(self.module, images)
+        return tuple(outputs[name] for name in self._targets)
+
+
+def export(cell: Finished, folder: Path) -> OnnxFile:
+    """Write ``model.safetensors``, ``card.json``, ``card.md`` and, where it can be, ``model.onnx``.
+
+    Returns:
+        What became of the ONNX file.
+
+    Raises:
+        HarnessError: the method cannot be built here, its weights are missing, or it is no network.
+    """
+    model = rebuild(cell, device="cpu")
+    runner = model.runner
+    if not isinstance(runner, TorchRunner):
+        raise HarnessError(
+            f"{cell.record['id']} is no network of torch; what it has learned is in "
+            f"{cell.directory.path / 'checkpoint'}, and 'harness predict' applies it"
+        )
+    method, module = runner.network()
+    module.eval().requires_grad_(False)
+    save_model(module, str(folder / WEIGHTS))
+    spec = runner.input
+    names = [target.name for target in model.task.targets]
+    shape = (len(spec.mean), spec.size, spec.size)
+    onnx = write_onnx(Outputs(method, module, names).eval(), shape, names, folder / ONNX)
+    written = [WEIGHTS, *([ONNX] if onnx.written else [])]
+    card = model_card(
+        cell.directory,
+        {
+            "preprocessing": _preprocessing(spec),
+            "onnx": asdict(onnx),
+            "files": {name: _file(folder / name) for name in written},
+        },
+    )
+    write_json(folder / "card.json", card)
+    write_bytes(folder / "card.md", card_markdown(card).encode())
+    # safetensors gives its files to their owner alone.
+    shutil.copymode(folder / "card.json", folder / WEIGHTS)
+    return onnx
+
+
+def _preprocessing(spec: InputSpec) -> dict[str, Any]:
+    channels = len(spec.mean)
+    return {
+        "size": spec.size,
+        "interpolation": spec.interpolation,
+        "channels": channels,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+        "steps": [
+            "grey levels 0 to 255 (colour by ITU-R 601 luma, 16 bits scaled to 8)",
+            f"resized to {spec.size} x {spec.size} pixels, {spec.interpolation} with antialiasing "
+            "(Pillow), without keeping the aspect",
+            f"divided by 255, repeated in {channels} channel{'s' if channels > 1 else ''}, minus "
+            f"mean {list(spec.mean)}, divided by std {list(spec.std)}",
+        ],
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}

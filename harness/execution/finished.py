@@ -1,0 +1,81 @@
+"""Whether a finished cell may be used as a model, asked before torch is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness import provenance
+from harness.errors import HarnessError
+from harness.results.record import CellRecord
+from harness.results.rundir import CellDirectory
+
+PREDICTIONS = "predictions.csv"
+MASKS = "masks"
+EXPORTED = ("model.safetensors", "model.onnx", "card.json", "card.md")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A cell that is ok, and whose method is still the one that was trained."""
+
+    directory: CellDirectory
+    record: CellRecord
+    warnings: tuple[str, ...] = ()
+    """What a user must be told before the model is used."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.record["dataset"]["classes"])
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """What predicting new images leaves in a folder."""
+        masks = any(target["kind"] == "binary-mask" for target in self.record["task"]["targets"])
+        return (PREDICTIONS, MASKS) if masks else (PREDICTIONS,)
+
+
+def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
+    """The cell, ready to be used.
+
+    Args:
+        force: makes a warning of code that has changed.
+
+    Raises:
+        HarnessError: the cell is not ok, was only timed, or the code or files of its method have
+            changed since.
+    """
+    record, status = directory.cell, directory.status
+    name = f"{record['id']} {directory.path.name}"
+    if status is None or status["status"] != "ok":
+        state = "unfinished" if status is None else f"{status['status']} ({status['reason']})"
+        raise HarnessError(f"{name} is {state}; only a cell that is ok has a model")
+    if record["protocol"].get("time_only"):
+        raise HarnessError(f"{name} was only timed (--time-only): it has trained nothing")
+    warnings = []
+    if changed := _changed(record["provenance"]):
+        said = f"{name}: {changed} since it was trained"
+        if not force:
+            raise HarnessError(
+                f"{said}; train it again, or go on with --force if the change does not matter"
+            )
+        warnings.append(f"{said}; what it predicts may differ from what was measured")
+    made_by = record["provenance"].get("harness_source")
+    if made_by != provenance.core_digest():
+        warnings.append(f"{name} was trained by other code of the harness than is installed here")
+    return Finished(directory=directory, record=record, warnings=tuple(warnings))
+
+
+def _changed(made_by: dict[str, Any]) -> str | None:
+    """What has changed in the method's own code, or None."""
+    factory = made_by.get("factory")
+    if factory is None:
+        return "cell.json does not say what code made it, so it may have changed"
+    if provenance.code_digest(factory) != made_by["source"]:
+        was, now = made_by["version"], provenance.version(made_by["distribution"])
+        versions = "" if was == now else f", version {was} then and {now} now"
+        return f"the code of {made_by['distribution']} has changed ({factory}{versions})"
+    for name, digest in made_by["files"].items():
+        if provenance.file_digest(name) != digest:
+            return f"the file {name} has changed"
+    return None

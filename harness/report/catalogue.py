@@ -1,0 +1,168 @@
+"""Every column under its stable name: what ``--columns``, ``--sort`` and ``--filter`` know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from harness.errors import HarnessError
+from harness.protocol import did_you_mean
+from harness.report.columns import Column, Value, changes_of, metric_columns, name_of
+from harness.report.figures import millions, number, percent, size_of, whole
+from harness.report.rows import Row
+from harness.report.sections import described_protocol
+from harness.specs import MetricSpec
+
+
+def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str, Column]:
+    """Every column by name: the fixed ones, and those of the metrics and classes that there are."""
+    columns = [*DESCRIBING, *metric_columns(rows, metrics), *_recalls(rows), *MEASURED]
+    return {column.name: column for column in columns}
+
+
+def find(name: str, known: Mapping[str, Column], option: str) -> Column:
+    """The column of this name.
+
+    Raises:
+        HarnessError: there is none; ``option`` says where it was asked for.
+    """
+    if name in known:
+        return known[name]
+    # All names are a screenful: only where none is near.
+    hint = did_you_mean(name, known) or f"; columns: {', '.join(known)}"
+    raise HarnessError(f"{option}: there is no column {name!r}{hint}")
+
+
+def _recalls(rows: Sequence[Row]) -> list[Column]:
+    """Recall of every class that the rows have."""
+
+    def column(label: str) -> Column:
+        return Column(
+            name=f"recall.{label}",
+            head=f"recall\n{label}",
+            value=lambda row: row.recall_per_class.get(label),
+            figure="{:.4f}".format,
+            figure_of_mean="{:.3f}".format,
+            measured=True,
+        )
+
+    return [column(label) for label in dict.fromkeys(c for r in rows for c in r.recall_per_class)]
+
+
+def _status(row: Row) -> str:
+    return f"{row.status}, selected on test" if row.selected_on_test else row.status
+
+
+def _weights(row: Row) -> str | None:
+    """What the network started from; a finished method without parameters has no start."""
+    if row.status == "ok" and row.timing.get("parameters_total") is None:
+        return None
+    return row.weights
+
+
+def _text(
+    name: str,
+    head: str,
+    value: Callable[[Row], Value],
+    shown: Callable[[Row], str] | None = None,
+) -> Column:
+    return Column(name=name, head=head, value=value, shown=shown, left=True)
+
+
+def _count(name: str, head: str, value: Callable[[Row], Value]) -> Column:
+    return Column(name=name, head=head, value=value, figure=whole)
+
+
+def _cost(
+    name: str, head: str, figure: Callable[[float], str] = number, *, timed: bool = False
+) -> Column:
+    """A field of timing.json that is one number."""
+
+    def value(row: Row) -> Value:
+        found = row.timing.get(name)
+        return found if isinstance(found, int | float) else None
+
+    return Column(name=name, head=head, value=value, figure=figure, measured=True, timed=timed)
+
+
+def _milliseconds(
+    name: str, head: str, field: Literal["step_ms", "latency_ms"], which: Literal["p50", "p95"]
+) -> Column:
+    def value(row: Row) -> Value:
+        taken = row.timing.get(field)
+        return None if taken is None else taken[which]
+
+    return Column(name=name, head=head, value=value, measured=True)
+
+
+def _used(part: str | None, what: Literal["images", "masks"]) -> Callable[[Row], Value]:
+    """Images or masks of a part; None for the part that the row is about."""
+
+    def value(row: Row) -> Value:
+        found = row.images.get(part or row.part)
+        return None if found is None else found[what]
+
+    return value
+
+
+def _seconds(row: Row) -> float | None:
+    buckets = row.timing.get("buckets")
+    return sum(buckets.values()) if buckets else None
+
+
+DESCRIBING: tuple[Column, ...] = (
+    _text("method", "method", lambda row: row.method, name_of),
+    _text("params", "changed\nparameters", changes_of),
+    _text("task", "task", lambda row: row.task),
+    _text("family", "family", lambda row: row.family),
+    _text("dataset", "dataset", lambda row: row.dataset),
+    _text("part", "part", lambda row: row.part),
+    _text("protocol", "protocol", lambda row: described_protocol(row.protocol)),
+    _text("device", "device", lambda row: row.device),
+    _text("precision", "precision", lambda row: row.precision),
+    _text("machine", "machine", lambda row: row.machine),
+    _text("weights", "weights", _weights),
+    _text("weights_card", "weights card", lambda row: row.weights_card),
+    _count("seed", "seed", lambda row: row.seed),
+    Column(name="fraction", head="train\ndata", value=lambda row: row.fraction, figure=percent),
+    _count("images_train", "images\ntrain", _used("train", "images")),
+    _count("masks_train", "masks\ntrain", _used("train", "masks")),
+    _count("images", "images", _used(None, "images")),
+    _count("masks", "masks", _used(None, "masks")),
+    _text("status", "status", lambda row: row.status, _status),
+    _text("reason", "reason", lambda row: " ".join(row.reason.split()) or None),
+    _text("selected_on_test", "selected\non test", lambda row: row.selected_on_test),
+    _text("concurrent", "beside\nanother", lambda row: row.concurrent),
+    _text("directory", "directory", lambda row: row.directory),
+)
+"""Columns that say what a row is."""
+
+MEASURED: tuple[Column, ...] = (
+    Column(
+        name="primary",
+        head="primary",
+        value=lambda row: row.primary,
+        figure="{:.4f}".format,
+        figure_of_mean="{:.3f}".format,
+        measured=True,
+    ),
+    _cost("epochs", "epochs", whole),
+    _cost("best_epoch", "best\nepoch"),
+    _cost("minutes_per_epoch", "min/\nepoch", timed=True),
+    _cost("images_per_second_train", "train\nimages/s", timed=True),
+    _milliseconds("step_ms", "step\nms", "step_ms", "p50"),
+    _milliseconds("latency_ms", "latency\nms", "latency_ms", "p50"),
+    _milliseconds("latency_p95_ms", "latency\np95, ms", "latency_ms", "p95"),
+    _cost("throughput_images_per_second", "model\nimages/s"),
+    _cost("end_to_end_images_per_second", "end-to-end\nimages/s"),
+    Column(name="seconds", head="cell\ns", value=_seconds, measured=True, timed=True),
+    _cost("shared_seconds", "shared\ns"),
+    _cost("first_epoch_seconds", "first\nepoch, s", timed=True),
+    _cost("data_wait_seconds", "data\nwait, s", timed=True),
+    _cost("peak_memory_bytes", "peak\nmemory", size_of),
+    _cost("parameters_trainable", "params, M\ntrain", millions),
+    _cost("parameters_total", "params, M\nall", millions),
+    _cost("flops_per_image", "MFLOPs/\nimage", millions),
+    _cost("input_size", "input\npx", whole),
+)
+"""Columns of what was measured, beside the metrics."""

@@ -1,0 +1,31 @@
+"""Tables and notes as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tabulate import tabulate
+
+from harness.report.notes import Note
+from harness.report.page import Shown, alignment, body_rows
+
+
+def markdown_table(columns: Sequence[Shown]) -> str:
+    """One table with all columns, whatever its width."""
+    return tabulate(
+        [[text.replace("|", "\\|") for text in row] for row in body_rows(columns)],
+        headers=[column.head.replace("/\n", "/").replace("\n", " ") for column in columns],
+        tablefmt="github",
+        colalign=alignment(columns),
+        disable_numparse=True,
+    )
+
+
+def markdown_notes(said: Iterable[Note]) -> list[str]:
+    """A list, and under a note the lines of its log."""
+    lines: list[str] = []
+    for note in said:
+        lines.append(f"- {note.text}")
+        if note.log:
+            lines += ["  ```", *(f"  {line}" for line in note.log), "  ```"]
+    return lines

@@ -1,0 +1,27 @@
+"""What a reader asks a report to show: which rows, which columns, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Layout = Literal["wide", "long"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything but the format. Names of columns are those of ``docs/reports.md``."""
+
+    columns: tuple[str, ...] = ()
+    """Empty: those that suit the task."""
+    sort: str | None = None
+    """A column, descending with ``-`` in front; None: the best first, by the primary metric."""
+    filters: tuple[str, ...] = ()
+    """Conditions such as ``method=ssl/*``, all of which a row must meet."""
+    aggregate: bool = False
+    """Whether rows that differ in nothing but their seed become one."""
+    layout: Layout | None = None
+    """``long``: one row per cell and figure; None: as the format likes it."""
+
+
+EVERYTHING = View()

@@ -1,0 +1,106 @@
+"""``harness show``: one cell in full, however it is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.results.rundir import CellDirectory, find_cells
+from tests.builders import make_cell
+from tests.cli_tools import harness
+
+
+def cell_of(folder: Path, method: str) -> CellDirectory:
+    (cell,) = (c for c in find_cells(folder / "results") if c.cell["id"] == method)
+    return cell
+
+
+def test_a_cell_is_shown_in_full(finished_runs: Path) -> None:
+    cell = cell_of(finished_runs, "supervised/convnext_base")
+    done = harness("show", "supervised/convnext_base", cwd=finished_runs, env={"COLUMNS": "100"})
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    assert max(map(len, text.splitlines())) <= 100 or str(cell.path) in text
+    for words in (
+        cell.cell["hash"],
+        cell.cell["dataset"]["fingerprint"],
+        "epochs 1",
+        "Epochs",
+        "label.auroc",
+        "recall and confusion matrix",
+        "train",
+        "share",
+        "checkpoint/best.safetensors",
+        str(cell.path),
+    ):
+        assert words in text, words
+
+
+def test_the_confusion_matrix_is_that_of_the_stored_predictions(finished_runs: Path) -> None:
+    cell = cell_of(finished_runs, "supervised/convnext_base")
+    done = harness("show", cell.path, "--json", cwd=finished_runs)
+    value = json.loads(done.stdout)
+    label = cell.predictions("test").class_predictions()
+    assert label is not None
+    assert value["per_class"]["test"]["confusion"] == label.confusion.tolist()
+    assert np.sum(value["per_class"]["test"]["confusion"]) == 16
+    assert value["per_class"]["test"]["recall"] == cell.metrics["test"]["recall_per_class"]
+    assert value["cell"]["id"] == "supervised/convnext_base"
+    assert value["timing"]["buckets"] == cell.timing["buckets"]
+    assert value["files"]["status.json"] > 0
+
+
+@pytest.mark.parametrize("part", ["hash", "short", "name", "path"])
+def test_a_cell_is_found_by_its_name_its_hash_and_its_folder(
+    finished_runs: Path, part: str
+) -> None:
+    cell = cell_of(finished_runs, "baselines/pixels")
+    digest = cell.cell["hash"]
+    words = {
+        "hash": digest,
+        "short": digest[:7],
+        "name": cell.path.name,
+        "path": str(cell.path.relative_to(finished_runs)),
+    }
+    done = harness("show", words[part], cwd=finished_runs)
+    assert done.stdout.startswith(f"baselines/pixels  {cell.path.name}"), done.stderr
+
+
+def test_a_cell_that_failed_shows_why(tmp_path: Path) -> None:
+    deviations = {"learning_rate": [0.001, 0.01]}
+    cell = make_cell(
+        tmp_path, status="failed", reason="ValueError: no", log_tail=["the end"],
+        deviations=deviations, changed_params={"head": ["a", "b"]},
+    )  # fmt: skip
+    done = harness("show", "demo/net", "--out", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "failed: ValueError: no" in done.stdout
+    assert "| the end" in done.stdout
+    assert "learning_rate 0.001 → 0.01" in done.stdout
+    assert "head a → b" in done.stdout
+    (cell.path / "status.json").unlink()
+    assert "unfinished" in harness("show", cell.path, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("seed0", "may mean any of these cells"),
+        ("zzz", "'harness status results' lists them"),
+        ("baselines/pixel", "did you mean 'baselines/pixels'"),
+        ("results", "this folder is no cell's"),
+        ("", "no cell in results"),
+    ],
+)
+def test_what_is_no_cell_is_refused(finished_runs: Path, name: str, says: str) -> None:
+    done = harness("show", name, cwd=finished_runs)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_results_the_option_is_named(tmp_path: Path) -> None:
+    assert "--out" in harness("show", "abc", cwd=tmp_path).stderr

@@ -1,0 +1,152 @@
+"""The report for papers (LaTeX) and for programs (CSV, flat JSON)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.report.latex import escape
+from harness.report.rows import rows
+from harness.report.table import render
+from harness.report.view import View
+from harness.results.rundir import find_cells
+from tests.builders import make_cell, metric_specs
+
+LABEL = {"f1": 0.1 + 0.2, "auroc": None}
+SPECIAL = "50 % of $x_1 & {y} # ~ ^ \\ <z> \N{EN DASH} → · ±"
+
+
+def report(study, format: str, **view) -> str:
+    found = rows(find_cells(study))
+    return render(found, metric_specs(), format=format, view=View(**view))  # type: ignore[arg-type]
+
+
+def records(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+# LaTeX
+
+
+def check_latex(text: str) -> None:
+    """What a compiler would stumble over: environments, braces, columns, bare characters."""
+    stack = []
+    for verb, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if verb == "begin":
+            stack.append(name)
+        else:
+            assert stack.pop() == name
+    assert stack == []
+    bare = re.sub(r"\\\\|\\[{}&%$#_]|\\[a-z]+", "", re.sub(r"^%.*$", "", text, flags=re.M))
+    assert bare.count("{") == bare.count("}")
+    assert not set("#_~^%") & set(bare), bare
+    for columns, body in re.findall(
+        r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL
+    ):
+        lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert lines
+        assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(columns) - 1}
+        assert [rule in body for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [True] * 3
+    assert all(ord(character) < 128 for character in text)
+
+
+def test_every_special_character_is_escaped() -> None:
+    assert escape(SPECIAL) == (
+        r"50 \% of \$x\_1 \& \{y\} \# \textasciitilde{} \textasciicircum{} \textbackslash{} "
+        r"\textless{}z\textgreater{} -- $\to$ $\cdot$ $\pm$"
+    )
+    assert escape("-0.05") == "$-$0.05"
+    assert escape("a-b [c]") == "a-b {[}c{]}"
+
+
+def test_latex_is_booktabs_with_notes_under_the_table(tmp_path) -> None:
+    make_cell(tmp_path, "a/net_b", label=LABEL, split_notes=[SPECIAL], concurrent=True)
+    make_cell(tmp_path, "b/bad", status="failed", reason="100 % & more", log_tail=["x_1 = {}"])
+    text = report(tmp_path, "latex")
+    check_latex(text)
+    assert text.startswith("% needs \\usepackage{booktabs}")
+    assert r"a/net\_b & 0.3000 & --" in text
+    assert r"50 \% of" in text
+    assert r"\texttt{x\_1 = \{\}}" in text
+    assert text.index(r"\bottomrule") < text.index("Ranked by F1")
+
+
+def test_a_wide_latex_table_goes_on_in_another(tmp_path) -> None:
+    make_cell(tmp_path, "supervised/" + "x" * 40, label=LABEL, mask={"dice": 0.5}, task="multitask")
+    make_cell(tmp_path, "segmentation/unet", mask={"dice": 0.4}, primary=("mask.dice",), task="s")
+    text = report(tmp_path, "latex")
+    check_latex(text)
+    assert "(continued)" in text
+    assert r"\paragraph{All tables}" in text
+
+
+# CSV
+
+
+def test_csv_has_all_digits_and_nothing_for_unknown(tmp_path) -> None:
+    make_cell(tmp_path, label=LABEL, timing={"minutes_per_epoch": 1 / 3, "latency_ms": None})
+    text = report(tmp_path, "csv")
+    (record,) = records(text)
+    assert float(record["label.f1"]) == 0.1 + 0.2
+    assert float(record["minutes_per_epoch"]) == 1 / 3
+    assert record["label.auroc"] == record["latency_ms"] == record["machine"] == ""
+    assert record["concurrent"] == "false"
+    assert record["peak_memory_bytes"] == "327155712"
+    assert (record["images_train"], record["images"]) == ("256", "128")
+
+
+def test_csv_keeps_to_rfc_4180(tmp_path) -> None:
+    make_cell(tmp_path, status="failed", reason='a, "b"\nand c')
+    text = report(tmp_path, "csv", columns=("method", "reason"))
+    assert text == 'method,reason\r\ndemo/net,"a, ""b"" and c"\r\n'
+
+
+def test_csv_holds_the_sections_one_after_the_other(tmp_path) -> None:
+    make_cell(tmp_path, "a/net", label=LABEL)
+    make_cell(tmp_path, "b/unet", task="segmentation", mask={"dice": 0.5}, primary=("mask.dice",))
+    found = records(report(tmp_path, "csv"))
+    assert [(r["method"], r["label.f1"] != "", r["mask.dice"]) for r in found] == [
+        ("a/net", True, ""),
+        ("b/unet", False, "0.5"),
+    ]
+
+
+def test_the_long_layout_has_a_row_per_cell_and_figure(tmp_path) -> None:
+    make_cell(tmp_path, "a/net", label=LABEL)
+    make_cell(tmp_path, "b/bad", status="failed")
+    view = {"columns": ("method", "status", "label.f1", "label.auroc", "latency_ms")}
+    found = records(report(tmp_path, "csv", layout="long", **view))
+    assert found == [
+        {"method": "a/net", "status": "ok", "metric": "label.f1", "value": "0.30000000000000004"},
+        {"method": "a/net", "status": "ok", "metric": "latency_ms", "value": "3.21"},
+        {"method": "b/bad", "status": "failed", "metric": "label.f1", "value": ""},
+        {"method": "b/bad", "status": "failed", "metric": "latency_ms", "value": ""},
+    ]
+    (section,) = json.loads(report(tmp_path, "json", layout="long", **view))["sections"]
+    assert section["rows"][0]["value"] == 0.1 + 0.2
+    assert section["rows"][2] == {**found[2], "value": None}
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "latex"])
+def test_the_long_layout_is_for_programs(tmp_path, format) -> None:
+    make_cell(tmp_path, label=LABEL)
+    with pytest.raises(HarnessError, match=f"for csv and json, not for {format}"):
+        report(tmp_path, format, layout="long")
+
+
+# JSON
+
+
+def test_json_has_the_columns_that_were_asked_for_or_whole_rows(tmp_path) -> None:
+    make_cell(tmp_path, label=LABEL)
+    (section,) = json.loads(report(tmp_path, "json", columns=("method", "label.auroc")))["sections"]
+    assert section["rows"] == [{"method": "demo/net", "label.auroc": None}]
+    (whole,) = json.loads(report(tmp_path, "json"))["sections"]
+    assert whole["rows"][0]["label"] == LABEL
+    (wide,) = json.loads(report(tmp_path, "json", layout="wide"))["sections"]
+    assert wide["rows"][0]["label.f1"] == LABEL["f1"]
