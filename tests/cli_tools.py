@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
+from unittest import mock
 
 ROOT = Path(__file__).parents[1]
 TINY = ("--set", "epochs=1", "--set", "train_images=32", "--set", "test_images=16")
@@ -42,6 +45,36 @@ def harness(
         text=True,
         timeout=timeout,
     )
+
+
+def inside(
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which is quicker: for verbs that start no cell."""
+    from harness.cli.main import main
+
+    words = ["harness", *map(str, arguments)]
+    # With bytes below the text, as some of what is printed are bytes.
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    variables = {**os.environ, "COLUMNS": "200", **(env or {})}
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", words),
+        mock.patch.dict(os.environ, variables),
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    assert code is None or isinstance(code, int)
+    printed = []
+    for stream in (out, err):
+        stream.seek(0)
+        printed.append(stream.read())
+    return subprocess.CompletedProcess(words, code or 0, *printed)
 
 
 def write_plugin(folder: Path, name: str, code: str, models: str = "") -> Path:

@@ -6,22 +6,33 @@ import importlib
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import click
 
 import harness
 from harness.errors import HarnessError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 VERBS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Train, time and score methods; ends with the table.",
-        "plan": "Show the cells that a run would have; run nothing.",
+        "plan": "Show what a run would do, lack and take; run nothing.",
         "plugins": "List every plugin and method that is installed.",
+        "data": "List, check, describe, prepare and download datasets.",
         "weights": "List, fetch and check published weights.",
         "status": "Show how far a run is.",
         "score": "Compute the metrics again from the stored predictions.",
         "report": "Print the table of finished runs.",
+        "show": "Print one cell in full.",
+        "predict": "Apply a finished model to new images.",
+        "export": "Write a finished model with its card, and as ONNX.",
         "reproduce": "Repeat a published study and set its tables beside ours.",
+        "clean": "Throw away what the cache and old runs take on disk.",
+        "doctor": "Show what is installed and what is wrong with it.",
+        "completion": "Print the script that completes words in your shell.",
     }
 )
 """Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``."""
@@ -50,6 +61,12 @@ class LazyGroup(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        verbs = [CompletionItem(v, help=h) for v, h in VERBS.items() if v.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -66,6 +83,9 @@ def cli() -> None:
     \b
     harness run --plugins all
     harness run --plugins 'ssl/*' --dataset radiography --data-root DIR --preset paper
+    harness run study.toml
+
+    "harness VERB --help" has the options and examples of a verb.
     """
 
 

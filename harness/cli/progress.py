@@ -170,10 +170,36 @@ class LiveProgress:
         return Group(table, self._bar)
 
 
+class FailuresOnly:
+    """A line on stderr per cell that fails, and nothing else."""
+
+    def say(self, text: str) -> None:
+        """Nothing is said."""
+
+    def preparing(self, done: int, total: int) -> None:
+        """Nothing is shown."""
+
+    def started(self, cell: Cell) -> None:
+        """Nothing is shown."""
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        """Nothing is shown."""
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        if status["status"] not in ("ok", "skipped"):
+            failed = f"{status['status']}: {cell.id} {cell.name}: {status['reason']}"
+            print(failed, file=sys.stderr, flush=True)
+
+
 @contextmanager
-def progress(total: int) -> Iterator[PlainProgress | LiveProgress]:
-    """The display that suits stderr, open while cells run."""
+def progress(
+    total: int, *, shown: bool = True
+) -> Iterator[PlainProgress | LiveProgress | FailuresOnly]:
+    """The display that suits stderr, open while cells run; failures only unless ``shown``."""
     console = Console(stderr=True)
+    if not shown:
+        yield FailuresOnly()
+        return
     if not console.is_terminal:
         yield PlainProgress(total)
         return

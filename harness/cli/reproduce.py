@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import installed_plugins
-from harness.cli.tables import NARROWEST
+from harness.cli.terminal import terminal_width
 from harness.errors import HarnessError
 from harness.report.rows import Row
 
@@ -78,7 +77,7 @@ def command(
         click.echo(f"  harness {shlex.join(arguments)}")
     click.echo("\nExpected time\n\n" + expected_time(study, _rows(folder)) + "\n")
     code = _run(commands) if asked_to_run else 0
-    width = max(NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+    width = terminal_width()
     metrics = [entry.spec for entry in plugins.metrics.values()]
     markdown = form == "markdown"
     click.echo(beside(study, _rows(folder), metrics, markdown=markdown, width=width), nl=False)

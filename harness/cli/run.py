@@ -11,41 +11,32 @@ from typing import Any
 
 import click
 
-from harness.cli.options import installed_plugins, number_of_bytes, request_of, study_options
+from harness.cli.admission import admission
+from harness.cli.amounts import number_of_bytes
+from harness.cli.options import installed_plugins, study_options
 from harness.cli.progress import WithHooks, progress
+from harness.cli.request import request_of
+from harness.cli.run_options import run_options
+from harness.cli.study_file import blaming, file_of_run
 from harness.cli.tables import broken_plugins, print_report
 from harness.errors import HarnessError
 from harness.plugins import Plugins
 from harness.results.rundir import CellDirectory
 from harness.study import Request, Study, plan
+from harness.studyfile import StudyFile
 from harness.variants import check_prompts
 
 
 @click.command(name="run")
 @study_options
-@click.option(
-    "--executor", default="process", metavar="NAME", help="process or inline (debugging)."
-)
-@click.option(
-    "--jobs", type=click.IntRange(1), help="Cells side by side (default: one per core or GPU)."
-)
-@click.option("--threads", type=click.IntRange(1), help="Per cell (default: 1 on a CPU).")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Per cell."
-)
-@click.option("--rerun", is_flag=True, help="Run finished cells again.")
-@click.option(
-    "--device-memory",
-    metavar="SIZE",
-    help="Of a GPU, for images and activations, e.g. 8GB (default: half of what is free); what "
-    "does not fit is streamed.",
-)
-@click.option(
-    "--activation-space",
-    metavar="SIZE",
-    help="On disk, for the activations of one frozen prefix (default: half of what is free).",
-)
+@run_options
+@click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
+@click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
+    study_file: StudyFile | None,
     executor: str,
     jobs: int | None,
     threads: int | None,
@@ -53,39 +44,56 @@ def command(
     rerun: bool,
     device_memory: str | None,
     activation_space: str | None,
+    keep_checkpoints: str,
+    quiet: bool,
+    no_progress: bool,
     prompts: Path | None,
     **options: Any,
 ) -> None:
     """Train, time and score methods; ends with the table.
 
-    Interrupted and repeated, it goes on where it stopped: finished cells are kept, an unfinished
-    one resumes at its last epoch.
+    FILE is a study file (docs/study-files.md), or a folder with one: it says in lines what options
+    say, and options win over it. Every run leaves <study>/study.toml, which repeats it.
+
+    Interrupted and repeated, a run goes on where it stopped: finished cells are kept, an unfinished
+    one resumes at its last epoch. "harness plan" with the same words shows what would run.
 
     \b
     harness run --plugins all
+    harness run study.toml --device cuda:1
     harness run --plugins 'ssl/*,clip' --dataset radiography --data-root DIR --preset paper
     harness run --plugins supervised --seeds 0,1,2 --fractions 0.25,0.5,1
     harness run --plugins 'clip/vit_l14@mine' --prompts mine.txt --weights pretrained
+
+    Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin did not load,
+    2 bad input, 3 nothing ran.
     """
     from harness.execution.devices import slots
     from harness.execution.session import Options, exit_code, run_session
 
-    limits = {
-        "device_bytes": number_of_bytes("--device-memory", device_memory),
-        "activation_bytes": number_of_bytes("--activation-space", activation_space),
-    }
-    plugins = installed_plugins(prompts)
-    request = request_of(**options)
-    study = _keep(plan(request, plugins), plugins)
-    if prompts is not None:
-        check_prompts(study, prompts)
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
+    with blaming(study_file):
+        limits = {
+            "device_bytes": number_of_bytes("--device-memory", device_memory),
+            "activation_bytes": number_of_bytes("--activation-space", activation_space),
+            "keep_checkpoints": keep_checkpoints,
+        }
+        plugins = installed_plugins(prompts)
+        request = request_of(study_file=study_file, **options)
+        admit = admission(request.skip_bad, shown=not (quiet or no_progress))
+        study = _keep(plan(request, plugins, admit), plugins)
+        if prompts is not None:
+            check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
-        click.echo(f"note: {note}", err=True)
-    study = _with_weights(study, request, plugins)
+        say(f"note: {note}")
+    study = _with_weights(study, request, plugins, say)
     code = 3
     _call(plugins)("harness_session_start", directory=study.directory, cells=study.cells)
     try:
-        with progress(len(study.cells)) as display:
+        with progress(len(study.cells), shown=not (quiet or no_progress)) as display:
             statuses = run_session(
                 study,
                 request.protocol,
@@ -102,13 +110,15 @@ def command(
                 store_progress=display.preparing,
                 say=display.say,
                 command=tuple(sys.argv[1:]),
+                file=file_of_run(ctx, request, study),
             )
         code = exit_code(statuses, broken=bool(plugins.broken))
     finally:
         _call(plugins)("harness_session_finish", directory=study.directory, exit_code=code)
     cells = [CellDirectory(cell.directory) for cell in study.cells]
     print_report(cells, plugins, broken=broken_plugins(plugins))
-    click.echo(f"results: {os.path.relpath(study.directory)}")
+    if not quiet:
+        click.echo(f"results: {os.path.relpath(study.directory)}")
     raise SystemExit(code)
 
 
@@ -137,7 +147,9 @@ def _keep(study: Study, plugins: Plugins) -> Study:
     return replace(study, cells=cells)
 
 
-def _with_weights(study: Study, request: Request, plugins: Plugins) -> Study:
+def _with_weights(
+    study: Study, request: Request, plugins: Plugins, say: Callable[[str], None]
+) -> Study:
     """The study after an attempt to fetch the weights that are missing here."""
     from harness.cli.weights import Transfers
     from harness.specs import card_from_json
@@ -149,5 +161,7 @@ def _with_weights(study: Study, request: Request, plugins: Plugins) -> Study:
         if cell.missing_weights
     }
     cards = [card_from_json(card) for card in wanted.values()]
-    fetched = fetch_missing(cards, Transfers(), lambda text: click.echo(text, err=True))
-    return _keep(plan(request, plugins), plugins) if fetched else study
+    fetched = fetch_missing(cards, Transfers(), say)
+    if not fetched:
+        return study
+    return _keep(plan(request, plugins, admission(request.skip_bad)), plugins)

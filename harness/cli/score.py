@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import click
 from harness.cli.options import installed_plugins
 from harness.errors import HarnessError
 from harness.results.predictions import Reference
-from harness.results.record import CellRecord
+from harness.results.record import CellRecord, DatasetRecord
 from harness.results.rundir import find_cells
 from harness.results.scoring import reference_masks, score_cell
 
@@ -27,20 +29,32 @@ def command(directory: Path, data_root: Path | None) -> None:
     """Compute the metrics again from the stored predictions; nothing is trained.
 
     DIRECTORY is a study's folder, or one above it. Metrics are those that installed plugins offer
-    now.
+    now. Reference masks are read from the dataset, which must be the one of the run.
+
+    \b
+    harness score results
+    harness score results/radiography-paper --data-root DIR
+
+    Exit codes: 0, or 2 where there is nothing to score or the dataset is another one.
     """
     plugins = installed_plugins()
 
     @cache
-    def masks(name: str, root: str | None, fingerprint: str) -> Reference:
-        from harness.study import open_dataset
+    def masks(text: str) -> Reference:
+        from harness.data.admission import leave_out
+        from harness.study import find_dataset, open_dataset
 
-        folder = None if root is None else data_root or Path(root)
-        return reference_masks(open_dataset(plugins, name, folder)[1], fingerprint)
+        entry: DatasetRecord = json.loads(text)
+        spec = replace(find_dataset(plugins, entry["name"]), params=entry["params"])
+        folder = None if entry["root"] is None else data_root or Path(entry["root"])
+        dataset, gone = open_dataset(spec, folder), entry.get("left_out", {})
+        if any(gone.values()):
+            dataset = leave_out(dataset, gone["images"], gone["masks"])
+        return reference_masks(dataset, entry["fingerprint"])
 
     def reference(record: CellRecord) -> Reference:
-        dataset = record["dataset"]
-        return lambda ids: masks(dataset["name"], dataset["root"], dataset["fingerprint"])(ids)
+        text = json.dumps(record["dataset"], sort_keys=True)
+        return lambda ids: masks(text)(ids)
 
     scored = 0
     for cell in find_cells(directory):

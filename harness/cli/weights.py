@@ -54,6 +54,10 @@ def list_command(form: Literal["text", "json", "markdown"]) -> None:
 
     Asks no server and reads no weights, so damage shows where the size differs or after verify.
     SHA-256 is the one on the card, shortened in the text.
+
+    \b
+    harness weights list
+    harness weights list --format json
     """
     plugins = installed_plugins()
     found = [(used, look(used.card)) for used in used_cards(plugins)]
@@ -72,6 +76,10 @@ def fetch_command(patterns: tuple[str, ...]) -> None:
 
     Honours HF_HUB_OFFLINE, HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, TORCH_HOME and
     CXR_HARNESS_TORCH_MIRROR. Exit code 1 if anything could not be fetched.
+
+    \b
+    harness weights fetch 'ssl/*'
+    harness weights fetch clip-vit-large-patch14 supervised
     """
     cards = [used.card for used in select_cards(patterns, installed_plugins())]
     failed = 0
@@ -91,6 +99,10 @@ def verify_command(patterns: tuple[str, ...]) -> None:
     """Read every file that is here and compare it with its card.
 
     Exit code 1 if a file is damaged; a missing one is none.
+
+    \b
+    harness weights verify
+    harness weights verify 'ssl/*'
     """
     from tabulate import tabulate
 

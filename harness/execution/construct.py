@@ -114,6 +114,7 @@ def make_runner(
             progress=progress,
         ),
         device_budget=limits.get("device_bytes"),
+        keep_checkpoints=limits.get("keep_checkpoints", "best"),
     )
     method = _construct(record, problem)
     if reason := method.skip():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 
 from harness.errors import HarnessError
 from harness.execution.executor import Resources
+from harness.execution.machine import cores
 
 
 def cuda_count() -> int:
@@ -50,11 +50,8 @@ def slots(device: str, jobs: int | None, threads: int | None) -> tuple[Resources
     Raises:
         HarnessError: more jobs than GPUs.
     """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     if device == "cpu":
-        count = jobs or max(1, cores // (threads or 1))
+        count = jobs or max(1, cores() // (threads or 1))
         return (Resources(device="cpu", threads=threads or 1, concurrent=count > 1),) * count
     devices = [device] if ":" in device else [f"cuda:{i}" for i in range(cuda_count())]
     if jobs is not None and jobs > len(devices):
@@ -62,7 +59,7 @@ def slots(device: str, jobs: int | None, threads: int | None) -> tuple[Resources
             f"--jobs {jobs}: this run has {len(devices)} GPUs, and two cells never share one"
         )
     devices = devices[:jobs]
-    per_cell = threads or max(1, cores // len(devices))
+    per_cell = threads or max(1, cores() // len(devices))
     return tuple(
         Resources(device=name, threads=per_cell, concurrent=len(devices) > 1) for name in devices
     )

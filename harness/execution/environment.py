@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from harness.execution.executor import Resources
+from harness.execution.machine import cpu_name
 from harness.provenance import version
 
 PACKAGES = (
@@ -34,7 +35,7 @@ def describe_environment(resources: Resources) -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cpu_count": os.cpu_count(),
         "threads": resources.threads,
         "device": resources.device,
@@ -49,16 +50,6 @@ def describe_environment(resources: Resources) -> dict[str, Any]:
             "cudnn_benchmark": torch.backends.cudnn.benchmark,
         }
     return facts
-
-
-def _cpu_name() -> str:
-    """The processor's name where Linux tells it, else what Python knows."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def reset_peak_memory() -> None:

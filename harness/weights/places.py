@@ -66,22 +66,28 @@ def missing(files: Mapping[str, Path]) -> list[str]:
 
 def library_folder(card: WeightsCard) -> Path:
     """Where the card's library keeps the files; the folder need not exist."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     if card.source == "file":
         return cache_directory() / "weights" / card.id
     if card.source == "torchvision":
-        torch_home = Path(os.environ.get("TORCH_HOME") or base / "torch")
-        return torch_home.expanduser() / "hub" / "checkpoints"
+        return torch_cache()
     repository = hub_cache() / f"models--{card.location.replace('/', '--')}"
     return repository / "snapshots" / (card.revision or _main_revision(repository))
+
+
+def torch_cache() -> Path:
+    """The folder where torchvision keeps its weights."""
+    return Path(os.environ.get("TORCH_HOME") or _base() / "torch").expanduser() / "hub/checkpoints"
 
 
 def hub_cache() -> Path:
     """The cache folder of the Hugging Face hub."""
     if chosen := os.environ.get("HF_HUB_CACHE"):
         return Path(chosen).expanduser()
-    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return Path(os.environ.get("HF_HOME") or base / "huggingface").expanduser() / "hub"
+    return Path(os.environ.get("HF_HOME") or _base() / "huggingface").expanduser() / "hub"
+
+
+def _base() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
 
 
 def _main_revision(repository: Path) -> str:

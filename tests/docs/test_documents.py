@@ -19,8 +19,10 @@ import pytest
 from PIL import Image
 
 import harness as public
-from harness.cli.main import cli
+from harness.cli.main import VERBS, cli
+from harness.cli.study_file import study_keys
 from harness.protocol import METHOD_MAY_CHANGE, PAPER, QUICK, Protocol
+from harness.studyfile import Key, read_study_file
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
 from tests.markdown import tables
@@ -28,6 +30,8 @@ from tests.markdown import tables
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "writing-a-plugin.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
+COMMAND_LINE = ROOT / "docs" / "command-line.md"
+STUDY_FILES = ROOT / "docs" / "study-files.md"
 DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 FIRST_PACKAGE = ("pyproject.toml", "my_plugin/__init__.py", "my_plugin/models.py")
 
@@ -302,3 +306,32 @@ def test_every_shown_command_has_its_verb_and_its_options(document: str, words: 
             command = command.commands.get(inner)
             assert command is not None, f"{document}: {verb} has no verb {inner!r}"
         assert unknown(rest, command) == [], document
+
+
+# The command line and study files
+
+
+def test_every_verb_has_its_line_on_the_page_of_the_command_line() -> None:
+    (table,) = [rows for rows in tables(COMMAND_LINE.read_text()) if "verb" in rows[0]]
+    assert {row["verb"] for row in table} == set(VERBS)
+
+
+def run_keys() -> dict[str, Key]:
+    command = cli.get_command(click.Context(cli), "run")
+    assert command is not None
+    return study_keys(command)
+
+
+def test_the_study_files_shown_have_known_keys(tmp_path: Path) -> None:
+    shown = [text for name, text in named_files(STUDY_FILES).items() if name == "study.toml"]
+    assert shown
+    for text in shown:
+        (tmp_path / "study.toml").write_text(text)
+        assert read_study_file(tmp_path / "study.toml", run_keys()).values
+
+
+def test_the_page_of_study_files_names_every_key() -> None:
+    text = STUDY_FILES.read_text()
+    assert [
+        name for name in run_keys() if f"`{name}`" not in text and f"[{name}]" not in text
+    ] == []

@@ -1,0 +1,148 @@
+"""``harness clean``"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness import cleaning
+from harness.cleaning import Item
+from harness.cli.amounts import bytes_text, number_of_bytes, number_of_seconds, seconds_text
+from harness.data.cache import cache_directory
+
+
+@click.command(name="clean")
+@click.option(
+    "--older-than",
+    metavar="TIME",
+    help="From the cache: what was not used for so long, e.g. 30d (units m, h, d, w).",
+)
+@click.option(
+    "--larger-than",
+    metavar="SIZE",
+    help="From the cache: the least recently used, until the rest takes at most SIZE, e.g. 10GB.",
+)
+@click.option(
+    "--unfinished",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Cells without a status in a study's folder, or in all below DIR.",
+)
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Checkpoints of cells that are ok in a study's folder, or in all below DIR.",
+)
+@click.option("--yes", is_flag=True, help="Do it; without it, nothing is removed.")
+@click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
+def command(
+    older_than: str | None,
+    larger_than: str | None,
+    unfinished: Path | None,
+    checkpoints: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """List what could be thrown away, and with --yes throw it away.
+
+    The cache (prepared images, activations of frozen layers, digests of files) can always be made
+    again, and every use of an artefact renews its age. Without an option, all of it is listed and
+    nothing is chosen. A cell without a status resumes when its run is repeated; once removed, it
+    starts anew. Without its checkpoint, a cell keeps its predictions and figures, but can predict
+    nothing more. What a running process uses is left alone.
+
+    \b
+    harness clean
+    harness clean --older-than 30d --larger-than 10GB
+    harness clean --older-than 30d --yes
+    harness clean --unfinished results --yes
+    harness clean --checkpoints results/phantom-quick
+
+    Exit codes: 0, or 2 for bad input.
+    """
+    age = number_of_seconds("--older-than", older_than)
+    budget = number_of_bytes("--larger-than", larger_than)
+    asked = any(option is not None for option in (age, budget, unfinished, checkpoints))
+    chosen = _of_cache(age, budget) if not asked or age is not None or budget is not None else []
+    if unfinished is not None:
+        chosen += cleaning.unfinished(unfinished)
+    if checkpoints is not None:
+        chosen += cleaning.checkpoints(checkpoints)
+    fates = [(item, _fate(item, asked, yes)) for item in chosen]
+    click.echo(json.dumps(_facts(fates), indent=2) if as_json else _text(fates, asked, yes))
+
+
+def _of_cache(age: float | None, budget: int | None) -> list[Item]:
+    """What goes; everything where neither is given."""
+    every = cleaning.cached(cache_directory())
+    if age is None and budget is None:
+        return every
+    chosen = [] if age is None else cleaning.older_than(every, time.time() - age)
+    if budget is not None:
+        chosen += cleaning.beyond([item for item in every if item not in chosen], budget)
+    return chosen
+
+
+def _fate(item: Item, asked: bool, yes: bool) -> str:
+    if cleaning.in_use(item):
+        return "in use"
+    if not asked:
+        return "kept"
+    if not yes:
+        return "would go"
+    return "removed" if cleaning.remove(item) else "in use"
+
+
+def _text(fates: Sequence[tuple[Item, str]], asked: bool, yes: bool) -> str:
+    from tabulate import tabulate
+
+    if not fates:
+        return "there is nothing to remove" if asked else f"{cache_directory()} holds nothing"
+    now = time.time()
+    rows = [
+        (
+            item.kind,
+            bytes_text(item.nbytes),
+            f"{seconds_text(now - item.used)} ago",
+            fate,
+            item.path,
+        )
+        for item, fate in fates
+    ]
+    table = tabulate(
+        rows,
+        headers=("what", "size", "last used", "", "where"),
+        disable_numparse=True,
+        colalign=("left", "right", "right", "left", "left"),
+    )
+    return f"{table}\n\n{_summary(fates, asked, yes)}"
+
+
+def _summary(fates: Sequence[tuple[Item, str]], asked: bool, yes: bool) -> str:
+    if not asked:
+        total = bytes_text(sum(item.nbytes for item, _ in fates))
+        return f"{total} in {cache_directory()}; choose with --older-than or --larger-than"
+    going = [item for item, fate in fates if fate in ("removed", "would go")]
+    held = len(fates) - len(going)
+    what = f"{len(going)} of {len(fates)}, {bytes_text(sum(item.nbytes for item in going))}"
+    kept = f"; {held} left alone: a running process uses them" if held else ""
+    return f"removed {what}{kept}" if yes else f"{what} would go{kept}; --yes removes them"
+
+
+def _facts(fates: Sequence[tuple[Item, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": item.kind,
+            "path": str(item.path),
+            "bytes": item.nbytes,
+            "last_used": item.used,
+            "fate": fate,
+        }
+        for item, fate in fates
+    ]

@@ -1,0 +1,84 @@
+"""``harness doctor``"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from harness import doctor, doctor_machine
+from harness.cli.options import DISABLE, installed_plugins
+from harness.cli.terminal import state_text
+from harness.doctor import Finding
+from harness.errors import HarnessError
+from harness.execution.machine import cuda_driver
+
+
+@click.command(name="doctor")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    metavar="DIR",
+    help="The results folder to look at (default: results).",
+)
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+def command(out: Path, as_json: bool) -> None:
+    """Show what is installed and what the machine has, and what is wrong, with the remedy.
+
+    Looks at versions, processor and GPUs, caches and free disk, plugins, optional extras and
+    environment variables. Imports no library and changes nothing. Put its output into a report of a
+    defect.
+
+    \b
+    harness doctor
+    harness doctor --json
+    harness doctor --out DIR
+
+    Exit codes: 0 all is well, 1 something is wrong.
+    """
+    findings = list(_findings(out))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        click.echo(_text(findings))
+    raise SystemExit(int(any(finding.state == "wrong" for finding in findings)))
+
+
+def _findings(out: Path) -> Iterator[Finding]:
+    yield from doctor.versions()
+    yield from doctor_machine.devices(cuda_driver(), doctor_machine.torch_cuda())
+    yield from doctor_machine.places(out)
+    disabled = None
+    try:
+        found = installed_plugins()
+    except HarnessError as error:
+        disabled = str(error)
+        del os.environ[DISABLE]
+        found = installed_plugins()
+    yield from doctor.plugins(found)
+    yield from doctor.extras()
+    yield from doctor.environment(os.environ)
+    if disabled is not None:
+        yield Finding(topic="environment", name=DISABLE, value="", state="wrong", remedy=disabled)
+
+
+def _text(findings: list[Finding]) -> str:
+    wide = max(len(finding.name) for finding in findings)
+    lines: list[str] = []
+    for topic, group in groupby(findings, key=lambda finding: finding.topic):
+        lines += ["", topic.capitalize()]
+        for finding in group:
+            mark = "" if finding.state == "ok" else f"  {state_text(finding.state)}"
+            lines.append(f"  {finding.name:{wide}}  {finding.value}{mark}".rstrip())
+            if finding.remedy:
+                lines.append(f"  {'':{wide}}  -> {finding.remedy}")
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    things = "thing is" if wrong == 1 else "things are"
+    lines += ["", f"{wrong} {things} wrong" if wrong else "all is well"]
+    return "\n".join(lines[1:])
