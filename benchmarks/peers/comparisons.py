@@ -33,8 +33,8 @@ def against_bare(bench: Bench) -> Found:
         network=resnet18,
         size=64,
         batch_size=16,
-        epochs=2,
-        train=256,
+        epochs=3,
+        train=640,
         val=64,
         learning_rate=SLOW_LEARNING,
     )

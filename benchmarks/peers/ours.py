@@ -7,6 +7,7 @@ epoch, both checkpoints, and the return to the best epoch's weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,6 +100,7 @@ def train(method: TorchMethod, workload: Workload, folder: Path, offered: Offers
             mask_grid=None,
             # A folder of its own: activations are made anew in every round.
             sharing=Sharing(cache=folder / "cache", facts={}),
+            keep_checkpoints="all",
         ),
     )
     runner.build()
@@ -112,7 +114,7 @@ def train(method: TorchMethod, workload: Workload, folder: Path, offered: Offers
 
     return Training(
         run=lambda: runner.fit(parts, score),
-        weights=lambda: _last_weights(folder),
+        weights=lambda: _last_weights(folder, runner),
         account=lambda: _shares(clock),
     )
 
@@ -142,9 +144,10 @@ def _no_masks(ids: tuple[str, ...]) -> torch.Tensor:
     raise HarnessError("classification reads no reference mask")
 
 
-def _last_weights(folder: Path) -> State:
+def _last_weights(folder: Path, runner: TorchRunner) -> State:
     """Of the last epoch, as the peers'; the runner goes back to those of the best one."""
-    saved = Checkpoints(folder / "checkpoint").load_last(CPU)
+    runner.finish()
+    network = deepcopy(runner.network()[1])
+    saved = Checkpoints(folder / "checkpoint").load_last(network, CPU)
     assert saved is not None, "every epoch leaves a checkpoint"
-    weights: State = saved["module"]
-    return weights
+    return network.state_dict()

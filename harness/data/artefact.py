@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ from harness.errors import HarnessError
 
 META = "meta.json"
 
-_READ_WHOLE = 64_000_000
-"""Files up to so many bytes are digested whole: about 0.1 s."""
+_READ_WHOLE = 2_000_000_000
+"""Files up to so many bytes are read whole: about 0.3 s where the system has them in memory."""
 _SAMPLES = 64
-_SAMPLE_BYTES = 65_536
+_BLOCK_BYTES = 1 << 20
 
 
 class DamagedError(HarnessError):
@@ -133,22 +133,24 @@ def write_header(file: Any, layout: Layout) -> None:
 
 
 def content_digest(path: Path) -> str:
-    """Digest of the file's content; of a file above 64 MB, of 64 blocks of 64 KiB spread evenly
-    from its first byte to its last.
+    """CRC-32 of the file's content; of a file above 2 GB, of 64 blocks of 1 MiB spread evenly from
+    its first byte to its last.
 
-    A lost block that no sample hits goes unseen, which is the price of opening a gigabyte at once;
-    truncation never does, as sizes are compared too.
+    It is there to find damage and edits, not to resist forgery, and several times as fast as a
+    cryptographic digest. A lost block that no sample hits goes unseen, which is the price of
+    opening many gigabytes at once; truncation never does, as sizes are compared too.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    checksum = 0
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= _READ_WHOLE:
-            digest.update(file.read())
+            while block := file.read(_BLOCK_BYTES):
+                checksum = zlib.crc32(block, checksum)
         else:
-            for offset in np.linspace(0, size - _SAMPLE_BYTES, _SAMPLES).astype(np.int64):
+            for offset in np.linspace(0, size - _BLOCK_BYTES, _SAMPLES).astype(np.int64):
                 file.seek(int(offset))
-                digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
+                checksum = zlib.crc32(file.read(_BLOCK_BYTES), checksum)
+    return f"{checksum:08x}"
 
 
 def is_whole(plan: Plan) -> bool:

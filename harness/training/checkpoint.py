@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
-from torch import nn
+from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import Tensor, nn
 
 from harness.errors import HarnessError
 
@@ -39,45 +42,95 @@ class Progress:
 
 
 class Checkpoints:
-    """The folder ``checkpoint/`` of a cell. Every file appears whole or not at all."""
+    """The folder ``checkpoint/`` of a cell. Every file appears whole or not at all.
+
+    While training goes on, only what training can have changed is written: a frozen encoder is made
+    again from its seed or its weights. Saving copies the tensors and returns; a thread writes them
+    beside the next epoch. What is kept of a finished cell is complete.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.last = directory / "last.pt"
         self.best = directory / "best.safetensors"
+        self._best_so_far = directory / "best-so-far.safetensors"
+        self._copies = Copies()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
 
-    def save_last(
-        self, module: nn.Module, optimizer: Any, scaler: Any | None, progress: Progress
+    def save(
+        self,
+        module: nn.Module,
+        moved: Collection[str],
+        optimizer: Any,
+        scaler: Any | None,
+        progress: Progress,
+        *,
+        best: bool,
     ) -> None:
-        """Everything that the next epoch depends on."""
-        state = {
-            "module": module.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "scaler": scaler.state_dict() if scaler is not None else None,
-            "progress": vars(progress),
-        }
+        """Keep everything that the next epoch depends on, as the best weights so far where
+        ``best``; waits until the checkpoint before this one is on disk.
+
+        Args:
+            moved: names of the parameters that have been trained; buffers are kept anyway.
+
+        Raises:
+            OSError: the checkpoint before this one could not be written.
+        """
+        self.wait()
+        state = self._copies.of(
+            {
+                "module": _changed(module, moved),
+                "optimizer": optimizer.state_dict(),
+                "scaler": None if scaler is None else scaler.state_dict(),
+                "progress": deepcopy(vars(progress)),
+            }
+        )
+        self._writing = self._writer.submit(self._write, state, best)
+
+    def wait(self) -> None:
+        """Return once all that was saved is on disk; raises what kept it from there."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _write(self, state: Mapping[str, Any], best: bool) -> None:
+        # The best weights first: ``last`` says which epoch they are of.
+        if best:
+            temporary = self._temporary(self._best_so_far)
+            save_file(state["module"], temporary)
+            temporary.replace(self._best_so_far)
         temporary = self._temporary(self.last)
+        # The checksum takes most of the time, and nothing reads it.
+        torch.serialization.set_crc32_options(False)
         torch.save(state, temporary)
         temporary.replace(self.last)
 
-    def load_last(self, device: torch.device) -> dict[str, Any] | None:
-        """The state that :meth:`save_last` wrote, or None."""
+    def load_last(self, module: nn.Module, device: torch.device) -> dict[str, Any] | None:
+        """What :meth:`save` wrote last, its weights put into ``module``; None where there is
+        nothing."""
         if not self.last.exists():
             return None
         state: dict[str, Any] = torch.load(self.last, map_location=device, weights_only=True)
+        _put(state.pop("module"), module)
         return state
 
-    def save_best(self, module: nn.Module) -> None:
+    def load_best_so_far(self, module: nn.Module, device: torch.device) -> None:
+        self.wait()
+        _put(load_file(self._best_so_far, device=str(device)), module)
+
+    def keep(self, module: nn.Module) -> None:
+        """Leave all weights of the module, and nothing that only an unfinished cell needs but
+        :attr:`last`."""
+        self.wait()
         temporary = self._temporary(self.best)
         save_model(module, str(temporary))
         temporary.replace(self.best)
-
-    def load_best(self, module: nn.Module, device: torch.device) -> None:
-        load_model(module, str(self.best), device=str(device))
+        self._best_so_far.unlink(missing_ok=True)
 
     def load_finished(self, module: nn.Module, device: torch.device) -> None:
         """The best weights of a cell that has ended; HarnessError where there are none to use."""
         try:
-            self.load_best(module, device)
+            load_model(module, str(self.best), device=str(device))
         except FileNotFoundError as error:
             raise HarnessError(nothing_kept(self.best)) from error
         except (RuntimeError, SafetensorError) as error:
@@ -90,8 +143,59 @@ class Checkpoints:
         self.last.unlink(missing_ok=True)
 
     def drop_best(self) -> None:
-        self.best.unlink(missing_ok=True)
+        self.wait()
+        for path in (self.best, self._best_so_far):
+            path.unlink(missing_ok=True)
 
     def _temporary(self, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+class Copies:
+    """Copies of nested records with tensors, in memory that is used again from time to time.
+
+    A copy holds until the next one is made.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[tuple[object, ...], Tensor] = {}
+
+    def of(self, value: Any) -> Any:
+        """A copy on the CPU of a tree of dicts, lists, tensors and plain values."""
+        copied = self._copy(value, ())
+        if any(buffer.is_pinned() for buffer in self._buffers.values()):
+            torch.cuda.synchronize()
+        return copied
+
+    def _copy(self, value: Any, path: tuple[object, ...]) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._copy(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self._copy(item, (*path, i)) for i, item in enumerate(value))
+        if not isinstance(value, Tensor):
+            return value
+        buffer = self._buffers.get(path)
+        if buffer is None or buffer.shape != value.shape or buffer.dtype != value.dtype:
+            buffer = torch.empty(value.shape, dtype=value.dtype, pin_memory=value.is_cuda)
+            self._buffers[path] = buffer
+        return buffer.copy_(value.detach(), non_blocking=True)
+
+
+def _changed(module: nn.Module, moved: Collection[str]) -> dict[str, Tensor]:
+    """Buffers and the parameters of these names, each memory once."""
+    frozen = {name for name, _ in module.named_parameters()} - set(moved)
+    aliases = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    first = {name for name, _ in module.named_parameters()}
+    left_out = frozen | (aliases - first)
+    return {name: value for name, value in module.state_dict().items() if name not in left_out}
+
+
+def _put(state: Mapping[str, Tensor], module: nn.Module) -> None:
+    """Load part of a module's state; whatever the module does not have is an error."""
+    unexpected = module.load_state_dict(state, strict=False).unexpected_keys
+    if unexpected:
+        raise HarnessError(
+            f"the checkpoint holds {unexpected[:3]}, which the network does not have; "
+            "repeat the run with --rerun"
+        )

@@ -8,6 +8,13 @@ from harness.errors import HarnessError
 from harness.training.method import Stage
 
 
+def trainable_names(module: nn.Module, stage: Stage) -> set[str]:
+    """Names of the parameters that the stage trains."""
+    if stage.trainable is None:
+        return {name for name, _ in module.named_parameters()}
+    return set(stage.trainable(module))
+
+
 def apply_stage(module: nn.Module, stage: Stage) -> list[nn.Parameter]:
     """Mark exactly the stage's parameters as trainable and return them, in the module's order.
 
@@ -15,7 +22,7 @@ def apply_stage(module: nn.Module, stage: Stage) -> list[nn.Parameter]:
         HarnessError: the stage names a parameter that the module does not have.
     """
     named = dict(module.named_parameters())
-    wanted = set(named) if stage.trainable is None else set(stage.trainable(module))
+    wanted = trainable_names(module, stage)
     if unknown := sorted(wanted - set(named)):
         raise HarnessError(
             f"stage {stage.name!r} trains {unknown[:3]}, which the network does not have"

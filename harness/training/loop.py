@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.protocol import Precision, Protocol
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints, Progress
 from harness.training.clock import Clock
-from harness.training.freeze import apply_stage, set_train_mode
+from harness.training.freeze import apply_stage, set_train_mode, trainable_names
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.step import Chunk, Stepper
 from harness.training.views import Views, synchronise
@@ -67,26 +67,27 @@ def fit(training: Training) -> Progress:
     The module ends with the weights of the epoch whose primary metric on validation is the best
     (the earliest of equals). A method that trains nothing in any stage gets no epoch.
     """
-    saved = training.checkpoints.load_last(training.device)
+    saved = training.checkpoints.load_last(training.module, training.device)
     progress = Progress()
     if saved is not None:
         progress = Progress(**saved["progress"])
         progress.resumed += 1
-        training.module.load_state_dict(saved["module"])
         training.clock.add(progress.seconds)
         training.report({"event": "resumed", "epochs_done": progress.epochs_done})
     end = 0
+    moved: set[str] = set()
     stages = training.method.stages
     for stage, count in zip(
         stages, epochs_per_stage(stages, training.protocol.epochs), strict=True
     ):
         start, end = end, end + count
+        moved |= trainable_names(training.module, stage)
         if progress.epochs_done < end:
             resumed = saved if saved is not None and progress.epochs_done > start else None
-            _run_stage(training, stage, range(start, end), progress, resumed)
-    if progress.best_epoch is not None:
+            _run_stage(training, stage, range(start, end), moved, progress, resumed)
+    if progress.best_epoch not in (None, progress.epochs_done):
         with training.clock.bucket("checkpoint"):
-            training.checkpoints.load_best(training.module, training.device)
+            training.checkpoints.load_best_so_far(training.module, training.device)
     training.module.eval()
     return progress
 
@@ -132,6 +133,7 @@ def _run_stage(
     training: Training,
     stage: Stage,
     epochs: range,
+    moved: Collection[str],
     progress: Progress,
     resumed: dict[str, Any] | None,
 ) -> None:
@@ -162,7 +164,7 @@ def _run_stage(
             synchronise(training.device)
         training.report(line)
         with training.clock.bucket("checkpoint"):
-            _keep(training, take_step, progress, line)
+            _keep(training, take_step, moved, progress, line)
 
 
 def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:
@@ -199,13 +201,20 @@ def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str
     }
 
 
-def _keep(training: Training, take_step: Stepper, progress: Progress, line: dict[str, Any]) -> None:
-    primary = line["val"]["primary"]
-    progress.epochs_done = line["epoch"]
-    best = progress.best_primary
-    if best is None or (primary > best if training.higher_is_better else primary < best):
+def _keep(
+    training: Training,
+    take_step: Stepper,
+    moved: Collection[str],
+    progress: Progress,
+    line: dict[str, Any],
+) -> None:
+    primary, best = line["val"]["primary"], progress.best_primary
+    better = best is None or (primary > best if training.higher_is_better else primary < best)
+    if better:
         progress.best_epoch, progress.best_primary = line["epoch"], primary
-        training.checkpoints.save_best(training.module)
+    progress.epochs_done = line["epoch"]
     progress.seconds = training.clock.read()
     progress.epochs.append({k: line[k] for k in ("images", "train_seconds", "data_wait_seconds")})
-    training.checkpoints.save_last(training.module, take_step.optimizer, take_step.scaler, progress)
+    training.checkpoints.save(
+        training.module, moved, take_step.optimizer, take_step.scaler, progress, best=better
+    )

@@ -93,21 +93,24 @@ class Stepper:
             take: makes a chunk's batch; :meth:`batch`, perhaps timed.
         """
         samples = sum(len(rows) for rows, _ in step)
-        total = torch.zeros((), device=self._train.device)
+        losses = []
         self.optimizer.zero_grad(set_to_none=True)
         for chunk in step:
-            loss = self._loss(take(chunk)) * (len(chunk[0]) / samples)
+            loss = self._loss(take(chunk))
+            if len(step) > 1:
+                loss = loss * (len(chunk[0]) / samples)
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+            losses.append(loss.detach())
         if self.scaler is None:
             self.optimizer.step()
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-        return total
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def _loss(self, batch: Batch) -> Tensor:
         with self._autocast():
             outputs = self._forward(batch.images)
         terms = self._method.loss({name: o.float() for name, o in outputs.items()}, batch)
-        return torch.stack([term.float() for term in terms.values()]).sum()
+        first, *others = terms.values()
+        return sum(others, start=first).float()

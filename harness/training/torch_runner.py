@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle
 
 import numpy as np
@@ -18,7 +18,7 @@ from harness.results.record import ActivationsRecord, StageRecord
 from harness.seeds import derive_seed
 from harness.tasks.losses import activate
 from harness.training.checkpoint import Checkpoints
-from harness.training.freeze import set_train_mode
+from harness.training.freeze import set_train_mode, trainable_names
 from harness.training.loop import Training, Validate, epoch_steps, epochs_per_stage, fit, stepper
 from harness.training.masks import pack_on_grid
 from harness.training.method import InputSpec, Stage, TorchMethod
@@ -217,9 +217,7 @@ class TorchRunner:
         )
 
     def _trainable(self, stage: Stage) -> set[str]:
-        if stage.trainable is None:
-            return {name for name, _ in self._module.named_parameters()}
-        return set(stage.trainable(self._module))
+        return trainable_names(self._module, stage)
 
     def _count(self, names: set[str]) -> int:
         return sum(p.numel() for name, p in self._module.named_parameters() if name in names)
@@ -235,10 +233,12 @@ class TorchRunner:
 
     def finish(self) -> None:
         keep = self._setting.keep_checkpoints
+        if keep == "none" or not any(map(self._trainable, self._method.stages)):
+            self._checkpoints.drop_best()
+        elif not self._setting.protocol.time_only:
+            self._checkpoints.keep(self._module)
         if keep != "all":
             self._checkpoints.drop_last()
-        if keep == "none":
-            self._checkpoints.drop_best()
 
     def _batches(self, part: Part) -> Batches:
         return Batches(
@@ -255,10 +255,8 @@ class TorchRunner:
 
     def _autocast(self) -> AbstractContextManager[object]:
         """The precision of a forward pass."""
-        precision = self._setting.precision
-        return torch.autocast(
-            self._device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
-        )
+        dtype = AUTOCAST.get(self._setting.precision)
+        return nullcontext() if dtype is None else torch.autocast(self._device.type, dtype=dtype)
 
     @torch.inference_mode()
     def _collect(

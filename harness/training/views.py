@@ -17,6 +17,7 @@ from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
 from harness.training.activations import Boundary, Sharing
 from harness.training.clock import Clock
+from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
@@ -106,8 +107,7 @@ class Views:
 
             return View(forward=forward, boundary=None, budget=self.budget)
         prefix, suffix = parts
-        trained = set(stage.trainable(module)) if stage.trainable is not None else None
-        if moving := _moving(module, prefix, trained):
+        if moving := _moving(module, prefix, trainable_names(module, stage)):
             raise HarnessError(
                 f"stage {stage.name!r} trains {moving[:3]}, which split() put into the frozen "
                 "prefix"
@@ -133,13 +133,13 @@ class Views:
         return Batches(self.images, spec, {}, budget, channels_last=self.channels_last)
 
 
-def _moving(module: nn.Module, prefix: nn.Module, trained: set[str] | None) -> list[str]:
+def _moving(module: nn.Module, prefix: nn.Module, trained: set[str]) -> list[str]:
     """Parameters of the prefix that the stage trains, by their names in the whole module."""
     inside = {id(parameter) for parameter in prefix.parameters()}
     return [
         name
         for name, parameter in module.named_parameters()
-        if id(parameter) in inside and (trained is None or name in trained)
+        if id(parameter) in inside and name in trained
     ]
 
 

@@ -232,12 +232,32 @@ def test_a_resumed_run_ends_bit_identical(
         if line.get("epoch") == cut_after + 1:
             raise PowerCutError
 
+    killed = training(method(PROBLEM), tmp_path / "cut", report=cut)
     with pytest.raises(PowerCutError):
-        fit(training(method(PROBLEM), tmp_path / "cut", report=cut))
+        fit(killed)
+    killed.checkpoints.wait()  # a thread writes while the next epoch trains
     resumed = training(method(PROBLEM), tmp_path / "cut")
     assert fit(resumed).resumed == 1
     expected = whole.module.state_dict()
     assert all(torch.equal(expected[n], v) for n, v in resumed.module.state_dict().items())
+
+
+def test_a_checkpoint_holds_what_has_been_trained_and_no_frozen_weight(tmp_path: Path) -> None:
+    sizes = {}
+    for method in (Small, Linear, TwoStages):
+        run = training(method(PROBLEM), tmp_path / method.__name__)
+        fit(run)
+        run.checkpoints.wait()
+        state = torch.load(run.checkpoints.last, weights_only=True)["module"]
+        sizes[method] = {name for name in state if not name.startswith("body.1.")}
+    assert sizes[Linear] == {"head.weight", "head.bias"}
+    assert sizes[Small] == sizes[TwoStages] > {"position", "body.0.weight", *sizes[Linear]}
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        fit(training(Small(PROBLEM), tmp_path / "file", sharing={"cache": tmp_path}))
 
 
 def test_micro_batches_add_up_to_the_batch(tmp_path: Path) -> None:
