@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
+from harness.cli.counting import counting
 from harness.cli.options import installed_plugins
 from harness.errors import HarnessError
+from harness.plugins import Plugins
 from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord
-from harness.results.rundir import find_cells
+from harness.results.rundir import CellDirectory, find_cells
 from harness.results.scoring import reference_masks, score_cell
 
 
@@ -56,21 +58,31 @@ def command(directory: Path, data_root: Path | None) -> None:
         text = json.dumps(record["dataset"], sort_keys=True)
         return lambda ids: masks(text)(ids)
 
-    scored = 0
-    for cell in find_cells(directory):
-        status = cell.status
-        if status is None or status["status"] != "ok" or not cell.sets:
-            continue
-        record = cell.cell
-        task = plugins.tasks.get(record["method"]["task"])
-        if task is None:
-            raise HarnessError(
-                f"{record['id']}: no plugin offers its task {record['method']['task']!r} any more"
-            )
-        kinds = {target.kind for target in task.spec.targets}
-        metrics = [e.spec for e in plugins.metrics.values() if e.spec.kind in kinds]
-        cell.write_metrics(score_cell(cell, metrics, task.spec.primary, reference(record)))
-        scored += 1
-    if scored == 0:
+    cells = [cell for cell in find_cells(directory) if _has_predictions(cell)]
+    if not cells:
         raise HarnessError(f"{directory}: no finished cell has predictions to score")
-    click.echo(f"scored {scored} cells; harness report {directory} shows them")
+    with counting("scoring cells") as report:
+        for done, cell in enumerate(cells, start=1):
+            _score(cell, plugins, reference(cell.cell))
+            report(done, len(cells))
+    click.echo(f"scored {len(cells)} cells; harness report {directory} shows them")
+
+
+def _has_predictions(cell: CellDirectory) -> bool:
+    status = cell.status
+    return status is not None and status["status"] == "ok" and bool(cell.sets)
+
+
+def _score(cell: CellDirectory, plugins: Plugins, reference: Reference) -> None:
+    record = cell.cell
+    task = plugins.tasks.get(record["method"]["task"])
+    if task is None:
+        raise HarnessError(
+            f"{record['id']}: no plugin offers its task {record['method']['task']!r} any more"
+        )
+    kinds = {target.kind for target in task.spec.targets}
+    metrics = [e.spec for e in plugins.metrics.values() if e.spec.kind in kinds]
+    scores = score_cell(cell, metrics, task.spec.primary, reference)
+    # Writing safely takes longer than computing: what is the same stays.
+    if scores != cell.metrics:
+        cell.write_metrics(scores)

@@ -16,8 +16,10 @@ from harness.specs import MetricSpec
 
 def key_columns(section: Section, known: Mapping[str, Column]) -> list[Column]:
     """What tells rows apart: the method, and seed and fraction where they vary."""
-    varying = [name for name in ("seed", "fraction") if section.varies(name)]
-    return [known[name] for name in ("method", *varying)]
+    keys = ["method"]
+    keys += ["seed"] if section.varies("seed") else []
+    keys += ["fraction"] if section.varies("fraction") else []
+    return [known[name] for name in keys]
 
 
 def other_groups(

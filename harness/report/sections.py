@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 from harness.protocol import PRESETS
 from harness.report.columns import name_of
 from harness.report.rows import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """One table. ``rows`` are sorted: the best first, what has no result last."""
 
@@ -53,9 +54,16 @@ class Section:
             words.append(f"split {self.split}")
         return " · ".join(words)
 
-    def varies(self, what: str) -> bool:
-        """Whether the rows differ in an attribute."""
-        return len({getattr(row, what) for row in self.rows}) > 1
+    def varies(self, what: Literal["seed", "fraction"]) -> bool:
+        """Whether the rows differ in it."""
+        return what in self._varying
+
+    @cached_property
+    def _varying(self) -> frozenset[str]:
+        """Asked once for every row, so it is found once for all."""
+        return frozenset(
+            what for what in ("seed", "fraction") if len({getattr(r, what) for r in self.rows}) > 1
+        )
 
     def name_of(self, row: Row) -> str:
         """The method, and what else tells this row from the others of the section."""

@@ -61,8 +61,7 @@ class Checkpoints:
         self,
         module: nn.Module,
         moved: Collection[str],
-        optimizer: Any,
-        scaler: Any | None,
+        stepping: Mapping[str, Any] | None,
         progress: Progress,
         *,
         best: bool,
@@ -72,6 +71,7 @@ class Checkpoints:
 
         Args:
             moved: names of the parameters that have been trained; buffers are kept anyway.
+            stepping: state of the optimiser; None where no step will go on from it.
 
         Raises:
             OSError: the checkpoint before this one could not be written.
@@ -80,8 +80,7 @@ class Checkpoints:
         state = self._copies.of(
             {
                 "module": _changed(module, moved),
-                "optimizer": optimizer.state_dict(),
-                "scaler": None if scaler is None else scaler.state_dict(),
+                "stepping": stepping,
                 "progress": deepcopy(vars(progress)),
             }
         )

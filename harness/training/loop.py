@@ -85,8 +85,9 @@ def fit(training: Training) -> Progress:
         if progress.epochs_done < end:
             resumed = saved if saved is not None and progress.epochs_done > start else None
             _run_stage(training, stage, range(start, end), moved, progress, resumed)
-    if progress.best_epoch not in (None, progress.epochs_done):
-        with training.clock.bucket("checkpoint"):
+    with training.clock.bucket("checkpoint"):
+        training.checkpoints.wait()
+        if progress.best_epoch not in (None, progress.epochs_done):
             training.checkpoints.load_best_so_far(training.module, training.device)
     training.module.eval()
     return progress
@@ -141,7 +142,7 @@ def _run_stage(
     if take_step is None:
         return
     if resumed is not None:
-        take_step.load(resumed)
+        take_step.load(resumed["stepping"])
     if training.protocol.compile:
         with training.clock.bucket("compile"):
             take_step.compile(epoch_steps(training, epochs.start)[0])
@@ -164,7 +165,8 @@ def _run_stage(
             synchronise(training.device)
         training.report(line)
         with training.clock.bucket("checkpoint"):
-            _keep(training, take_step, moved, progress, line)
+            # Another stage starts with an optimiser of its own.
+            _keep(training, take_step if epoch + 1 < epochs.stop else None, moved, progress, line)
 
 
 def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:
@@ -203,11 +205,12 @@ def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str
 
 def _keep(
     training: Training,
-    take_step: Stepper,
+    going_on: Stepper | None,
     moved: Collection[str],
     progress: Progress,
     line: dict[str, Any],
 ) -> None:
+    """Save the epoch, with the optimiser where the stage goes on."""
     primary, best = line["val"]["primary"], progress.best_primary
     better = best is None or (primary > best if training.higher_is_better else primary < best)
     if better:
@@ -216,5 +219,9 @@ def _keep(
     progress.seconds = training.clock.read()
     progress.epochs.append({k: line[k] for k in ("images", "train_seconds", "data_wait_seconds")})
     training.checkpoints.save(
-        training.module, moved, take_step.optimizer, take_step.scaler, progress, best=better
+        training.module,
+        moved,
+        None if going_on is None else going_on.state(),
+        progress,
+        best=better,
     )

@@ -63,8 +63,13 @@ class Stepper:
         )
         self.scaler = torch.amp.GradScaler(train.device.type) if scaled else None
 
+    def state(self) -> dict[str, Any]:
+        """Of the optimiser, and of the scaler where there is one."""
+        scaler = None if self.scaler is None else self.scaler.state_dict()
+        return {"optimizer": self.optimizer.state_dict(), "scaler": scaler}
+
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Go on with the optimiser of a checkpoint."""
+        """Go on from a :meth:`state`."""
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.scaler is not None:
             self.scaler.load_state_dict(saved["scaler"])
