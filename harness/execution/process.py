@@ -20,6 +20,13 @@ from harness.execution.executor import ExecutorSettings, Resources
 
 PASSIVE_WAITING = {"GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that spin make a loaded machine up to 35 times slower."""
+KEPT_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+"""What glibc would give back after every step, the system would have to clear for the next: a
+training step of ResNet-18 at 64 px takes 7 % longer."""
 
 
 class _ForkedCell:
@@ -55,7 +62,7 @@ class ProcessExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**PASSIVE_WAITING, **os.environ},
+                env={**PASSIVE_WAITING, **KEPT_MEMORY, **os.environ},
                 start_new_session=True,
             )
             assert server.stdout is not None
