@@ -1,4 +1,4 @@
-"""What is compared, and what is to be reached. The targets are those of the issue on speed."""
+"""What is compared, and what is to be reached."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from benchmarks.peers.measure import spread
 from benchmarks.peers.row import Row
 
 COMMANDS = (("--help", 0.15), ("plugins", 0.25))
-"""Arguments of ``harness``, and the CPU seconds that they may take (the issue on speed)."""
+"""Arguments of ``harness``, and the CPU seconds that they may take."""
 
 
 def cpu_seconds(*arguments: str) -> float:

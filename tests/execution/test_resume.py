@@ -45,7 +45,13 @@ def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
     how: signal.Signals, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        command(*ARGUMENTS), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+        command(*ARGUMENTS),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background ignores interrupts, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while len(epochs(tmp_path)) < 2:
