@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Admit = Callable[[DatasetSpec, Dataset], Dataset]
 
-SCHEMA = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -80,8 +78,6 @@ class Study:
     dataset: Dataset
     samples: Samples
     split: Split
-    modules: tuple[str, ...]
-    """Modules of the selected methods' factories."""
     notes: tuple[str, ...]
 
 
@@ -163,14 +159,12 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     refuse_unused(planner.changes, ids, plugins)
     if planner.absent:
         raise HarnessError("\n".join(planner.absent))
-    modules = {plugins.methods[i].spec.factory.partition(":")[0] for i in ids}
     return Study(
         directory=directory,
         cells=cells,
         dataset=dataset,
         samples=samples,
         split=split,
-        modules=tuple(sorted(modules)),
         notes=(*samples.notes, *split.notes),
     )
 

@@ -211,19 +211,29 @@ class Activations:
         self._batches = batches
         self._kept = kept
         self._dtype = dtype
+        self._coming: dict[int, tuple[Tensor, Tensor]] = {}
+        """By the identity of announced rows: they themselves, and rows of what is kept."""
 
     def __call__(self, rows: Tensor, flipped: Tensor | None = None) -> Tensor:
         """Activations [B, ...] of the rows, int64 [B] on the CPU."""
         if self._kept is None:
             return self._boundary.compute(self._batches, rows, flipped)
-        if flipped is not None:
-            rows = rows + len(self._batches) * flipped
-        return self._kept(rows).to(self._dtype)
+        announced, there = self._coming.pop(id(rows), (None, None))
+        if there is None or announced is not rows:
+            there = self._rows(rows, flipped)
+        return self._kept(there).to(self._dtype)
 
     def announce(self, chunks: Sequence[tuple[Tensor, Tensor | None]]) -> None:
         """What will be asked for next."""
         if self._kept is None:
             self._batches.announce([rows for rows, _ in chunks])
+            return
+        self._coming = {id(rows): (rows, self._rows(rows, flipped)) for rows, flipped in chunks}
+        self._kept.announce([there for _, there in self._coming.values()])
+
+    def _rows(self, rows: Tensor, flipped: Tensor | None) -> Tensor:
+        """Mirrored images lie behind the others."""
+        return rows if flipped is None else rows + len(self._batches) * flipped
 
 
 def state_digest(module: nn.Module) -> str:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.data.batches import Part
+from harness.data.rows import Streamed
 from harness.protocol import QUICK, override
+from harness.training import activations
 from harness.training.activations import architecture, state_digest
 from harness.training.loop import Training, fit
 from tests.trainings import make_part, make_training, some
@@ -228,6 +230,27 @@ def test_activations_that_half_precision_cannot_hold_are_an_error(tmp_path: Path
         trained(Huge(PROBLEM), tmp_path / "half")
     assert trained(Huge(PROBLEM), tmp_path / "full", "half_activations=false").isfinite().all()
     assert not list((tmp_path / "half").rglob("*.building"))
+
+
+@pytest.mark.parametrize("flip", ["flip=false", "flip=true"])
+def test_streamed_activations_are_read_ahead_and_train_alike(
+    flip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resident = trained(Frozen(PROBLEM), tmp_path / "resident", flip)
+    unannounced = []
+
+    class Watched(Streamed):
+        def __call__(self, rows: Tensor) -> Tensor:
+            if not (self._read_ahead and self._read_ahead[0][0] is rows):
+                unannounced.append(len(rows))
+            return super().__call__(rows)
+
+    monkeypatch.setattr(
+        activations, "place", lambda array, index, budget: Watched(array, index, budget.device)
+    )
+    streamed = trained(Frozen(PROBLEM), tmp_path / "streamed", flip)
+    assert torch.equal(streamed, resident)
+    assert unannounced == [12] * 3  # validation, which is one chunk
 
 
 def test_progress_counts_the_images(tmp_path: Path) -> None:
