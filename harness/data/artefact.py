@@ -13,25 +13,20 @@ import fcntl
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.checksum import READ_WHOLE, content_digest
 from harness.data.lock import exclusive
 from harness.errors import HarnessError
 
 META = "meta.json"
-
-_READ_WHOLE = 2_000_000_000
-"""Files up to so many bytes are read whole: about 0.3 s where the system has them in memory."""
-_SAMPLES = 64
-_BLOCK_BYTES = 1 << 20
 
 
 class DamagedError(HarnessError):
@@ -115,14 +110,16 @@ def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None
         plan.building.mkdir()
         try:
             with _disk_full_explained(plan):
-                _write_meta(plan, make(plan.building))
+                seconds = make(plan.building)
+                _flush_large(plan)
+                _write_meta(plan, seconds)
         except BaseException:
             shutil.rmtree(plan.building)
             raise
         if plan.directory.exists():
             shutil.rmtree(plan.directory)
         plan.building.rename(plan.directory)
-        return _open(plan, damage)
+        return _open(plan, damage, just_made=True)
 
 
 def write_header(file: Any, layout: Layout) -> None:
@@ -130,27 +127,6 @@ def write_header(file: Any, layout: Layout) -> None:
     writable memory map would end the process in place of an error."""
     header = {"descr": layout.dtype, "fortran_order": False, "shape": layout.shape}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def content_digest(path: Path) -> str:
-    """CRC-32 of the file's content; of a file above 2 GB, of 64 blocks of 1 MiB spread evenly from
-    its first byte to its last.
-
-    It is there to find damage and edits, not to resist forgery, and several times as fast as a
-    cryptographic digest. A lost block that no sample hits goes unseen, which is the price of
-    opening many gigabytes at once; truncation never does, as sizes are compared too.
-    """
-    checksum = 0
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size <= _READ_WHOLE:
-            while block := file.read(_BLOCK_BYTES):
-                checksum = zlib.crc32(block, checksum)
-        else:
-            for offset in np.linspace(0, size - _BLOCK_BYTES, _SAMPLES).astype(np.int64):
-                file.seek(int(offset))
-                checksum = zlib.crc32(file.read(_BLOCK_BYTES), checksum)
-    return f"{checksum:08x}"
 
 
 def is_whole(plan: Plan) -> bool:
@@ -164,9 +140,9 @@ def is_whole(plan: Plan) -> bool:
         return False
 
 
-def _open(plan: Plan, damage: str | None = None) -> Artefact:
+def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> Artefact:
     _hold(plan.directory)
-    meta = _check(plan)
+    meta = _check(plan, contents=not just_made)
     arrays = {
         name: np.load(plan.directory / name, mmap_mode="r", allow_pickle=False)
         for name in plan.files
@@ -176,20 +152,23 @@ def _open(plan: Plan, damage: str | None = None) -> Artefact:
     return Artefact(arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage)
 
 
-_HELD: dict[Path, BinaryIO] = {}
-"""Artefacts that this process has opened, and the files whose locks say so to others."""
+_HELD: dict[Path, int] = {}
+"""Artefacts that this process has opened, and the descriptors whose locks say so to others."""
 
 
 def _hold(directory: Path) -> None:
     """Keep the artefact from being cleaned away until this process ends."""
     with contextlib.suppress(OSError):  # Missing, which is told elsewhere, or not to be locked.
-        file = (directory / META).open("rb")
-        fcntl.flock(file, fcntl.LOCK_SH)
-        _HELD[directory] = file
+        descriptor = os.open(directory / META, os.O_RDONLY)
+        earlier, _HELD[directory] = _HELD.get(directory), descriptor
+        if earlier is not None:
+            os.close(earlier)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
-def _check(plan: Plan) -> Mapping[str, Any]:
-    """The artefact's ``meta.json``, after its files have been compared with it and with the plan.
+def _check(plan: Plan, *, contents: bool) -> Mapping[str, Any]:
+    """The artefact's ``meta.json``, after its files have been compared with it and with the plan,
+    their ``contents`` too where that is asked for.
 
     Raises:
         DamagedError: anything is missing or differs.
@@ -201,6 +180,8 @@ def _check(plan: Plan) -> Mapping[str, Any]:
         float(meta["build_seconds"])
         for name, stored in meta["files"].items():
             _check_file(plan.directory / name, stored, plan.files[name])
+            if contents and content_digest(plan.directory / name) != stored["digest"]:
+                raise DamagedError(f"{name} has changed since it was written")
     except OSError as error:
         name = Path(error.filename or plan.directory).name
         raise DamagedError(f"{name}: {error.strerror}") from error
@@ -218,8 +199,15 @@ def _check_file(path: Path, stored: Mapping[str, Any], layout: Layout) -> None:
         raise DamagedError(
             f"{path.name} has shape {list(array.shape)} instead of {list(layout.shape)}"
         )
-    if content_digest(path) != stored["digest"]:
-        raise DamagedError(f"{path.name} has changed since it was written")
+
+
+def _flush_large(plan: Plan) -> None:
+    """Have the files on the disk whose digests leave blocks out, so that blocks which a crash of
+    the system loses are not believed; the digests of the others tell."""
+    for name in plan.files:
+        with (plan.building / name).open("rb") as file:
+            if os.fstat(file.fileno()).st_size > READ_WHOLE:
+                os.fsync(file.fileno())
 
 
 def _write_meta(plan: Plan, seconds: float) -> None:

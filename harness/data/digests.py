@@ -18,7 +18,7 @@ Known = tuple[int, int, int, str]
 """Size in bytes, modification and change time in nanoseconds, digest of the content."""
 
 _FORMAT = 1
-_FILES_PER_TASK = 256
+_FILES_PER_TASK = 64
 _SETTLED_NS = 2_000_000_000
 """A file changed within the coarsest clock of a file system (2 s) may change again unseen."""
 

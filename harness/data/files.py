@@ -14,6 +14,7 @@ from PIL import Image
 
 from harness.data.dicom import dicom_size, is_dicom, read_dicom
 from harness.data.digests import fingerprint_files
+from harness.data.png import read_grey_png
 from harness.errors import HarnessError
 
 __all__ = ["fingerprint_files", "grey_levels", "image_size", "read_grey", "read_mask"]
@@ -44,6 +45,9 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     with _told_about_the_file(path):
         if is_dicom(path):
             return read_dicom(path)
+        levels = read_grey_png(path)
+        if levels is not None:
+            return levels
         with Image.open(path) as image:
             return grey_levels(image)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,8 +20,8 @@ from harness.errors import HarnessError
 
 IMAGES, MASKS, REFERENCE = "images.npy", "masks.npy", "reference.npy"
 
-_BLOCK = 256
-"""Images between two reports of progress, and the most that wait in memory to be written."""
+_IMAGES_PER_TASK = 16
+"""Images that a thread prepares at a time, and that lie between two reports of progress."""
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -55,25 +56,30 @@ def build(
     count = len(dataset.samples)
     progress(0, count)
 
-    def row(index: int) -> dict[str, NDArray[np.uint8]]:
-        return _row(dataset, plan, index, size, interpolation)
+    def rows(indices: range) -> list[dict[str, NDArray[np.uint8]]]:
+        return [_row(dataset, plan, index, size, interpolation) for index in indices]
 
     with ExitStack() as stack:
         files = {name: stack.enter_context((directory / name).open("wb")) for name in plan.files}
         for name, layout in plan.files.items():
             write_header(files[name], layout)
-        # Pillow releases the interpreter's lock: threads do, and processes would gain nothing.
-        pool = stack.enter_context(ThreadPoolExecutor(min(8, os.cpu_count() or 1)))
-        for start in range(0, count, _BLOCK):
-            block = range(start, min(start + _BLOCK, count))
-            for arrays in pool.map(row, block):
+        threads = min(8, os.cpu_count() or 1)
+        # Pillow releases the interpreter's lock for most of the work: threads do.
+        pool = stack.enter_context(ThreadPoolExecutor(threads))
+        tasks = [
+            range(i, min(i + _IMAGES_PER_TASK, count)) for i in range(0, count, _IMAGES_PER_TASK)
+        ]
+        waiting = deque(pool.submit(rows, task) for task in tasks[: 2 * threads])
+        for number, task in enumerate(tasks):
+            written = waiting.popleft().result()
+            if number + 2 * threads < len(tasks):
+                waiting.append(pool.submit(rows, tasks[number + 2 * threads]))
+            for arrays in written:
                 for name, array in arrays.items():
                     files[name].write(array.data)
             for file in files.values():
                 file.flush()
-            progress(block.stop, count)
-        for file in files.values():
-            os.fsync(file.fileno())
+            progress(task.stop, count)
     return time.perf_counter() - started
 
 

@@ -26,6 +26,7 @@ PACKAGES = (
     "numpy",
     "scikit-learn",
     "pillow",
+    "kornia-rs",
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.data import store_build
 from harness.data.dataset import Samples
 from harness.data.prepared import Store, open_store
 from harness.errors import HarnessError
@@ -178,10 +179,10 @@ def test_an_unreadable_image_is_named_and_leaves_no_half_store(tmp_path):
 
 
 def test_a_full_disk_is_explained_and_leaves_no_half_store(tmp_path, monkeypatch):
-    def full(descriptor: int) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(store_build, "write_header", full)
     with pytest.raises(HarnessError, match=r"the disk is full.*CXR_HARNESS_CACHE"):
         _open(Noise(), tmp_path)
     assert [path.suffix for path in (tmp_path / "prepared").iterdir()] == [".lock"]
