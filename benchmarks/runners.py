@@ -19,10 +19,10 @@ from harness.data.batches import load_part
 from harness.data.prepared import open_store
 from harness.plugins import Plugins, resolve
 from harness.protocol import Protocol, effective, resolve_precision
-from harness.training.activations import Sharing
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
 from harness.training.runner import Outputs, Parts, Setting
+from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 
 TRAINED = (

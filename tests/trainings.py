@@ -17,10 +17,10 @@ from harness import TorchMethod
 from harness.data.batches import Batches, Part, union
 from harness.data.rows import Budget
 from harness.protocol import Protocol
-from harness.training.activations import Sharing
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
 from harness.training.loop import Training
+from harness.training.sharing import Sharing
 from harness.training.views import Views
 
 CPU = torch.device("cpu")

@@ -20,9 +20,9 @@ from harness import Problem, TorchMethod
 from harness.data.batches import Part
 from harness.plugins import resolve
 from harness.protocol import PAPER, Protocol, effective, resolve_precision
-from harness.training.activations import Sharing
 from harness.training.clock import Clock
 from harness.training.runner import Setting
+from harness.training.sharing import Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,10 @@ from harness.data.batches import Part, union
 from harness.plugins import discover
 from harness.results.predictions import PredictionFile
 from harness.results.rundir import CellDirectory
-from harness.training.activations import Sharing
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
 from harness.training.runner import Outputs, Parts, Setting
+from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 from harness.training.validation import validation_metrics
 

@@ -122,6 +122,18 @@ def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None
         return _open(plan, damage, just_made=True)
 
 
+def existing(directory: Path) -> Artefact | None:
+    """The artefact in a folder, by its own account of what it contains; None where there is none or
+    it is damaged."""
+    try:
+        meta = json.loads((directory / META).read_bytes())
+        arrays = {name: np.load(directory / name, mmap_mode="r") for name in meta["files"]}
+        files = {name: Layout(array.shape, array.dtype.str) for name, array in arrays.items()}
+        return _open(Plan(directory=directory, files=files, title=meta["title"]))
+    except (OSError, ValueError, KeyError, TypeError, DamagedError):
+        return None
+
+
 def write_header(file: Any, layout: Layout) -> None:
     """Begin a file of the format ``.npy``; the rows follow by plain writes. On a full disk, a
     writable memory map would end the process in place of an error."""

@@ -23,12 +23,12 @@ from harness.results.rundir import CellDirectory
 from harness.results.scoring import primary_direction
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json
-from harness.training.activations import Sharing
 from harness.training.clock import Clock
 from harness.training.method import Method, Problem, TorchMethod
 from harness.training.plain_runner import PlainRunner
 from harness.training.probe import machine_lock
 from harness.training.runner import Runner, Setting
+from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 from harness.weights import locate
 

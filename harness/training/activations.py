@@ -10,61 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.data.artefact import Layout, Plan, obtain, write_header
+from harness.data.artefact import Layout, Plan, existing, obtain, write_header
 from harness.data.batches import Batches, in_order
-from harness.data.rows import Budget, Rows, free_bytes, place
+from harness.data.rows import Budget, Rows, place
 from harness.errors import HarnessError
-from harness.results.record import ActivationsRecord
+from harness.training.identity import architecture, state_digest
 from harness.training.method import InputSpec
-
-FILE = "activations.npy"
-SHARE_OF_FREE_DISK = 0.5
-SHARE_OF_FREE_MEMORY = 0.4
+from harness.training.sharing import Kept, Sharing, computed_in, file_name
 
 _NUMPY = {torch.float16: "<f2", torch.float32: "<f4"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sharing:
-    """Where activations may be kept, and what decides them beside the prefix and the images."""
-
-    cache: Path
-    facts: Mapping[str, Any]
-    """JSON values: code, versions, prepared store, device, precision."""
-    disk_budget: int | None = None
-    """Bytes that the activations of one prefix may take on disk; None: half of what is free."""
-    memory_budget: int | None = None
-    """The same in memory, where the disk is not enough; None: a share of what is free."""
-    progress: Callable[[int, int], None] = lambda done, total: None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What became of the activations of one prefix."""
-
-    where: Literal["disk", "memory", "per batch"]
-    nbytes: int
-    """What they take, or would."""
-    seconds: float
-    """Full price of making them, whoever made them; 0 where nothing is kept."""
-    array: NDArray[Any] | None = None
-    """Activations [views * N, ...] of the N images, as they are and then mirrored."""
-
-    def to_json(self) -> ActivationsRecord:
-        return {"where": self.where, "bytes": self.nbytes, "seconds": self.seconds}
 
 
 class Boundary:
@@ -102,61 +68,67 @@ class Boundary:
         self._batch_size = batch_size
         self._views = 2 if flips else 1
         self._sharing = sharing
-        sample = self.compute(images, torch.arange(1))
-        self._dtype = sample.dtype
-        self._stored = torch.float16 if half and sample.dim() > 2 else torch.float32
-        shape = (self._views * len(images), *sample.shape[1:])
-        self.kept = self._keep(Layout(shape, _NUMPY[self._stored]), spec)
+        self._half = half
+        directory = None if sharing.disk_budget == 0 else self._directory(spec)
+        self.kept, self._dtype = self._found(directory) or self._made(directory)
 
-    def _keep(self, layout: Layout, spec: InputSpec) -> Kept:
-        disk, memory = self._sharing.disk_budget, self._sharing.memory_budget
-        if disk is None:
-            disk = int(_free_disk(self._sharing.cache) * SHARE_OF_FREE_DISK)
-        if memory is None:
-            memory = int(free_bytes(torch.device("cpu")) * SHARE_OF_FREE_MEMORY)
-        if layout.nbytes <= disk:
-            return self._on_disk(layout, spec)
-        if layout.nbytes <= memory:
-            return self._in_memory(layout)
-        return Kept(where="per batch", nbytes=layout.nbytes, seconds=0.0)
+    def _found(self, directory: Path | None) -> tuple[Kept, torch.dtype] | None:
+        """What another cell has left on the disk: no image needs to be computed."""
+        artefact = existing(directory) if directory else None
+        if artefact is None:
+            return None
+        ((name, array),) = artefact.arrays.items()
+        kept = Kept(where="disk", nbytes=array.nbytes, seconds=artefact.seconds, array=array)
+        return kept, computed_in(name)
 
-    def _on_disk(self, layout: Layout, spec: InputSpec) -> Kept:
-        plan = Plan(
-            directory=self._sharing.cache / "activations" / self._key(layout, spec),
-            files={FILE: layout},
-            title="the activations of frozen layers",
-        )
+    def _made(self, directory: Path | None) -> tuple[Kept, torch.dtype]:
+        """Those made now, where they may be kept; an image tells their shape and type."""
+        sample = self.compute(self._images, torch.arange(1))
+        stored = torch.float16 if self._half and sample.dim() > 2 else torch.float32
+        shape = (self._views * len(self._images), *sample.shape[1:])
+        layout = Layout(shape, _NUMPY[stored])
+        if directory and layout.nbytes <= self._sharing.disk_bytes():
+            kept = self._on_disk(directory, file_name(sample.dtype), layout, stored)
+        elif layout.nbytes <= self._sharing.memory_bytes():
+            kept = self._in_memory(layout, stored)
+        else:
+            kept = Kept(where="per batch", nbytes=layout.nbytes, seconds=0.0)
+        return kept, sample.dtype
+
+    def _on_disk(self, directory: Path, name: str, layout: Layout, stored: torch.dtype) -> Kept:
+        title = "the activations of frozen layers"
+        plan = Plan(directory=directory, files={name: layout}, title=title)
         total = layout.shape[0]
 
-        def make(directory: Path) -> float:
+        def make(folder: Path) -> float:
             started = time.monotonic()
-            with (directory / FILE).open("wb") as file:
+            with (folder / name).open("wb") as file:
                 write_header(file, layout)
-                for done, values in self._all():
+                for done, values in self._all(stored):
                     file.write(values.data)
                     self._sharing.progress(done, total)
             return time.monotonic() - started
 
         def waiting() -> None:
-            written = plan.building / FILE
+            written = plan.building / name
             size = written.stat().st_size if written.exists() else 0
             self._sharing.progress(min(total, size * total // layout.nbytes), total)
 
         found = obtain(plan, make, waiting)
         return Kept(
-            where="disk", nbytes=layout.nbytes, seconds=found.seconds, array=found.arrays[FILE]
+            where="disk", nbytes=layout.nbytes, seconds=found.seconds, array=found.arrays[name]
         )
 
-    def _in_memory(self, layout: Layout) -> Kept:
+    def _in_memory(self, layout: Layout, stored: torch.dtype) -> Kept:
         started = time.monotonic()
         array = np.empty(layout.shape, layout.dtype)
-        for done, values in self._all():
+        for done, values in self._all(stored):
             array[done - len(values) : done] = values
             self._sharing.progress(done, len(array))
         seconds = time.monotonic() - started
         return Kept(where="memory", nbytes=layout.nbytes, seconds=seconds, array=array)
 
-    def _all(self) -> Iterator[tuple[int, NDArray[Any]]]:
+    def _all(self, stored: torch.dtype) -> Iterator[tuple[int, NDArray[Any]]]:
         """Per batch: how many have been computed so far, and the activations of this one."""
         done = 0
         for view in range(self._views):
@@ -164,11 +136,11 @@ class Boundary:
             self._images.announce(chunks)
             for rows in chunks:
                 flipped = torch.ones(len(rows), dtype=torch.bool) if view else None
-                values = self.compute(self._images, rows, flipped).to(self._stored)
+                values = self.compute(self._images, rows, flipped).to(stored)
                 if not values.isfinite().all():
                     raise HarnessError(
                         f"activations of {type(self._prefix).__name__} are not finite in "
-                        f"{self._stored}; keep them in float32: --set half_activations=false"
+                        f"{stored}; keep them in float32: --set half_activations=false"
                     )
                 done += len(rows)
                 yield done, values.cpu().contiguous().numpy()
@@ -187,18 +159,21 @@ class Boundary:
         index = np.concatenate([there, there + len(self._images)]) if flips else there
         return Activations(self, batches, place(self.kept.array, index, budget), self._dtype)
 
-    def _key(self, layout: Layout, spec: InputSpec) -> str:
+    def _directory(self, spec: InputSpec) -> Path:
+        """Where they are on the disk: named by all that decides them."""
         facts = {
             **self._sharing.facts,
             "architecture": architecture(self._prefix),
             "state": state_digest(self._prefix),
             "input": asdict(spec),
             "images": hashlib.sha256(self._images.part.indices.tobytes()).hexdigest(),
-            "layout": [list(layout.shape), layout.dtype, str(self._dtype)],
+            "views": self._views,
+            "half": self._half,
             "batch_size": self._batch_size,
         }
         text = json.dumps(facts, sort_keys=True).encode()
-        return hashlib.blake2b(text, digest_size=16).hexdigest()
+        key = hashlib.blake2b(text, digest_size=16).hexdigest()
+        return self._sharing.cache / "activations" / key
 
 
 class Activations:
@@ -234,50 +209,3 @@ class Activations:
     def _rows(self, rows: Tensor, flipped: Tensor | None) -> Tensor:
         """Mirrored images lie behind the others."""
         return rows if flipped is None else rows + len(self._batches) * flipped
-
-
-def state_digest(module: nn.Module) -> str:
-    """SHA-256 of the names, types, shapes and bytes of all parameters and buffers."""
-    digest = hashlib.sha256()
-    named = [*module.named_parameters(), *module.named_buffers()]
-    for name, value in sorted(named, key=lambda pair: pair[0]):
-        digest.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-        flat = value.detach().cpu().contiguous().flatten()
-        digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
-    return digest.hexdigest()
-
-
-def architecture(module: nn.Module) -> list[Any]:
-    """Name, class and settings (attributes that are plain values) of the module and of all in it.
-
-    Parameters alone do not tell how many heads share them, or which activation follows them.
-    """
-    return [
-        [name, _qualified(type(part)), {k: _plain(v) for k, v in sorted(_settings(part).items())}]
-        for name, part in module.named_modules()
-    ]
-
-
-def _settings(module: nn.Module) -> dict[str, Any]:
-    return {name: value for name, value in vars(module).items() if not name.startswith("_")}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return _qualified(value if callable(value) and hasattr(value, "__qualname__") else type(value))
-
-
-def _qualified(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
-
-
-def _free_disk(folder: Path) -> int:
-    """Bytes free where the folder is, or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from harness.data.batches import Part
 from harness.protocol import Precision, Protocol
 from harness.results.record import ActivationsRecord, StageRecord
-from harness.training.activations import Sharing
 from harness.training.clock import Clock
 from harness.training.method import InputSpec, Problem
+from harness.training.sharing import Sharing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,11 @@ from harness.data.rows import Budget
 from harness.errors import HarnessError
 from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
-from harness.training.activations import Boundary, Sharing
+from harness.training.activations import Boundary
 from harness.training.clock import Clock
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
+from harness.training.sharing import Sharing
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
 

@@ -1,0 +1,78 @@
+"""Where activations of frozen layers may be kept, and what became of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from numpy.typing import NDArray
+
+from harness.data.rows import free_bytes
+from harness.results.record import ActivationsRecord
+
+SHARE_OF_FREE_DISK = 0.5
+SHARE_OF_FREE_MEMORY = 0.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Where activations may be kept, and what decides them beside the prefix and the images."""
+
+    cache: Path
+    facts: Mapping[str, Any]
+    """JSON values: code, versions, prepared store, device, precision."""
+    disk_budget: int | None = None
+    """Bytes that the activations of one prefix may take on disk; None: half of what is free."""
+    memory_budget: int | None = None
+    """The same in memory, where the disk is not enough; None: a share of what is free."""
+    progress: Callable[[int, int], None] = lambda done, total: None
+
+    def disk_bytes(self) -> int:
+        """What the activations of one prefix may take on disk."""
+        if self.disk_budget is not None:
+            return self.disk_budget
+        return int(_free_disk(self.cache) * SHARE_OF_FREE_DISK)
+
+    def memory_bytes(self) -> int:
+        """What they may take in memory."""
+        if self.memory_budget is not None:
+            return self.memory_budget
+        return int(free_bytes(torch.device("cpu")) * SHARE_OF_FREE_MEMORY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What became of the activations of one prefix."""
+
+    where: Literal["disk", "memory", "per batch"]
+    nbytes: int
+    """What they take, or would."""
+    seconds: float
+    """Full price of making them, whoever made them; 0 where nothing is kept."""
+    array: NDArray[Any] | None = None
+    """Activations [views * N, ...] of the N images, as they are and then mirrored."""
+
+    def to_json(self) -> ActivationsRecord:
+        return {"where": self.where, "bytes": self.nbytes, "seconds": self.seconds}
+
+
+def file_name(computed: torch.dtype) -> str:
+    """Of activations that the prefix returns in this type, whatever they are kept in."""
+    return f"activations-{str(computed).removeprefix('torch.')}.npy"
+
+
+def computed_in(file_name: str) -> torch.dtype:
+    dtype = getattr(torch, Path(file_name).stem.removeprefix("activations-"))
+    assert isinstance(dtype, torch.dtype)
+    return dtype
+
+
+def _free_disk(folder: Path) -> int:
+    """Bytes free where the folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
