@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from harness import TorchMethod
 from harness.data.batches import Batches, Part, union
@@ -19,7 +19,7 @@ from harness.data.rows import Budget
 from harness.protocol import Protocol
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
-from harness.training.loop import Training
+from harness.training.loop import Training, Validate
 from harness.training.sharing import Sharing
 from harness.training.views import Views
 
@@ -63,7 +63,7 @@ def make_training(
     val: Part,
     directory: Path,
     protocol: Protocol,
-    validate: Callable[[Callable[[Tensor], Mapping[str, Tensor]]], dict[str, float]],
+    validate: Validate,
     *,
     sharing: Mapping[str, Any] | None = None,
     **changes: Any,

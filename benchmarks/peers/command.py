@@ -40,7 +40,11 @@ def main(only: tuple[str, ...], repeat: int, slow: bool, file: Path | None) -> N
         for name in chosen:
             click.echo(f"comparing: {name}", err=True)
             # Frameworks draw progress bars; what they draw is timed, but nobody has to see it.
-            with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+            with (
+                Path(os.devnull).open("w") as nowhere,
+                contextlib.redirect_stdout(nowhere),
+                contextlib.redirect_stderr(nowhere),
+            ):
                 found += COMPARISONS[name](bench)
     rows = [item for item in found if isinstance(item, Row)]
     report = Report(

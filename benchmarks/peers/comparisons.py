@@ -194,6 +194,13 @@ def prompts(bench: Bench) -> Found:
     yield from prompt_sets(bench, CORES)
 
 
+def levers(bench: Bench) -> Found:
+    """The defaults, each beside what it was chosen over."""
+    from benchmarks.peers.levers import levers
+
+    yield from levers(bench, CORES)
+
+
 COMPARISONS: Mapping[str, Callable[[Bench], Found]] = MappingProxyType(
     {
         "bare": against_bare,
@@ -204,6 +211,7 @@ COMPARISONS: Mapping[str, Callable[[Bench], Found]] = MappingProxyType(
         "frozen": freezing,
         "startup": starting,
         "prompts": prompts,
+        "levers": levers,
     }
 )
-SLOW = frozenset({"prompts"})
+SLOW = frozenset({"prompts", "levers"})

@@ -84,6 +84,22 @@ def prepare(workload: Workload, folder: Path) -> Training:
 
 def train(method: TorchMethod, workload: Workload, folder: Path, offered: Offers) -> Training:
     """Sets up any method of the harness, which need not train the workload's own network."""
+    runner, clock = build(method, workload, folder)
+    parts = data(workload)
+
+    def score(outputs: Outputs) -> dict[str, float]:
+        file = _predictions(outputs, parts.val, workload.samples.classes)
+        return validation_metrics(file, offered.metrics, offered.task.primary, _no_masks)
+
+    return Training(
+        run=lambda: runner.fit(parts, score),
+        weights=lambda: _last_weights(folder, runner),
+        account=lambda: _shares(clock),
+    )
+
+
+def build(method: TorchMethod, workload: Workload, folder: Path) -> tuple[TorchRunner, Clock]:
+    """A runner whose network is there, and its clock."""
     cell, clock = CellDirectory(folder), Clock()
     runner = TorchRunner(
         method,
@@ -104,19 +120,12 @@ def train(method: TorchMethod, workload: Workload, folder: Path, offered: Offers
         ),
     )
     runner.build()
-    train_part, val_part = workload.part(workload.train_rows), workload.part(workload.val_rows)
+    return runner, clock
 
-    parts = Parts(train=train_part, val=val_part, every=union([train_part, val_part]))
 
-    def score(outputs: Outputs) -> dict[str, float]:
-        file = _predictions(outputs, val_part, workload.samples.classes)
-        return validation_metrics(file, offered.metrics, offered.task.primary, _no_masks)
-
-    return Training(
-        run=lambda: runner.fit(parts, score),
-        weights=lambda: _last_weights(folder, runner),
-        account=lambda: _shares(clock),
-    )
+def data(workload: Workload) -> Parts:
+    train, val = workload.part(workload.train_rows), workload.part(workload.val_rows)
+    return Parts(train=train, val=val, every=union([train, val]))
 
 
 def _shares(clock: Clock) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from harness.data.batches import Batches, in_chunks, shuffled
 from harness.errors import HarnessError
@@ -20,10 +20,10 @@ from harness.training.clock import Clock
 from harness.training.freeze import apply_stage, set_train_mode, trainable_names
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.step import Chunk, Stepper
-from harness.training.views import Views, synchronise
+from harness.training.views import Logits, Views, synchronise
 
-Validate = Callable[[Callable[[Tensor], Mapping[str, Tensor]]], dict[str, float]]
-"""Takes a function from rows of the validation part to logits; returns metrics with ``primary``."""
+Validate = Callable[[Logits], dict[str, float]]
+"""Takes what gives logits of the validation part; returns metrics with ``primary``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,19 +149,14 @@ def _run_stage(
             synchronise(training.device)
     view = training.views.of(stage)
     view.note(progress.activations, stage)
-    inputs = view.inputs(training.val)
-
-    def validation(rows: Tensor) -> Mapping[str, Tensor]:
-        with training.views.autocast():
-            return view.forward(inputs(rows))
-
+    logits = view.logits(training.val)
     for epoch in range(progress.epochs_done, epochs.stop):
         line: dict[str, Any] = {"event": "epoch", "stage": stage.name, "epoch": epoch + 1}
         with training.clock.bucket("train"):
             line |= _train_epoch(training, take_step, epoch)
         with training.clock.bucket("validate"):
             training.module.eval()
-            line["val"] = training.validate(validation)
+            line["val"] = training.validate(logits)
             synchronise(training.device)
         training.report(line)
         with training.clock.bucket("checkpoint"):

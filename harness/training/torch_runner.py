@@ -10,21 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from harness.data.batches import Batches, Part, in_order
 from harness.data.rows import Budget
-from harness.results.record import ActivationsRecord, StageRecord
+from harness.results.record import ActivationsRecord
 from harness.seeds import derive_seed
-from harness.tasks.losses import activate
 from harness.training.checkpoint import Checkpoints
 from harness.training.freeze import set_train_mode, trainable_names
-from harness.training.loop import Training, Validate, epoch_steps, epochs_per_stage, fit, stepper
-from harness.training.masks import pack_on_grid
-from harness.training.method import InputSpec, Stage, TorchMethod
+from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
+from harness.training.method import InputSpec, TorchMethod
+from harness.training.outputs import as_probabilities, collect
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.sizes import measure_size
 from harness.training.step import Stepper
-from harness.training.views import Views, synchronise
+from harness.training.views import Logits, Views, synchronise
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -62,8 +61,8 @@ class TorchRunner:
         self._module = module
 
     def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
-        def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
-            return score(self._collect(in_order(len(parts.val), self._batch_size), logits))
+        def validate(logits: Logits) -> dict[str, float]:
+            return score(self._collect(logits(self._chunks(parts.val))))
 
         training = self._training(parts, validate)
         progress = fit(training)
@@ -137,18 +136,14 @@ class TorchRunner:
     def predict(self, part: Part) -> Outputs:
         assert self._views is not None, "a cell fits before it predicts"
         view = self._views.of(self._method.stages[-1])
-        inputs = view.inputs(self._batches(part))
+        return self._collect(view.logits(self._batches(part))(self._chunks(part)))
 
-        def logits(rows: Tensor) -> Mapping[str, Tensor]:
-            with self._autocast():
-                return view.forward(inputs(rows))
-
-        rows = list(in_order(len(part), self._batch_size))
-        inputs.announce([(chunk, None) for chunk in rows])
-        return self._collect(rows, logits)
+    def _chunks(self, part: Part) -> list[Tensor]:
+        """All rows of a part, in order, by batches."""
+        return list(in_order(len(part), self._batch_size))
 
     def load(self) -> None:
-        if any(map(self._trainable, self._method.stages)):
+        if self._trains():
             self._checkpoints.load_finished(self._module, self._device)
         self._module.eval()
 
@@ -157,18 +152,13 @@ class TorchRunner:
         return self._method, self._module
 
     def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:
-        batches = self._batches(part)
-        for rows in in_order(len(part), self._batch_size):
-            yield self._probabilities(batches.images(rows))
-
-    @torch.inference_mode()
-    def _probabilities(self, images: Tensor) -> dict[str, NDArray[np.float32]]:
-        outputs = self._logits(images)
-        found = {}
-        for name, target in self._setting.problem.targets.items():
-            values = activate(target, outputs[name])
-            found[name] = (values if target.kind == "classes" else values.squeeze(1)).cpu().numpy()
-        return found
+        batches, chunks = self._batches(part), self._chunks(part)
+        batches.announce(chunks)
+        targets = self._setting.problem.targets
+        for rows in chunks:
+            with torch.inference_mode():
+                probabilities = as_probabilities(self._logits(batches.images(rows)), targets)
+            yield probabilities
 
     def end_to_end(self, part: Part) -> Callable[[], None]:
         batches = self._batches(part)
@@ -177,7 +167,7 @@ class TorchRunner:
         self._module.eval()
 
         def run() -> None:
-            self._collect([next(coming)], lambda rows: self._logits(batches.images(rows)))
+            self._collect(self._logits(batches.images(rows)) for rows in [next(coming)])
 
         return run
 
@@ -202,38 +192,22 @@ class TorchRunner:
         return images
 
     def size(self) -> Size:
-        stages = self._method.stages
-        counts = epochs_per_stage(stages, self._setting.protocol.epochs)
-        # With gradients: without them, torch runs attention in one operation that hides its work.
-        images = self._noise(1)
         self._module.eval()
-        with FlopCounterMode(display=False) as counter, torch.enable_grad():
-            self._logits(images)
-        return Size(
-            parameters_total=sum(p.numel() for p in self._module.parameters()),
-            parameters_trainable=self._count(set().union(*map(self._trainable, stages))),
-            flops_per_image=counter.get_total_flops(),
-            stages=tuple(map(self._record, stages, counts)),
+        images = self._noise(1)
+        return measure_size(
+            self._module,
+            self._method.stages,
+            self._setting.protocol,
+            lambda: self._logits(images),
         )
 
-    def _trainable(self, stage: Stage) -> set[str]:
-        return trainable_names(self._module, stage)
-
-    def _count(self, names: set[str]) -> int:
-        return sum(p.numel() for name, p in self._module.named_parameters() if name in names)
-
-    def _record(self, stage: Stage, epochs: int) -> StageRecord:
-        count = self._count(self._trainable(stage))
-        return {
-            "name": stage.name,
-            "epochs": epochs if count else 0,
-            "learning_rate": self._setting.protocol.learning_rate * stage.lr_scale,
-            "parameters": count,
-        }
+    def _trains(self) -> bool:
+        """Whether any stage trains anything."""
+        return any(trainable_names(self._module, stage) for stage in self._method.stages)
 
     def finish(self) -> None:
         keep = self._setting.keep_checkpoints
-        if keep == "none" or not any(map(self._trainable, self._method.stages)):
+        if keep == "none" or not self._trains():
             self._checkpoints.drop_best()
         elif not self._setting.protocol.time_only:
             self._checkpoints.keep(self._module)
@@ -258,26 +232,9 @@ class TorchRunner:
         dtype = AUTOCAST.get(self._setting.precision)
         return nullcontext() if dtype is None else torch.autocast(self._device.type, dtype=dtype)
 
-    @torch.inference_mode()
-    def _collect(
-        self, chunks: Iterable[Tensor], logits: Callable[[Tensor], Mapping[str, Tensor]]
-    ) -> Outputs:
-        probabilities: list[NDArray[np.float32]] = []
-        bits: list[NDArray[np.uint8]] = []
-        for rows in chunks:
-            outputs = logits(rows)
-            for name, target in self._setting.problem.targets.items():
-                values = activate(target, outputs[name])
-                if target.kind == "classes":
-                    probabilities.append(values.cpu().numpy())
-                else:
-                    assert self._setting.mask_grid is not None
-                    bits.append(pack_on_grid(values.squeeze(1), self._setting.mask_grid))
-        return Outputs(
-            probabilities=np.concatenate(probabilities) if probabilities else None,
-            mask_bits=np.concatenate(bits) if bits else None,
-        )
+    def _collect(self, outputs: Iterable[Mapping[str, Tensor]]) -> Outputs:
+        return collect(outputs, self._setting.problem.targets, self._setting.mask_grid)
 
 
-def _never(_: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+def _never(_: Logits) -> dict[str, float]:
     raise AssertionError("nothing is validated where only time is measured")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +22,8 @@ from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.sharing import Sharing
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
+Logits = Callable[[Sequence[Tensor]], Iterator[Mapping[str, Tensor]]]
+"""From chunks of rows, int64 [B] each on the CPU, to the logits per target of one by one."""
 
 
 class Inputs(Protocol):
@@ -43,11 +45,26 @@ class View:
     boundary: Boundary | None
     """Where the frozen prefix ends; None where the whole network is run."""
     budget: Budget
+    autocast: Callable[[], AbstractContextManager[object]]
+    """Opens the precision of a forward pass."""
 
     def inputs(self, batches: Batches, *, flips: bool = False) -> Inputs:
         if self.boundary is None:
             return _Images(batches)
         return self.boundary.of(batches, self.budget, flips=flips)
+
+    def logits(self, batches: Batches) -> Logits:
+        """What the stage's layers say of a part, which is read ahead where it is not at hand."""
+        inputs = self.inputs(batches)
+
+        def chunk_by_chunk(chunks: Sequence[Tensor]) -> Iterator[Mapping[str, Tensor]]:
+            inputs.announce([(rows, None) for rows in chunks])
+            for rows in chunks:
+                with self.autocast():
+                    outputs = self.forward(inputs(rows))
+                yield outputs
+
+        return chunk_by_chunk
 
     def note(self, activations: dict[str, ActivationsRecord], stage: Stage) -> None:
         """Write down what became of the activations at the stage's boundary, if it has one."""
@@ -106,7 +123,7 @@ class Views:
             def forward(images: Tensor) -> Mapping[str, Tensor]:
                 return method.forward(module, images)
 
-            return View(forward=forward, boundary=None, budget=self.budget)
+            return self._view(forward, None)
         prefix, suffix = parts
         if moving := _moving(module, prefix, trainable_names(module, stage)):
             raise HarnessError(
@@ -126,7 +143,10 @@ class Views:
                 sharing=self.sharing,
             )
             synchronise(self.budget.device)
-        return View(forward=suffix, boundary=boundary, budget=self.budget)
+        return self._view(suffix, boundary)
+
+    def _view(self, forward: Forward, boundary: Boundary | None) -> View:
+        return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)
 
     def _batches(self, spec: InputSpec) -> Batches:
         # Every image is read once: there is no use in keeping all of them on the device.

@@ -15,6 +15,7 @@ from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMe
 from harness.data.batches import Part
 from harness.protocol import QUICK, override
 from harness.training.loop import Training, epochs_per_stage, fit
+from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 
 LABEL = TargetSpec(
@@ -114,9 +115,10 @@ def training(method: TorchMethod, directory: Path, *settings: str, **changes: An
     images = noise()
     labels = torch.arange(12) % 2
 
-    def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+    def validate(logits: Logits) -> dict[str, float]:
         with torch.inference_mode():
-            predicted = logits(torch.arange(12))["label"].argmax(1)
+            (outputs,) = logits([torch.arange(12)])
+        predicted = outputs["label"].argmax(1)
         return {"primary": float((predicted == labels).float().mean())}
 
     return make_training(

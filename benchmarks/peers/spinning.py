@@ -1,0 +1,21 @@
+"""``python -m benchmarks.peers.spinning N``: steps of a small network with N threads."""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.peers.networks import tiny
+
+STEPS = 300
+
+torch.set_num_threads(int(sys.argv[1]))
+network = tiny(4)
+optimizer = torch.optim.Adam(network.parameters(), fused=True)
+images, labels = torch.randn(16, 3, 64, 64), torch.arange(16) % 4
+for _ in range(STEPS):
+    optimizer.zero_grad()
+    F.cross_entropy(network(images), labels).backward()
+    optimizer.step()

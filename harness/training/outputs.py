@@ -1,0 +1,55 @@
+"""Logits to probabilities, and to what a prediction file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.specs import TargetSpec
+from harness.tasks.losses import activate
+from harness.training.masks import pack_on_grid
+from harness.training.runner import Outputs
+
+
+@torch.inference_mode()
+def collect(
+    outputs: Iterable[Mapping[str, Tensor]],
+    targets: Mapping[str, TargetSpec],
+    mask_grid: int | None,
+) -> Outputs:
+    """The predictions of a part, from the logits of one batch after the other.
+
+    Args:
+        outputs: logits per target; computed without gradients where this is a generator.
+        targets: what is predicted.
+        mask_grid: pixels per side of the grid that masks end on; None where there are none.
+    """
+    probabilities: list[NDArray[np.float32]] = []
+    bits: list[NDArray[np.uint8]] = []
+    for batch in outputs:
+        for name, target in targets.items():
+            values = activate(target, batch[name])
+            if target.kind == "classes":
+                probabilities.append(values.cpu().numpy())
+            else:
+                assert mask_grid is not None
+                bits.append(pack_on_grid(values.squeeze(1), mask_grid))
+    return Outputs(
+        probabilities=np.concatenate(probabilities) if probabilities else None,
+        mask_bits=np.concatenate(bits) if bits else None,
+    )
+
+
+def as_probabilities(
+    outputs: Mapping[str, Tensor], targets: Mapping[str, TargetSpec]
+) -> dict[str, NDArray[np.float32]]:
+    """Of one batch, per target: [B, C] of classes, [B, H, W] of a mask."""
+    found = {}
+    for name, target in targets.items():
+        values = activate(target, outputs[name])
+        found[name] = (values if target.kind == "classes" else values.squeeze(1)).cpu().numpy()
+    return found
