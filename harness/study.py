@@ -136,6 +136,7 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     from harness.data.splits import make_split, read_split
     from harness.params import refuse_unused
     from harness.planner import Planner
+    from harness.planner_methods import Resolver
     from harness.select import select
 
     ids = select(request.methods, request.exclude, plugins)
@@ -149,16 +150,17 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     else:
         split = make_split(samples, request.split)
     directory = request.out / (request.name or f"{spec.name}-{request.protocol.name}")
-    planner = Planner(request, plugins, spec, dataset, split, directory)
+    resolver = Resolver(request, plugins)
+    planner = Planner(request, resolver, spec, dataset, split, directory)
     cells = tuple(
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids
         for seed in request.seeds
         for fraction in request.fractions
     )
-    refuse_unused(planner.changes, ids, plugins)
-    if planner.absent:
-        raise HarnessError("\n".join(planner.absent))
+    refuse_unused(resolver.changes, ids, plugins)
+    if resolver.absent:
+        raise HarnessError("\n".join(resolver.absent))
     return Study(
         directory=directory,
         cells=cells,

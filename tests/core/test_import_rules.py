@@ -23,6 +23,7 @@ TORCH_FREE = (
     "harness.protocol",
     "harness.study",
     "harness.planner",
+    "harness.planner_methods",
     "harness.params",
     "harness.studyfile",
     "harness.tomlio",
