@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, cycle
 from typing import Any
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from benchmarks.gpu.blocks import Step
 from harness import HarnessError, Stage, TorchMethod
 from harness.data.batches import Batches, Part, in_order
-from harness.training.freeze import set_train_mode
+from harness.training.freeze import set_train_mode, trainable_names
 from harness.training.loop import Training, epoch_steps, stepper
 from harness.training.method import Batch
 from harness.training.runner import Parts, Setting
 from harness.training.step import Chunk, Stepper
 from harness.training.torch_runner import TorchRunner
+from harness.training.views import Logits
 
 Take = Callable[[Chunk], Batch]
 
@@ -83,7 +84,7 @@ class Subject(TorchRunner):
                 super().build()
         else:
             super().build()
-        trained = [stage for stage in self.method.stages if self._trainable(stage)]
+        trained = [stage for stage in self.method.stages if trainable_names(self._module, stage)]
         self.stage = trained[-1] if trained else None
 
     @property
@@ -99,13 +100,17 @@ class Subject(TorchRunner):
             "precision": self.setting.precision,
             "channels_last": self._channels_last,
             "parameters_total": sum(p.numel() for p in self._module.parameters()),
-            "parameters_trainable": 0 if self.stage is None else self._count(self.names()),
+            "parameters_trainable": 0 if self.stage is None else self._trained_parameters(),
         }
 
     def names(self) -> set[str]:
         """Names of the parameters that train in the last stage."""
         assert self.stage is not None
-        return self._trainable(self.stage)
+        return trainable_names(self._module, self.stage)
+
+    def _trained_parameters(self) -> int:
+        named, trained = self._module.named_parameters(), self.names()
+        return sum(parameter.numel() for name, parameter in named if name in trained)
 
     def training(self, part: Part) -> Running:
         """The last stage that trains, set up on a part.
@@ -152,5 +157,5 @@ def full_batches(part: Part, size: int) -> list[Tensor]:
     return rows[:-1] if len(rows) > 1 and len(rows[-1]) < size else rows
 
 
-def _never(_: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+def _never(_: Logits) -> dict[str, float]:
     raise AssertionError("nothing is validated here")
