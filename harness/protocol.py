@@ -43,7 +43,8 @@ class Protocol:
     half_activations: bool = True
     """Keep activations at a frozen boundary in half precision; vectors are float32 always."""
     channels_last: bool | None = None
-    """Memory layout of images and convolutions; None: where it pays, on a GPU in half precision."""
+    """Memory layout of images and convolutions; None: where it pays, which is on a GPU in half
+    precision, and on a CPU for methods that say that they are convolutional."""
     tf32: bool = False
     """Let a GPU round float32 factors to 10 bits of mantissa."""
     deterministic: bool = False

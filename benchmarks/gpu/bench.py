@@ -21,6 +21,7 @@ from harness.data.batches import Part
 from harness.plugins import resolve
 from harness.protocol import PAPER, Protocol, effective, resolve_precision
 from harness.training.clock import Clock
+from harness.training.layout import channels_last
 from harness.training.runner import Setting
 from harness.training.sharing import Sharing
 
@@ -74,25 +75,27 @@ class Bench:
         self,
         entry: Entry,
         *,
-        channels_last: bool | None = None,
+        other_layout: bool = False,
         device_budget: int | None = None,
     ) -> Subject:
         """The method, its network built.
 
         Args:
             entry: which.
-            channels_last: memory layout; None: the protocol's choice.
+            other_layout: whether channels are first in memory where they would be last, and last
+                where they would be first.
             device_budget: bytes of device memory for images and activations; None: half of what is
                 free.
         """
         folder = self.folder / f"subject-{next(self._numbers)}"
-        protocol = effective(
-            replace(self.protocol, channels_last=channels_last), entry.id, entry.spec.protocol
-        )
+        protocol = effective(self.protocol, entry.id, entry.spec.protocol)
         problem = self._problem(entry, protocol, folder)
         arguments = {**entry.spec.params, **(entry.spec.tiny if protocol.tiny else {})}
         method = resolve(entry.spec.factory)(problem, **arguments)
         assert isinstance(method, TorchMethod)
+        if other_layout:
+            usual = channels_last(method, protocol, str(self.device), self.precision)
+            protocol = replace(protocol, channels_last=not usual)
         subject = Subject(method, self._setting(problem, protocol, folder, device_budget))
         subject.build()
         return subject

@@ -56,9 +56,8 @@ def variants(bench: Bench, entry: Entry) -> Mapping[str, Callable[[], Variant]]:
 
 
 def _other_layout(bench: Bench, entry: Entry) -> Variant:
-    """Channels first where the protocol takes them last, and the other way round."""
-    usual = bench.device.type == "cuda"
-    subject = bench.subject(entry, channels_last=not usual)
+    """Channels first where the harness takes them last, and the other way round."""
+    subject = bench.subject(entry, other_layout=True)
     running = subject.training(bench.part(subject))
     few_steps(running)
     facts = {"channels_last": subject.channels_last}

@@ -21,11 +21,15 @@ from benchmarks.peers.measure import Run, interleave, wall_ratio
 from benchmarks.peers.networks import resnet18
 from benchmarks.peers.row import Row
 from benchmarks.peers.workload import Workload
+from benchmarks.runners import Workshop
 from harness.execution.process import PASSIVE_WAITING
+from harness.plugins import discover
+from harness.protocol import QUICK
 
 ADAM = torch.optim.Adam
 STEPS = 30
 """In one timed run."""
+CONVOLUTIONAL = ("supervised/densenet161", "segmentation/unet")
 SUITE = "supervised/*"
 """Cells of a few seconds each."""
 MOST_ROUNDS = 3
@@ -35,6 +39,7 @@ MOST_ROUNDS = 3
 def levers(bench: Bench, cores: int) -> Iterator[Row]:
     """Ratios of times, the default over the other way: below 1 where the default is faster."""
     yield from _within_a_step(bench)
+    yield from _layouts(bench)
     yield from _side_by_side(bench, cores)
     yield from _waiting(bench, cores)
 
@@ -84,6 +89,37 @@ def _within_a_step(bench: Bench) -> Iterator[Row]:
 def _chosen_by_torch(*given: object, fused: bool, **options: object) -> torch.optim.Adam:
     assert fused, "the harness asks for the fused one"
     return ADAM(*given, **options)  # type: ignore[arg-type]
+
+
+def _layouts(bench: Bench) -> Iterator[Row]:
+    """Training steps of small convolutional networks in both memory layouts; one thread."""
+    plugins, numbers = discover(), count()
+
+    def steps(method: str, channels_last: bool | None) -> Run:
+        workshop = Workshop(
+            plugins=plugins,
+            protocol=replace(QUICK, channels_last=channels_last),
+            device="cpu",
+            folder=bench.empty_folder(f"levers-layout-{next(numbers)}"),
+        )
+        trainee = workshop.trainee(method, steps=2)
+        step = trainee.runner.training_step(trainee.parts)
+        assert step is not None
+
+        def run() -> None:
+            for _ in range(STEPS):
+                step()
+
+        return run
+
+    for method in CONVOLUTIONAL:
+        ways = {"last": partial(steps, method, None), "first": partial(steps, method, False)}
+        taken = interleave(ways, bench.rounds)
+        yield Row(
+            comparison="levers",
+            what=f"step of {method}, quick: channels last / channels first",
+            value=wall_ratio(taken["last"], taken["first"]),
+        )
 
 
 def _side_by_side(bench: Bench, cores: int) -> Iterator[Row]:

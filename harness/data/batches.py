@@ -109,6 +109,7 @@ class Batches:
         self.device = budget.device
         self._size = part.images.shape[1]
         self._budget = budget
+        self.channels_last = channels_last
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         shape = (1, len(spec.mean), 1, 1)
         mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)

@@ -179,5 +179,5 @@ def _facts(record: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
         "device": resources.device.partition(":")[0],
         "threads": resources.threads,
         "precision": record["precision"],
-        "arithmetic": [protocol[name] for name in ("channels_last", "tf32", "deterministic")],
+        "arithmetic": [protocol[name] for name in ("tf32", "deterministic")],
     }

@@ -167,6 +167,7 @@ class Boundary:
             "state": state_digest(self._prefix),
             "input": asdict(spec),
             "images": hashlib.sha256(self._images.part.indices.tobytes()).hexdigest(),
+            "channels_last": self._images.channels_last,
             "views": self._views,
             "half": self._half,
             "batch_size": self._batch_size,

@@ -17,6 +17,7 @@ from harness.results.record import ActivationsRecord
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints
 from harness.training.freeze import set_train_mode, trainable_names
+from harness.training.layout import channels_last
 from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
 from harness.training.method import InputSpec, TorchMethod
 from harness.training.outputs import as_probabilities, collect
@@ -41,9 +42,9 @@ class TorchRunner:
         self._activations: dict[str, ActivationsRecord] = {}
         self._budget = Budget(self._device, setting.device_budget)
         self._batch_size = setting.protocol.batch_size
-        wanted = setting.protocol.channels_last
-        pays = self._device.type == "cuda" and setting.precision in AUTOCAST
-        self._channels_last = pays if wanted is None else wanted
+        self._channels_last = channels_last(
+            method, setting.protocol, setting.device, setting.precision
+        )
 
     @property
     def input(self) -> InputSpec:

@@ -23,6 +23,8 @@ class AuxiliaryUNet(harness.TorchMethod):
         arguments: further ones of ``smp.Unet``.
     """
 
+    convolutional = True
+
     def __init__(
         self, problem: harness.Problem, *, encoder: str, arguments: Mapping[str, Any]
     ) -> None:

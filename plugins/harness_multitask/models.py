@@ -20,6 +20,8 @@ class MultitaskUNet(harness.TorchMethod):
         hidden: units of the class head's hidden layer.
     """
 
+    convolutional = True
+
     def __init__(self, problem: harness.Problem, *, widths: Sequence[int], hidden: int) -> None:
         super().__init__(problem)
         self._widths = widths

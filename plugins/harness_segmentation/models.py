@@ -27,6 +27,8 @@ class Segmenter(harness.TorchMethod):
         HarnessError: an architecture of another name.
     """
 
+    convolutional = True
+
     def __init__(
         self,
         problem: harness.Problem,

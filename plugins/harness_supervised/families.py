@@ -35,6 +35,8 @@ class Family:
     """``build(**arguments)``: a network for 1,000 classes."""
     head: str
     """Name of the last linear layer in the network."""
+    convolutional: bool = False
+    """Whether it is faster with the channels last."""
     adapt: Callable[[State, Any], State] = unchanged
     """``adapt(state, network)``: a published state with the network's names and shapes."""
     positions: bool = False
@@ -57,11 +59,17 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             card=cards.DENSENET161,
             build=densenet.build,
             head="classifier",
+            convolutional=True,
             adapt=densenet.adapted,
         ),
         "efficientnet": Family(
-            card=cards.EFFICIENTNET_V2_L, build=efficientnet.build, head="classifier.1"
+            card=cards.EFFICIENTNET_V2_L,
+            build=efficientnet.build,
+            head="classifier.1",
+            convolutional=True,
         ),
-        "resnet": Family(card=cards.RESNEXT101_64X4D, build=resnet.build, head="fc"),
+        "resnet": Family(
+            card=cards.RESNEXT101_64X4D, build=resnet.build, head="fc", convolutional=True
+        ),
     }
 )

@@ -41,6 +41,7 @@ class Classifier(harness.TorchMethod):
         self._family = FAMILIES[family]
         self._arguments = arguments
         self._head = head
+        self.convolutional = self._family.convolutional
 
     @property
     def input(self) -> harness.InputSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from harness import MethodSpec, Problem, TorchMethod
 from harness.plugins import discover, resolve
 from harness.protocol import QUICK, override
 from harness.training.loop import fit
+from harness.training.views import Logits
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, make_training
 
@@ -57,7 +57,7 @@ def two_steps(method: TorchMethod, network: nn.Module, folder: Path) -> None:
     images = make_part(pixels, np.arange(2 * BATCH) % 4, masks)
     steps = 0
 
-    def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+    def validate(logits: Logits) -> dict[str, float]:
         nonlocal steps
         steps += 2
         return {"primary": 0.0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import harness_ssl
 from harness.protocol import QUICK, override
 from harness.training.freeze import apply_stage
 from harness.training.loop import fit
+from harness.training.views import Logits
 from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, make_training
@@ -87,9 +88,10 @@ def two_steps(method: Classifier, network: nn.Module, directory: Path) -> dict[s
     lines: list[Mapping[str, Any]] = []
     settings = ("epochs=1", "batch_size=4", "weight_decay=0.1", "flip=true")
 
-    def validate(logits: Callable[[Tensor], Mapping[str, Tensor]]) -> dict[str, float]:
+    def validate(logits: Logits) -> dict[str, float]:
         with torch.inference_mode():
-            return {"primary": float(logits(torch.arange(8))["label"].isfinite().all())}
+            (outputs,) = logits([torch.arange(8)])
+            return {"primary": float(outputs["label"].isfinite().all())}
 
     fit(
         make_training(
