@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -173,10 +175,11 @@ def size_of(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     total = 0
-    for file in path.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            if file.is_file() and not file.is_symlink():
-                total += file.stat().st_size
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                status = Path(folder, name).lstat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
     return total
 
 

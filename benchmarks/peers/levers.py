@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.peers import ours
 from benchmarks.peers.bench import Bench
-from benchmarks.peers.measure import Run, interleave, wall_ratio
+from benchmarks.peers.measure import Run, interleave, spread, wall_ratio
 from benchmarks.peers.networks import resnet18
 from benchmarks.peers.row import Row
 from benchmarks.peers.workload import Workload
@@ -144,28 +144,26 @@ def _waiting(bench: Bench, cores: int) -> Iterator[Row]:
     """Training with a thread per core while every core has something else to do as well."""
     plain = {name: value for name, value in os.environ.items() if name not in PASSIVE_WAITING}
 
-    def steps(environment: Mapping[str, str]) -> Run:
-        child = [sys.executable, "-m", "benchmarks.peers.spinning", str(cores)]
-        return lambda: _finish(child, environment)
-
-    ways = {
-        "passive": partial(steps, {**plain, **PASSIVE_WAITING}),
-        "spinning": partial(steps, plain),
-    }
+    child = [sys.executable, "-m", "benchmarks.peers.spinning", str(cores)]
+    ratios = []
     with ExitStack() as stack:
         for _ in range(cores):
             busy = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
             stack.callback(busy.kill)
-        taken = interleave(ways, min(bench.rounds, MOST_ROUNDS), warm_up=False)
+        for _ in range(min(bench.rounds, MOST_ROUNDS)):
+            passive = float(_finish(child, {**plain, **PASSIVE_WAITING}))
+            ratios.append(passive / float(_finish(child, plain)))
     yield Row(
         comparison="levers",
         what=f"steps with {cores} threads on a loaded machine: passive / spinning waiting",
-        value=wall_ratio(taken["passive"], taken["spinning"]),
+        value=spread(ratios),
     )
 
 
-def _finish(command: list[str], environment: Mapping[str, str] | None = None) -> None:
+def _finish(command: list[str], environment: Mapping[str, str] | None = None) -> str:
+    """Run a command; what it prints."""
     root = Path(__file__).parents[2]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
+    return done.stdout

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from harness.data.lock import exclusive
 from harness.errors import HarnessError
 
 META = "meta.json"
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
+"""What reading a damaged ``meta.json`` or array raises, besides OSError."""
 
 
 class DamagedError(HarnessError):
@@ -130,7 +133,7 @@ def existing(directory: Path) -> Artefact | None:
         arrays = {name: np.load(directory / name, mmap_mode="r") for name in meta["files"]}
         files = {name: Layout(array.shape, array.dtype.str) for name, array in arrays.items()}
         return _open(Plan(directory=directory, files=files, title=meta["title"]))
-    except (OSError, ValueError, KeyError, TypeError, DamagedError):
+    except (OSError, *_UNREADABLE, DamagedError):
         return None
 
 
@@ -148,7 +151,7 @@ def is_whole(plan: Plan) -> bool:
         return set(stored) == set(plan.files) and all(
             (plan.directory / name).stat().st_size == stored[name]["bytes"] for name in plan.files
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *_UNREADABLE):
         return False
 
 
@@ -172,10 +175,14 @@ def _hold(directory: Path) -> None:
     """Keep the artefact from being cleaned away until this process ends."""
     with contextlib.suppress(OSError):  # Missing, which is told elsewhere, or not to be locked.
         descriptor = os.open(directory / META, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        except OSError:
+            os.close(descriptor)
+            raise
         earlier, _HELD[directory] = _HELD.get(directory), descriptor
         if earlier is not None:
             os.close(earlier)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
 def _check(plan: Plan, *, contents: bool) -> Mapping[str, Any]:
@@ -197,7 +204,7 @@ def _check(plan: Plan, *, contents: bool) -> Mapping[str, Any]:
     except OSError as error:
         name = Path(error.filename or plan.directory).name
         raise DamagedError(f"{name}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise DamagedError(f"{META} or an array's header is unreadable") from error
     return meta  # type: ignore[no-any-return]
 

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 
 IMAGES, MASKS, REFERENCE = "images.npy", "masks.npy", "reference.npy"
 
-_IMAGES_PER_TASK = 16
+_IMAGES_PER_TASK = 8
 """Images that a thread prepares at a time, and that lie between two reports of progress."""
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -64,8 +64,9 @@ def build(
         for name, layout in plan.files.items():
             write_header(files[name], layout)
         threads = min(8, os.cpu_count() or 1)
-        # Pillow releases the interpreter's lock for most of the work: threads do.
-        pool = stack.enter_context(ThreadPoolExecutor(threads))
+        # Resizing, and Pillow's decoders, release the interpreter's lock: threads do.
+        pool = ThreadPoolExecutor(threads)
+        stack.callback(pool.shutdown, cancel_futures=True)
         tasks = [
             range(i, min(i + _IMAGES_PER_TASK, count)) for i in range(0, count, _IMAGES_PER_TASK)
         ]

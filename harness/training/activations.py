@@ -75,11 +75,16 @@ class Boundary:
     def _found(self, directory: Path | None) -> tuple[Kept, torch.dtype] | None:
         """What another cell has left on the disk: no image needs to be computed."""
         artefact = existing(directory) if directory else None
-        if artefact is None:
+        if artefact is None or len(artefact.arrays) != 1:
             return None
         ((name, array),) = artefact.arrays.items()
+        bound, computed = self._sharing.disk_budget, computed_in(name)
+        if computed is None or len(array) != self._views * len(self._images):
+            return None
+        if bound is not None and array.nbytes > bound:
+            return None
         kept = Kept(where="disk", nbytes=array.nbytes, seconds=artefact.seconds, array=array)
-        return kept, computed_in(name)
+        return kept, computed
 
     def _made(self, directory: Path | None) -> tuple[Kept, torch.dtype]:
         """Those made now, where they may be kept; an image tells their shape and type."""

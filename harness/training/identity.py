@@ -24,7 +24,7 @@ def state_digest(module: nn.Module) -> str:
 
 
 def _content(value: Tensor) -> str:
-    flat = value.detach().cpu().contiguous().flatten()
+    flat = value.detach().resolve_conj().resolve_neg().cpu().contiguous().flatten()
     return hashlib.sha256(flat.view(torch.uint8).numpy().data if flat.numel() else b"").hexdigest()
 
 

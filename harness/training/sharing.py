@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,10 +66,11 @@ def file_name(computed: torch.dtype) -> str:
     return f"activations-{str(computed).removeprefix('torch.')}.npy"
 
 
-def computed_in(file_name: str) -> torch.dtype:
-    dtype = getattr(torch, Path(file_name).stem.removeprefix("activations-"))
-    assert isinstance(dtype, torch.dtype)
-    return dtype
+def computed_in(name: str) -> torch.dtype | None:
+    """The type that a file of this name says; None for the name of something else."""
+    said = re.fullmatch(r"activations-(\w+)\.npy", name)
+    dtype = said and getattr(torch, said[1], None)
+    return dtype if isinstance(dtype, torch.dtype) else None
 
 
 def _free_disk(folder: Path) -> int:

@@ -92,7 +92,21 @@ def test_a_transparent_level_is_black(tmp_path, cores):
 def test_other_chunks_change_nothing(tmp_path, grey, cores):
     gamma, text = _chunk(b"gAMA", struct.pack(">I", 45455)), _chunk(b"tEXt", b"Title\0IDAT tRNS")
     path = tmp_path / "a.png"
-    path.write_bytes(_file(_filtered(grey, 1), gamma, text))
+    for chunks in ([gamma], [text], [gamma, text]):
+        path.write_bytes(_file(_filtered(grey, 1), *chunks))
+        assert np.array_equal(read_grey(path), grey)
+
+
+def test_a_remark_hides_no_transparent_level(tmp_path, cores):
+    path = tmp_path / "a.png"
+    remark, clear = _chunk(b"tEXt", b"Title\0first IDAT of 3"), _chunk(b"tRNS", b"\0\x09")
+    path.write_bytes(_file(_filtered(np.full((HEIGHT, WIDTH), 9, np.uint8), 0), remark, clear))
+    assert not read_grey(path).any()
+
+
+def test_bytes_behind_the_end_change_nothing(tmp_path, grey, cores):
+    path = tmp_path / "a.png"
+    path.write_bytes(_file(_filtered(grey, 4)) + b"and more")
     assert np.array_equal(read_grey(path), grey)
 
 
@@ -112,6 +126,10 @@ def _damaged(whole: bytes) -> dict[str, bytes]:
         "a bit of the pixels": whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :],
         "a bit of the size": whole[:18] + b"\1" + whole[19:],
         "an unknown filter": _file(b"\x09" * (HEIGHT * (WIDTH + 1))),
+        "a bit of a remark": _file(
+            _filtered(np.zeros((HEIGHT, WIDTH), np.uint8), 0),
+            _chunk(b"pHYs", bytes(9))[:-1] + b"\xff",
+        ),
         "no width": SIGNATURE + _chunk(b"IHDR", struct.pack(">II", 0, 5) + b"\x08\0\0\0\0"),
     }
 

@@ -178,6 +178,21 @@ def test_an_unreadable_image_is_named_and_leaves_no_half_store(tmp_path):
     assert len(_open(Noise(), tmp_path).images) == 7
 
 
+def test_an_unreadable_image_ends_the_build_before_the_others_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+    class Broken(Noise):
+        def image(self, index: int) -> np.ndarray:
+            if index == 1:
+                raise HarnessError("COVID-2.png: cannot be read as an image")
+            return super().image(index)
+
+    dataset = Broken(400)
+    with pytest.raises(HarnessError, match=r"COVID-2\.png"):
+        _open(dataset, tmp_path)
+    assert dataset.reads <= 40
+
+
 def test_a_full_disk_is_explained_and_leaves_no_half_store(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

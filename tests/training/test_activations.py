@@ -221,6 +221,24 @@ def test_damaged_activations_are_made_again(tmp_path: Path) -> None:
     assert method.images == 52 + 1
 
 
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"nothing of the kind"])
+def test_a_file_that_holds_no_array_is_made_again(content: bytes, tmp_path: Path) -> None:
+    sharing = {"cache": tmp_path / "cache"}
+    expected = trained(Frozen(PROBLEM), tmp_path / "a", sharing=sharing)
+    (file,) = (tmp_path / "cache").rglob("activations-*.npy")
+    file.write_bytes(content)
+    assert torch.equal(trained(Frozen(PROBLEM), tmp_path / "b", sharing=sharing), expected)
+
+
+def test_a_bound_holds_for_activations_that_are_there_already(tmp_path: Path) -> None:
+    cache = {"cache": tmp_path / "cache"}
+    narrow = {**cache, "disk_budget": 1000, "memory_budget": 0}
+    alone = trained(Frozen(PROBLEM), tmp_path / "a", sharing=narrow)
+    trained(Frozen(PROBLEM), tmp_path / "b", sharing=cache)
+    assert len(artefacts(tmp_path / "cache")) == 1
+    assert torch.equal(trained(Frozen(PROBLEM), tmp_path / "c", sharing=narrow), alone)
+
+
 def test_activations_that_half_precision_cannot_hold_are_an_error(tmp_path: Path) -> None:
     class Huge(Frozen):
         def build(self) -> nn.Module:
