@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.data.artefact import META
+from harness.data.artefact_meta import META
 from harness.data.lock import unless_held
 from harness.errors import HarnessError
 from harness.execution.folder import LOCK

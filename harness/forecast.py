@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.artefact import is_whole
+from harness.data.artefact_meta import is_whole
 from harness.data.dataset import Samples
 from harness.data.prepared import plan_store
 from harness.estimates import Estimate, Machine, estimate, finished_cells

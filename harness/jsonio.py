@@ -46,7 +46,10 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise HarnessError(f"{path}: is not valid JSON ({error})") from error
+        raise HarnessError(
+            f"{path}: is not valid JSON ({error}); restore it from a copy, or move its folder away "
+            "and repeat the command that has made it"
+        ) from error
 
 
 def append_json_line(path: Path, value: Any) -> None:

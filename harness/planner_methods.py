@@ -59,11 +59,14 @@ class Resolver:
         self._resolved: dict[str, Resolved] = {}
         self.changes = params.parse(request.params, plugins)
         """What ``--param`` asks for."""
-        self._core = {
+        self._core: dict[str, Any] = {
             "harness": provenance.version("cxr-harness"),
             "harness_source": provenance.core_digest(),
             "torch": provenance.version("torch"),
         }
+        if request.device == "cpu":
+            # Sums are taken in parts, one per thread, and rounded accordingly.
+            self._core["threads"] = request.threads or 1
         self.absent: list[str] = []
         """Files that a ``--weights`` folder should hold and does not."""
 

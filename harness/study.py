@@ -41,6 +41,8 @@ class Request:
     device: str = "cpu"
     """Resolved: ``cpu``, ``cuda`` or ``cuda:N``."""
     precision: str = "auto"
+    threads: int | None = None
+    """Per cell; None: one on a CPU, and a share of the cores on a GPU."""
     params: tuple[str, ...] = ()
     """Changes to methods' parameters, as :func:`harness.params.parse` reads them."""
     seeds: tuple[int, ...] = (0,)

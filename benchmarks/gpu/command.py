@@ -58,6 +58,9 @@ def main(
 ) -> None:
     """Speed, efficiency, memory and energy of every trained method of the paper protocol, and of
     CLIP, beside a bare PyTorch loop."""
+    for file in (json_file, markdown_file):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise click.UsageError(f"{file.parent} is no folder; make it first")
     settings = Settings(compile=through_compile, **options)
     try:
         entries, where = chosen(methods), torch.device(_indexed(resolve_device(device)))

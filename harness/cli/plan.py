@@ -59,7 +59,7 @@ def command(
     from harness.execution.devices import slots
 
     with blaming(study_file):
-        request = request_of(study_file=study_file, **options)
+        request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else None
         study = plan(request, installed_plugins(prompts), admit)
         if prompts is not None:

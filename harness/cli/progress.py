@@ -62,7 +62,7 @@ def _epoch_text(cell: Cell, line: Mapping[str, Any]) -> str:
 
 
 _SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
-_EVENTS = {"fitted": "predicting", "resumed": "resuming"}
+_EVENTS = {"fitted": "predicting", "compiling": "compiling"}
 
 
 def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
@@ -71,6 +71,10 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
         return _epoch_text(cell, line)
     if event in _SHARED:
         return f"{_SHARED[event]} {line['done'] / line['total']:.0%}"
+    if event == "resumed":
+        return f"goes on after epoch {line['epochs_done']}"
+    if event == "restarted":
+        return f"starts again: {line['reason']}"
     return _EVENTS.get(event)
 
 
@@ -102,6 +106,8 @@ class PlainProgress:
         elif line["event"] in _SHARED:
             what = f"        {cell.id}  {_SHARED[line['event']]}"
             self.preparing(line["done"], line["total"], what)
+        elif text := _live_text(cell, line):
+            self.say(f"        {cell.id}  {text}")
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         self._tally.finish(cell, cell.id + cell.name in self._running)

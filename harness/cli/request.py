@@ -28,6 +28,7 @@ def request_of(
     weights: str | None,
     device: str,
     precision: str,
+    threads: int | None,
     micro_batch: int | None,
     compiled: bool,
     tf32: bool,
@@ -86,6 +87,7 @@ def request_of(
         weights=weights,
         device=resolve_device(device),
         precision=precision,
+        threads=threads,
         seeds=_numbers("--seeds", seeds, int, lambda v: v >= 0, "whole numbers from 0"),
         fractions=_numbers(
             "--fractions", fractions, float, lambda v: 0 < v <= 1, "numbers above 0, at most 1"

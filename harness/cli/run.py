@@ -68,7 +68,7 @@ def command(
     Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin did not load,
     2 bad input, 3 nothing ran.
     """
-    from harness.execution.devices import slots
+    from harness.execution.devices import check_threads, slots
     from harness.execution.session import Options, exit_code, run_session
 
     def say(text: str) -> None:
@@ -76,13 +76,14 @@ def command(
             click.echo(text, err=True)
 
     with blaming(study_file):
+        check_threads(threads)
         limits = {
             "device_bytes": number_of_bytes("--device-memory", device_memory),
             "activation_bytes": number_of_bytes("--activation-space", activation_space),
             "keep_checkpoints": keep_checkpoints,
         }
         plugins = installed_plugins(prompts)
-        request = request_of(study_file=study_file, **options)
+        request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(request.skip_bad, shown=not (quiet or no_progress))
         study = _keep(plan(request, plugins, admit), plugins)
         if prompts is not None:

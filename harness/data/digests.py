@@ -17,7 +17,7 @@ from harness.jsonio import write_bytes
 Known = tuple[int, int, int, str]
 """Size in bytes, modification and change time in nanoseconds, digest of the content."""
 
-_FORMAT = 1
+_FORMAT = 2
 _FILES_PER_TASK = 64
 _SETTLED_NS = 2_000_000_000
 """A file changed within the coarsest clock of a file system (2 s) may change again unseen."""
@@ -84,7 +84,7 @@ def _recall(memory: Path) -> dict[str, Known]:
     """What was kept; nothing where the file is missing or damaged, as it can be made again."""
     try:
         stored = json.loads(memory.read_bytes())
-        if stored["format"] != _FORMAT:
+        if stored["format"] != _FORMAT or stored["checksum"] != _checksum(stored["files"]):
             return {}
         os.utime(memory)  # The time of the last use, by which old ones are cleaned away.
         return {
@@ -95,8 +95,13 @@ def _recall(memory: Path) -> dict[str, Known]:
         return {}
 
 
+def _checksum(entries: Mapping[str, Known]) -> str:
+    return _text_digest(json.dumps(entries, sort_keys=True))
+
+
 def _remember(memory: Path, entries: Mapping[str, Known]) -> None:
-    content = json.dumps({"format": _FORMAT, "files": entries}, separators=(",", ":")).encode()
+    stored = {"format": _FORMAT, "checksum": _checksum(entries), "files": entries}
+    content = json.dumps(stored, separators=(",", ":")).encode()
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(memory, content)

@@ -17,7 +17,8 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from harness.data.artefact import Plan, obtain
+from harness.data.artefact import obtain
+from harness.data.artefact_meta import Plan
 from harness.data.dataset import Dataset
 from harness.data.store_build import IMAGES, MASKS, REFERENCE, build, images_written, layouts
 from harness.errors import HarnessError

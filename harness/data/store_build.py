@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.artefact import Layout, Plan, write_header
+from harness.data.artefact import write_header
+from harness.data.artefact_meta import Layout, Plan
 from harness.data.dataset import Dataset
 from harness.errors import HarnessError
 

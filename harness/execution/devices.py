@@ -44,6 +44,15 @@ def resolve_device(asked: str) -> str:
     return asked
 
 
+def check_threads(threads: int | None) -> None:
+    """HarnessError where a cell would get more threads than there are cores."""
+    if threads is not None and threads > cores():
+        raise HarnessError(
+            f"--threads {threads}: this process may run on {cores()} cores, and more threads than "
+            "that only wait for each other"
+        )
+
+
 def slots(device: str, jobs: int | None, threads: int | None) -> tuple[Resources, ...]:
     """What may run side by side: one cell per GPU, or single-threaded cells on the cores.
 

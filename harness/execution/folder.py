@@ -32,7 +32,8 @@ def locked(directory: Path) -> Iterator[None]:
         raise HarnessError(
             f"{directory} cannot be made ({error.strerror}); choose another --out"
         ) from error
-    strangers = [p.name for p in directory.iterdir() if p.name != LOCK]
+    # Names with a dot: the lock, and what a killed run had half written.
+    strangers = [p.name for p in directory.iterdir() if not p.name.startswith(".")]
     if strangers and not (directory / "study.json").exists():
         raise HarnessError(
             f"{directory} holds files that are no study of the harness "
@@ -56,11 +57,7 @@ def locked(directory: Path) -> Iterator[None]:
 def write_study(study: Study, command: tuple[str, ...], file: str) -> None:
     """Everything of the study but its cells: the sample table, the split, ``study.json`` and
     ``study.toml``."""
-    fingerprint = study.dataset.fingerprint
-    write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
-    splits = study.directory / "splits"
-    splits.mkdir(exist_ok=True)
-    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
+    # First what says that the folder is a study's: a run that ends before the rest may be repeated.
     write_json(
         study.directory / "study.json",
         {
@@ -73,6 +70,11 @@ def write_study(study: Study, command: tuple[str, ...], file: str) -> None:
             },
         },
     )
+    fingerprint = study.dataset.fingerprint
+    write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
+    splits = study.directory / "splits"
+    splits.mkdir(exist_ok=True)
+    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
     path = study.directory / NAME
     # A user's own comments and order are kept where they say the same.
     if not (path.exists() and _parsed(path.read_text(errors="replace")) == _parsed(file)):

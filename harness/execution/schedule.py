@@ -62,8 +62,10 @@ def run_cells(
     while pending or running:
         while pending and free:
             cell, resources = pending.popleft(), free.pop(0)
+            # What an earlier run has told is not told again.
+            seen = len(CellDirectory(cell.directory).history)
             handle = executor.submit(cell.directory, resources)
-            running.append(_Running(cell, handle, resources, time.monotonic()))
+            running.append(_Running(cell, handle, resources, time.monotonic(), seen))
             observer.started(cell)
         for item in list(running):
             code = item.handle.poll()

@@ -6,7 +6,7 @@ import errno
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,20 +77,25 @@ def run_session(
                 observer.finished(cell, status)
         if waiting:
             for interpolation in interpolations(waiting):
-                open_store(
+                store = open_store(
                     study.dataset,
                     size=protocol.image_size,
                     interpolation=interpolation,
                     cache=cache_directory(),
                     progress=store_progress,
                 )
+                for note in store.notes:
+                    say(f"note: {note}")
             say("loading libraries")
             executor = _executor(options.executor, plugins, _modules(waiting))
+            slots = options.slots
+            if len(waiting) == 1:
+                slots = tuple(replace(slot, concurrent=False) for slot in slots)
             try:
                 run_cells(
                     waiting,
                     executor,
-                    options.slots,
+                    slots,
                     _Recording(observer, statuses),
                     timeout=options.timeout,
                 )

@@ -71,7 +71,7 @@ class Column:
 
     def _mark(self, rows: Iterable[Row], text: str) -> str:
         known = self.timed and text != UNKNOWN
-        return CONCURRENT if known and any(row.concurrent for row in rows) else ""
+        return CONCURRENT if known and any(row.timed_beside_another for row in rows) else ""
 
 
 def metric_columns(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> list[Column]:

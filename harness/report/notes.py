@@ -121,16 +121,17 @@ def _timings(section: Section) -> Iterable[Note]:
             "Medians of calls that had the machine's probes for themselves: a training step, the "
             "model alone on one image and on a batch, and from stored pixels to predictions."
         )
-        return
     kinds = {row.timing.get("memory_kind") for row in section.rows} - {None}
     if kinds == {"rss"}:
         yield Note("Peak memory is the resident memory of the cell's process.")
     if kinds == {"cuda"}:
         yield Note("Peak memory is what was allocated on the GPU.")
-    if any(row.concurrent for row in section.rows):
+    if any(row.timed_beside_another for row in section.rows):
         yield Note(f"Figures with {CONCURRENT} were timed beside another cell on the same machine.")
     if prices := _prices(section, lambda timing: timing.get("prepare_seconds")):
         yield Note(f"Prepared images, made once for all and not in min/epoch: {prices}.")
+    if prices := _prices(section, lambda timing: timing.get("buckets", {}).get("compile")):
+        yield Note(f"Compiling, not in min/epoch: {prices}.")
     if prices := _prices(section, lambda timing: timing.get("activation_seconds")):
         yield Note(
             "Activations of frozen layers, computed once for all that share them and not in "
@@ -140,9 +141,15 @@ def _timings(section: Section) -> Iterable[Note]:
 
 
 def _uncached(section: Section) -> Iterable[Note]:
-    """Rows whose frozen layers were run in every epoch, and why."""
+    """Rows whose activations of frozen layers were not kept on disk, and why."""
     for row in section.rows:
         for kept in row.timing.get("activations", {}).values():
+            if kept["where"] == "memory":
+                yield Note(
+                    f"{section.name_of(row)} kept the activations of its frozen layers in memory "
+                    f"and shared them with no other cell: they take {size_of(kept['bytes'])}, more "
+                    "than the disk (--activation-space) may give."
+                )
             if kept["where"] != "per batch":
                 continue
             yield Note(

@@ -68,6 +68,12 @@ class Row:
     classes_present: tuple[str, ...] | None = None
     """Classes that occur in the set; None where it has not been scored."""
 
+    @property
+    def timed_beside_another(self) -> bool:
+        """Whether a cell that ran at the same time may have slowed it down; probes that are all
+        there is to it take turns."""
+        return self.concurrent and not self.protocol.get("time_only")
+
     def metric(self, name: str) -> float | None:
         """The value of a metric given as ``target.metric``."""
         target, _, metric = name.partition(".")

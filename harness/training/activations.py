@@ -22,7 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.data.artefact import Layout, Plan, existing, obtain, write_header
+from harness.data.artefact import existing, obtain, write_header
+from harness.data.artefact_meta import Layout, Plan
 from harness.data.batches import Batches, in_order
 from harness.data.rows import Budget, Rows, place
 from harness.errors import HarnessError

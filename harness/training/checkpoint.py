@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ TRAIN_AGAIN = "repeat its run with --rerun"
 def nothing_kept(path: Path) -> str:
     """The message about a finished cell that has no weights."""
     return f"{path}: the trained weights are not there any more; {TRAIN_AGAIN}"
+
+
+class DamagedCheckpointError(HarnessError):
+    """A checkpoint to go on from is not what was written."""
 
 
 @dataclass
@@ -74,7 +79,7 @@ class Checkpoints:
             stepping: state of the optimiser; None where no step will go on from it.
 
         Raises:
-            OSError: the checkpoint before this one could not be written.
+            HarnessError: the checkpoint before this one could not be written.
         """
         self.wait()
         state = self._copies.of(
@@ -95,21 +100,27 @@ class Checkpoints:
     def _write(self, state: Mapping[str, Any], best: bool) -> None:
         # The best weights first: ``last`` says which epoch they are of.
         if best:
-            temporary = self._temporary(self._best_so_far)
-            save_file(state["module"], temporary)
-            temporary.replace(self._best_so_far)
-        temporary = self._temporary(self.last)
+            self._replace(self._best_so_far, partial(save_file, state["module"]))
         # The checksum takes most of the time, and nothing reads it.
         torch.serialization.set_crc32_options(False)
-        torch.save(state, temporary)
-        temporary.replace(self.last)
+        self._replace(self.last, partial(torch.save, state))
 
     def load_last(self, module: nn.Module, device: torch.device) -> dict[str, Any] | None:
         """What :meth:`save` wrote last, its weights put into ``module``; None where there is
-        nothing."""
+        nothing.
+
+        Raises:
+            DamagedCheckpointError: it cannot be read.
+        """
+        for half_written in self.last.parent.glob(".*.*"):
+            half_written.unlink()
         if not self.last.exists():
             return None
-        state: dict[str, Any] = torch.load(self.last, map_location=device, weights_only=True)
+        try:
+            state: dict[str, Any] = torch.load(self.last, map_location=device, weights_only=True)
+        except Exception as error:  # What it raises depends on where the damage is.
+            reason = " ".join(str(error).split())[:100]
+            raise DamagedCheckpointError(f"{self.last} cannot be read ({reason})") from error
         _put(state.pop("module"), module)
         return state
 
@@ -121,9 +132,7 @@ class Checkpoints:
         """Leave all weights of the module, and nothing that only an unfinished cell needs but
         :attr:`last`."""
         self.wait()
-        temporary = self._temporary(self.best)
-        save_model(module, str(temporary))
-        temporary.replace(self.best)
+        self._replace(self.best, lambda temporary: save_model(module, str(temporary)))
         self._best_so_far.unlink(missing_ok=True)
 
     def load_finished(self, module: nn.Module, device: torch.device) -> None:
@@ -146,9 +155,20 @@ class Checkpoints:
         for path in (self.best, self._best_so_far):
             path.unlink(missing_ok=True)
 
-    def _temporary(self, path: Path) -> Path:
+    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Put a new file in the place of one, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            write(temporary)
+            temporary.replace(path)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            temporary.unlink(missing_ok=True)
+            reason = " ".join(str(error).split())[:200]
+            raise HarnessError(
+                f"{path}: cannot be written ({reason}); make room where it lies and repeat the "
+                "command"
+            ) from error
 
 
 class Copies:

@@ -15,7 +15,7 @@ from harness.data.batches import Batches, in_chunks, shuffled
 from harness.errors import HarnessError
 from harness.protocol import Precision, Protocol
 from harness.seeds import derive_seed
-from harness.training.checkpoint import Checkpoints, Progress
+from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Progress
 from harness.training.clock import Clock
 from harness.training.freeze import apply_stage, set_train_mode, trainable_names
 from harness.training.method import Batch, Stage, TorchMethod
@@ -67,7 +67,11 @@ def fit(training: Training) -> Progress:
     The module ends with the weights of the epoch whose primary metric on validation is the best
     (the earliest of equals). A method that trains nothing in any stage gets no epoch.
     """
-    saved = training.checkpoints.load_last(training.module, training.device)
+    saved = None
+    try:
+        saved = training.checkpoints.load_last(training.module, training.device)
+    except DamagedCheckpointError as damage:
+        training.report({"event": "restarted", "reason": str(damage)})
     progress = Progress()
     if saved is not None:
         progress = Progress(**saved["progress"])
@@ -144,6 +148,7 @@ def _run_stage(
     if resumed is not None:
         take_step.load(resumed["stepping"])
     if training.protocol.compile:
+        training.report({"event": "compiling"})
         with training.clock.bucket("compile"):
             take_step.compile(epoch_steps(training, epochs.start)[0])
             synchronise(training.device)

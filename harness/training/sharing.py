@@ -34,9 +34,10 @@ class Sharing:
 
     def disk_bytes(self) -> int:
         """What the activations of one prefix may take on disk."""
+        free = _free_disk(self.cache)
         if self.disk_budget is not None:
-            return self.disk_budget
-        return int(_free_disk(self.cache) * SHARE_OF_FREE_DISK)
+            return min(self.disk_budget, free)
+        return int(free * SHARE_OF_FREE_DISK)
 
     def memory_bytes(self) -> int:
         """What they may take in memory."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.data.artefact import META
+from harness.data.artefact_meta import META
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, inside
 

@@ -194,7 +194,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None
     ctx = command.make_context("run", list(arguments))
-    run_only = ("executor", "jobs", "threads", "timeout", "rerun", "device_memory", "quiet")
+    run_only = ("executor", "jobs", "timeout", "rerun", "device_memory", "quiet")
     run_only += ("activation_space", "keep_checkpoints", "no_progress", "prompts")
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})

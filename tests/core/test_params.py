@@ -64,6 +64,16 @@ def test_a_change_names_another_cell_and_asks_another_question(plugins: Plugins)
     assert plain.record["identity"] != other.record["identity"]
 
 
+def test_on_a_cpu_the_threads_are_part_of_a_cell(plugins: Plugins) -> None:
+    names = {
+        (device, threads): cells(plugins, device=device, threads=threads)[0].name
+        for device in ("cpu", "cuda")
+        for threads in (None, 1, 2)
+    }
+    assert names["cpu", None] == names["cpu", 1] != names["cpu", 2]
+    assert len({names["cuda", threads] for threads in (None, 1, 2)}) == 1
+
+
 def test_a_change_to_the_value_that_stands_is_none(plugins: Plugins) -> None:
     assert cells(plugins, "width=64")[0].name == cells(plugins)[0].name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -160,6 +161,17 @@ def test_a_damaged_memory_is_made_again(tmp_path, cache, damage):
     memory.write_bytes(damage)
     assert fingerprint_files(paths, tmp_path / "files") == fingerprint
     assert memory.read_bytes() == whole
+
+
+def test_an_edited_memory_is_made_again(tmp_path, cache):
+    paths = _folder(tmp_path / "files")
+    fingerprint = fingerprint_files(paths, tmp_path / "files")
+    (memory,) = cache.rglob("*.json")
+    content = json.loads(memory.read_text())
+    entry = content["files"]["a.bin"]
+    entry[3] = ("0" if entry[3][0] != "0" else "1") + entry[3][1:]
+    memory.write_text(json.dumps(content))
+    assert fingerprint_files(paths, tmp_path / "files") == fingerprint
 
 
 def test_a_missing_file_and_one_outside_are_named(tmp_path, cache):

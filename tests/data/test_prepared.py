@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,6 +164,33 @@ def test_a_store_without_its_record_is_rebuilt(tmp_path, content):
     dataset = Noise()
     assert len(_open(dataset, tmp_path).notes) == 1
     assert dataset.reads == 7
+
+
+@pytest.mark.parametrize("seconds", ["99999.0", "NaN", "-1"])
+def test_a_record_of_another_price_is_not_believed(tmp_path, seconds):
+    record = _open(Noise(), tmp_path).directory / "meta.json"
+    text = record.read_text()
+    assert '"build_seconds": 0.' in text
+    record.write_text(re.sub(r'("build_seconds": )[\d.]+', rf"\g<1>{seconds}", text))
+    store = _open(Noise(), tmp_path)
+    assert "meta.json has changed" in store.notes[0]
+    assert 0 <= store.build_seconds < 60
+
+
+@pytest.mark.parametrize("name", ["{}", "{}.building"])
+def test_a_file_in_the_place_of_a_store_is_replaced(tmp_path, name):
+    key = _open(Noise(), tmp_path / "elsewhere").key
+    (tmp_path / "prepared").mkdir()
+    (tmp_path / "prepared" / name.format(key)).write_text("no folder")
+    assert len(_open(Noise(), tmp_path).images) == 7
+    assert _open(Noise(), tmp_path).notes == ()
+
+
+def test_a_store_that_the_disk_cannot_hold_is_refused_before_anything_is_read(tmp_path):
+    dataset = Noise()
+    with pytest.raises(HarnessError, match=r"need .* MB, and the disk has .* MB left"):
+        _open(dataset, tmp_path, size=10_000_000)
+    assert dataset.reads == 0
 
 
 def test_an_unreadable_image_is_named_and_leaves_no_half_store(tmp_path):

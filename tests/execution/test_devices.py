@@ -45,6 +45,14 @@ def test_no_two_cells_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         slots("cuda", 3, None)
 
 
+def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cores", lambda: 4)
+    devices.check_threads(4)
+    devices.check_threads(None)
+    with pytest.raises(HarnessError, match="--threads 5: this process may run on 4 cores"):
+        devices.check_threads(5)
+
+
 def test_a_cpu_runs_single_threaded_cells_side_by_side() -> None:
     both = slots("cpu", 2, None)
     assert [(slot.threads, slot.concurrent) for slot in both] == [(1, True), (1, True)]

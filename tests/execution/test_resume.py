@@ -71,6 +71,8 @@ def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
     assert predictions(tmp_path) == undisturbed
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in finished.items())
     assert len(epochs(tmp_path)) - before < EPOCHS, "it went on from a checkpoint"
+    assert "goes on after epoch " in done.stderr
+    assert f"epoch 1/{EPOCHS}" not in done.stderr, "an earlier run has told that"
 
 
 def test_no_process_of_a_killed_run_lives_on(tmp_path: Path) -> None:

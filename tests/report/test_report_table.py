@@ -303,3 +303,30 @@ def test_activations_computed_once_have_their_price(tmp_path):
     make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"activation_seconds": 2.5})
     make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"activation_seconds": 0.0})
     assert "not in min/epoch: 2.5 s for ssl/net@linear." in report(tmp_path)
+
+
+def test_activations_that_no_other_cell_shared_are_told(tmp_path):
+    kept = {"probe": {"where": "memory", "bytes": 3_000_000, "seconds": 1.0}}
+    make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"activations": kept})
+    text = report(tmp_path)
+    assert "ssl/net@linear kept the activations of its frozen layers in memory" in text
+    assert "they take 2.86 MiB" in text
+
+
+def test_compiling_has_its_price(tmp_path):
+    make_cell(tmp_path, "ssl/net@full", label=LABEL, timing={"buckets": {"compile": 36.25}})
+    make_cell(tmp_path, "ssl/net@linear", label=LABEL, timing={"buckets": {"compile": 0.0}})
+    assert "Compiling, not in min/epoch: 36.2 s for ssl/net@full." in report(tmp_path)
+
+
+def test_only_what_ran_beside_another_cell_is_marked(tmp_path):
+    make_cell(tmp_path, "a/net", label=LABEL, concurrent=True, timing={"step_ms": 2.0})
+    assert "were timed beside another cell" in report(tmp_path)
+    make_cell(
+        tmp_path / "probes",
+        "a/net",
+        label=LABEL,
+        concurrent=True,
+        protocol={**PROTOCOL, "time_only": True},
+    )
+    assert "were timed beside another cell" not in report(tmp_path / "probes")

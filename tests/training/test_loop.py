@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,37 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, higher_is_better
     progress = fit(run)
     assert progress.best_epoch == 2
     assert all(torch.equal(seen[1][n], v) for n, v in run.module.state_dict().items())
+
+
+@pytest.mark.parametrize("size", [0, 1000, None], ids=["empty", "cut off", "other content"])
+def test_a_damaged_checkpoint_is_told_and_training_starts_again(
+    tmp_path: Path, size: int | None
+) -> None:
+    told: list[Mapping[str, Any]] = []
+    run = training(Small(PROBLEM), tmp_path)
+    fit(run)
+    expected, last = state(run.module), tmp_path / "last.pt"
+    last.write_bytes(b"else" * 500 if size is None else last.read_bytes()[:size])
+    (tmp_path / ".last.pt.123").write_bytes(b"half written")
+    again = training(Small(PROBLEM), tmp_path, report=told.append)
+    assert fit(again).resumed == 0
+    assert [line["event"] for line in told if line["event"] != "epoch"] == ["restarted"]
+    assert "last.pt cannot be read" in told[0]["reason"]
+    assert all(torch.equal(expected[n], v) for n, v in again.module.state_dict().items())
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_checkpoint_without_room_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(HarnessError, match=r"last\.pt: cannot be written .* make room"):
+        fit(training(Small(PROBLEM), tmp_path))
+    assert not list(tmp_path.glob(".*"))
 
 
 class PowerCutError(Exception):

@@ -1,0 +1,55 @@
+"""The folder of a study: whose it is, whatever moment a run has ended at."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from harness import HarnessError
+from harness.execution import folder
+from harness.execution.folder import locked, write_study
+from harness.plugins import discover
+from harness.protocol import QUICK
+from harness.study import Request, Study, plan
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    request = Request(methods=("baselines",), protocol=QUICK, out=tmp_path)
+    return plan(request, discover())
+
+
+@pytest.mark.parametrize("step", ["write_samples", "write_split", "write_bytes"])
+def test_a_run_that_ends_while_it_writes_the_study_may_be_repeated(
+    study: Study, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder, step, full)
+        with locked(study.directory), pytest.raises(OSError, match="No space left"):
+            write_study(study, ("run",), "")
+    with locked(study.directory):
+        write_study(study, ("run",), "")
+    assert {path.name for path in study.directory.iterdir()} == {
+        ".lock", "data", "splits", "study.json", "study.toml",
+    }  # fmt: skip
+
+
+def test_what_a_killed_run_had_half_written_is_no_stranger(study: Study) -> None:
+    study.directory.mkdir(parents=True)
+    (study.directory / ".study.json.123").write_text("{")
+    with locked(study.directory):
+        write_study(study, ("run",), "")
+
+
+def test_a_folder_of_something_else_is_left_alone(study: Study) -> None:
+    study.directory.mkdir(parents=True)
+    (study.directory / "thesis.tex").write_text("")
+    told = pytest.raises(HarnessError, match=r"no study of the harness \(thesis\.tex\)")
+    with told, locked(study.directory):
+        raise AssertionError("it must not be worked in")
+    assert [path.name for path in study.directory.iterdir()] == ["thesis.tex"]
