@@ -13,6 +13,9 @@ from harness.errors import HarnessError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
+LARGEST_IMAGE = 8192
+"""Pixels per side: more than any chest film has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
@@ -69,9 +72,9 @@ class Protocol:
             value = getattr(self, what)
             if value is not None and not value > 0:
                 raise HarnessError(f"protocol: {what} must be positive, got {value}")
-        if self.image_size < 32:
+        if not 32 <= self.image_size <= LARGEST_IMAGE:
             raise HarnessError(
-                f"protocol: image_size must be at least 32 pixels, got {self.image_size}"
+                f"protocol: image_size must be 32 to {LARGEST_IMAGE} pixels, got {self.image_size}"
             )
         if self.batch_size < 2:
             raise HarnessError("protocol: batch_size must be at least 2 (batch normalisation)")

@@ -11,6 +11,7 @@ from harness.cli.admission import admission
 from harness.cli.counting import counting
 from harness.cli.data_verify import data_options
 from harness.cli.options import installed_plugins
+from harness.protocol import LARGEST_IMAGE
 from harness.study import find_dataset, open_dataset
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.command(name="prepare")
 @data_options
-@click.option("--size", type=click.IntRange(8), default=224, help="Pixels per side (default: 224).")
+@click.option(
+    "--size",
+    type=click.IntRange(8, LARGEST_IMAGE),
+    default=224,
+    help="Pixels per side (default: 224).",
+)
 @click.option(
     "--interpolation",
     type=click.Choice(("bilinear", "bicubic", "both")),
