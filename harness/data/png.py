@@ -1,6 +1,6 @@
 """Grey 8-bit PNG files, which is how chest X-rays are published, decoded by a faster library.
 
-kornia-rs takes a third of Pillow's time. It holds the interpreter's lock meanwhile, so from four
+kornia-rs takes two fifths of Pillow's time. It holds the interpreter's lock meanwhile, so from four
 cores on, threads with Pillow decode more images together, and Pillow it is. The levels are the
 same: a file with anything else in it than pixels and remarks, and one that is damaged, is Pillow's
 on any machine. The one check of Pillow's that is left out is the checksum inside the compressed
