@@ -26,6 +26,8 @@ _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _SUMMARY_LIMIT = 72
 
 WeightsSource = Literal["torchvision", "timm", "smp", "transformers", "file"]
+ACTIVATIONS: Mapping[str, str] = MappingProxyType({"classes": "softmax", "binary-mask": "sigmoid"})
+"""Kind of a target -> what makes probabilities of its logits."""
 TARGET_KINDS: Mapping[str, str] = MappingProxyType({"label": "classes", "mask": "binary-mask"})
 """Target -> its kind: what datasets have and prediction files hold."""
 NEEDS = frozenset({"pretrained", "masks"})
@@ -226,7 +228,7 @@ class TargetSpec:
     loss: str
     """``"module:callable"``, called as ``loss(logits, targets)`` in float32 -> scalar tensor."""
     activation: str
-    """``"softmax"`` or ``"sigmoid"``: logits to probabilities."""
+    """Logits to probabilities: ``"softmax"`` for classes, ``"sigmoid"`` for a binary mask."""
     weight: float = 1.0
     """Factor of this target's loss in the sum."""
 
@@ -253,6 +255,12 @@ class TaskSpec:
                 raise SpecError(
                     f"task {self.name}: target {target.name!r} of kind {target.kind!r}; "
                     f"the targets of datasets are {known}"
+                )
+            if target.activation != ACTIVATIONS[target.kind]:
+                raise SpecError(
+                    f"task {self.name}: target {target.name!r} has activation "
+                    f"{target.activation!r}; probabilities of {target.kind!r} are made by "
+                    f"{ACTIVATIONS[target.kind]!r}"
                 )
             _check_reference(f"task {self.name}", f"loss of {target.name}", target.loss)
         for metric in self.primary:

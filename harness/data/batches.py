@@ -165,6 +165,14 @@ class Batches:
         images = self.images(rows, flipped) if inputs is None else inputs
         return Batch(images=images, targets=targets, present=present)
 
+    def samples(self, rows: Tensor) -> dict[str, int]:
+        """Per target, how many of the rows have it."""
+        masks = int(self.part.has_mask[rows.numpy()].sum())
+        return {
+            name: len(rows) if target.kind == "classes" else masks
+            for name, target in self._targets.items()
+        }
+
     def _unpacked(self, rows: Tensor) -> Tensor:
         """Masks uint8 [B, size, size] of 0 and 1."""
         bits = self._masks(rows).unsqueeze(2) >> self._bit & 1
@@ -202,3 +210,9 @@ def shuffled(count: int, batch_size: int, seed: int) -> Sequence[Tensor]:
 def in_chunks(rows: Tensor, size: int) -> list[Tensor]:
     """The rows in their order, ``size`` at a time; the last chunk may be smaller."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def in_even_chunks(rows: Tensor, size: int) -> list[Tensor]:
+    """The rows in their order, at most ``size`` at a time, in chunks that differ by one at most:
+    no chunk of one sample, which batch normalisation cannot take, where that can be avoided."""
+    return list(rows.tensor_split(-(-len(rows) // size)))

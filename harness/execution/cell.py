@@ -52,8 +52,14 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
     clock = Clock(asked)
     reset_peak_memory()
     status: Status
+    advice = ""
     try:
-        _Cell(directory, resources, clock).run()
+        cell = _Cell(directory, resources, clock)
+        try:
+            cell.run()
+        except Exception:
+            advice = cell.smaller_batches()
+            raise
         status, reason = "ok", ""
     except Skip as error:
         status, reason = "skipped", str(error)
@@ -62,11 +68,13 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         status, reason = "load_failed", str(error)
     except (torch.OutOfMemoryError, MemoryError) as error:
         traceback.print_exc()
-        status, reason = "oom", f"{first_line(error)}; try --micro-batch"
+        status, reason = "oom", first_line(error) + advice
     except Exception as error:
         traceback.print_exc()
         memory = "not enough memory" in str(error) or "out of memory" in str(error)
-        status, reason = "oom" if memory else "failed", first_line(error)
+        status, reason = (
+            ("oom", first_line(error) + advice) if memory else ("failed", first_line(error))
+        )
     sys.stderr.flush()
     write_status(
         CellDirectory(directory),
@@ -90,6 +98,12 @@ class _Cell:
         self.protocol = Protocol(**self.record["protocol"])
         self.task: TaskSpec = task_from_json(self.record["task"])
         self.metrics = tuple(MetricSpec(**metric) for metric in self.record["metrics"])
+        self.runner: Runner | None = None
+
+    def smaller_batches(self) -> str:
+        """What to do where memory does not suffice, to be appended to a reason."""
+        advice = "" if self.runner is None else self.runner.smaller_batches()
+        return f"; {advice}" if advice else ""
 
     def run(self) -> None:
         with self.clock.bucket("start"):
@@ -97,7 +111,7 @@ class _Cell:
             facts = describe_environment(self.resources)
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
         with self.clock.bucket("build"):
-            runner = make_runner(
+            runner = self.runner = make_runner(
                 self.record,
                 self.samples,
                 self.task,

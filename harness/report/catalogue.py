@@ -50,7 +50,10 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
 
 
 def _status(row: Row) -> str:
-    return f"{row.status}, selected on test" if row.selected_on_test else row.status
+    marks = ["selected on test"] if row.selected_on_test else []
+    if row.normalised_over is not None:
+        marks.append(f"normalised over {row.normalised_over} images")
+    return ", ".join([row.status, *marks])
 
 
 def _weights(row: Row) -> str | None:

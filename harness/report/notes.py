@@ -34,6 +34,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
         *_deviations(section),
         *_input_sizes(section),
         *_stages(section),
+        *_micro_batches(section),
         *_timings(section),
         *_superseded(section),
         *_without_result(section),
@@ -110,6 +111,17 @@ def _stages(section: Section) -> Iterable[Note]:
                 for stage in stages
             )
             texts.append(f"{name_of(row)} trains in stages: {', '.join(parts)}")
+    return map(Note, _once(texts))
+
+
+def _micro_batches(section: Section) -> Iterable[Note]:
+    """Rows whose batch normalisation saw less than a batch."""
+    texts = [
+        f"{name_of(row)} has batch normalisation, which saw {row.normalised_over} images at a "
+        "time: another training than without micro-batches"
+        for row in section.rows
+        if row.normalised_over is not None
+    ]
     return map(Note, _once(texts))
 
 

@@ -74,6 +74,21 @@ class Row:
         there is to it take turns."""
         return self.concurrent and not self.protocol.get("time_only")
 
+    @property
+    def normalised_over(self) -> int | None:
+        """Images of a micro-batch, where batch normalisation saw these in place of a batch; None
+        for a row that trained as it would have without micro-batches."""
+        micro = self.protocol.get("micro_batch")
+        stages = self.timing.get("stages", [])
+        if micro is None or not any(stage.get("normalises_batches") for stage in stages):
+            return None
+        return int(micro) if micro < self._batch_size else None
+
+    @property
+    def _batch_size(self) -> int:
+        _, used = self.deviations.get("batch_size", (None, self.protocol["batch_size"]))
+        return int(used)
+
     def metric(self, name: str) -> float | None:
         """The value of a metric given as ``target.metric``."""
         target, _, metric = name.partition(".")

@@ -134,6 +134,8 @@ class StageRecord(TypedDict):
     learning_rate: float
     parameters: int
     """How many of them train in this stage."""
+    normalises_batches: bool
+    """Whether batch normalisation takes its statistics from the batch."""
 
 
 class TimingRecord(TypedDict, total=False):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness.errors import HarnessError
 from harness.training.method import Stage
@@ -40,13 +43,41 @@ def set_train_mode(module: nn.Module) -> None:
     and turns dropout off, so that a frozen part is the same function in every step.
     """
     module.train()
-    _freeze_parts(module)
+    trained = {name for name, p in module.named_parameters() if p.requires_grad}
+    for _, part in frozen_parts(module, trained):
+        part.eval()
 
 
-def _freeze_parts(module: nn.Module) -> None:
-    parameters = list(module.parameters())
-    if parameters and not any(p.requires_grad for p in parameters):
-        module.eval()
-        return
-    for child in module.children():
-        _freeze_parts(child)
+def frozen_parts(module: nn.Module, trained: set[str]) -> Iterator[tuple[str, nn.Module]]:
+    """The largest parts of the module, with their names, that hold parameters but none of those
+    named ``trained``."""
+    moving = {id(p) for name, p in module.named_parameters() if name in trained}
+
+    def parts(name: str, part: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+        parameters = list(part.parameters())
+        if parameters and not any(id(p) in moving for p in parameters):
+            yield name, part
+            return
+        for inner, child in part.named_children():
+            yield from parts(f"{name}.{inner}" if name else inner, child)
+
+    return parts("", module)
+
+
+def frozen_names(module: nn.Module, stage: Stage) -> set[str]:
+    """Names of the parameters that the stage does not train, and of the buffers of parts that it
+    freezes."""
+    trained = trainable_names(module, stage)
+    names = {name for name, _ in module.named_parameters()} - trained
+    for prefix, part in frozen_parts(module, trained):
+        names |= {f"{prefix}.{name}" if prefix else name for name, _ in part.named_buffers()}
+    return names
+
+
+def normalises_batches(module: nn.Module, stage: Stage) -> bool:
+    """Whether batch normalisation takes its statistics from the batch while the stage trains."""
+    trained = trainable_names(module, stage)
+    frozen = {id(inner) for _, part in frozen_parts(module, trained) for inner in part.modules()}
+    return bool(trained) and any(
+        isinstance(part, _BatchNorm) and id(part) not in frozen for part in module.modules()
+    )

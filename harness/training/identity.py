@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -12,15 +14,18 @@ from torch import Tensor, nn
 
 def state_digest(module: nn.Module) -> str:
     """SHA-256 over the names, types, shapes and digests of all parameters and buffers."""
-    named = [*module.named_parameters(), *module.named_buffers()]
-    named.sort(key=lambda pair: pair[0])
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        contents = pool.map(_content, [value for _, value in named])
-        lines = [
-            f"{name}\0{value.dtype}\0{tuple(value.shape)}\0{content}\n"
-            for (name, value), content in zip(named, contents, strict=True)
-        ]
+    named = dict(sorted([*module.named_parameters(), *module.named_buffers()], key=itemgetter(0)))
+    lines = [
+        f"{name}\0{named[name].dtype}\0{tuple(named[name].shape)}\0{content}\n"
+        for name, content in contents(named).items()
+    ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def contents(named: Mapping[str, Tensor]) -> dict[str, str]:
+    """SHA-256 of the values of each tensor, whatever its memory layout; by name."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return dict(zip(named, pool.map(_content, named.values()), strict=True))
 
 
 def _content(value: Tensor) -> str:

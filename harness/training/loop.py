@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.data.batches import Batches, in_chunks, shuffled
+from harness.data.batches import Batches, in_even_chunks, shuffled
 from harness.errors import HarnessError
 from harness.protocol import Precision, Protocol
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Progress
 from harness.training.clock import Clock
-from harness.training.freeze import apply_stage, set_train_mode, trainable_names
+from harness.training.contract import Unchanged
+from harness.training.freeze import apply_stage, frozen_names, set_train_mode, trainable_names
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.step import Chunk, Stepper
 from harness.training.views import Logits, Views, synchronise
@@ -128,7 +129,7 @@ def epoch_steps(training: Training, epoch: int) -> list[list[Chunk]]:
     return [
         [
             (part, torch.rand(len(part), generator=flips) < 0.5 if protocol.flip else None)
-            for part in in_chunks(rows, protocol.micro_batch or len(rows))
+            for part in in_even_chunks(rows, protocol.micro_batch or len(rows))
         ]
         for rows in order
     ]
@@ -155,6 +156,7 @@ def _run_stage(
     view = training.views.of(stage)
     view.note(progress.activations, stage)
     logits = view.logits(training.val)
+    frozen = Unchanged(training.module, frozen_names(training.module, stage))
     for epoch in range(progress.epochs_done, epochs.stop):
         line: dict[str, Any] = {"event": "epoch", "stage": stage.name, "epoch": epoch + 1}
         with training.clock.bucket("train"):
@@ -167,6 +169,8 @@ def _run_stage(
         with training.clock.bucket("checkpoint"):
             # Another stage starts with an optimiser of its own.
             _keep(training, take_step if epoch + 1 < epochs.stop else None, moved, progress, line)
+    frozen.check(f"while stage {stage.name!r} trained", "the stage freezes them")
+    view.check()
 
 
 def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.specs import TargetSpec
 from harness.tasks.losses import activate
+from harness.training.contract import ContractError, check_outputs
 from harness.training.masks import pack_on_grid
 from harness.training.runner import Outputs
 
@@ -32,7 +33,7 @@ def collect(
     bits: list[NDArray[np.uint8]] = []
     for batch in outputs:
         for name, target in targets.items():
-            values = activate(target, batch[name])
+            values = _activated(name, target, batch)
             if target.kind == "classes":
                 probabilities.append(values.cpu().numpy())
             else:
@@ -50,6 +51,15 @@ def as_probabilities(
     """Of one batch, per target: [B, C] of classes, [B, H, W] of a mask."""
     found = {}
     for name, target in targets.items():
-        values = activate(target, outputs[name])
+        values = _activated(name, target, outputs)
         found[name] = (values if target.kind == "classes" else values.squeeze(1)).cpu().numpy()
     return found
+
+
+def _activated(name: str, target: TargetSpec, outputs: Mapping[str, Tensor]) -> Tensor:
+    """Probabilities of one target; ContractError where the logits are none."""
+    check_outputs(outputs, {name: target}, len(outputs[name]) if name in outputs else 0)
+    values = activate(target, outputs[name])
+    if not values.isfinite().all():
+        raise ContractError(f"forward() returned {name!r} with logits that are not finite")
+    return values

@@ -15,6 +15,7 @@ from harness.data.batches import Part
 from harness.errors import HarnessError
 from harness.results.record import ActivationsRecord
 from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
+from harness.training.contract import ContractError, check_probabilities
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
@@ -122,17 +123,20 @@ class PlainRunner:
         self, name: str, predicted: Mapping[str, NDArray[np.float32]], count: int
     ) -> NDArray[np.float32]:
         if name not in predicted:
-            raise HarnessError(
+            raise ContractError(
                 f"predict() returned {sorted(predicted)}; the task also needs {name!r}"
             )
         values = np.asarray(predicted[name], dtype=np.float32)
         target = self._setting.problem.targets[name]
-        expected = (count, len(target.names)) if target.kind == "classes" else (count,)
-        if values.shape[: len(expected)] != expected or not np.isfinite(values).all():
-            raise HarnessError(
-                f"predict() returned {name!r} of shape {values.shape}, or values that are not "
-                f"finite; expected probabilities of shape {expected}"
+        classes = target.kind == "classes"
+        expected = f"[{count}, {len(target.names)}]" if classes else f"[{count}, height, width]"
+        right = values.shape == (count, len(target.names)) if classes else values.ndim == 3
+        if not right or len(values) != count:
+            raise ContractError(
+                f"predict() returned {name!r} of shape {list(values.shape)}; expected "
+                f"probabilities of shape {expected}"
             )
+        check_probabilities(name, values, target)
         return values
 
     def end_to_end(self, part: Part) -> Callable[[], None]:
@@ -156,6 +160,10 @@ class PlainRunner:
 
     def size(self) -> Size:
         return Size()
+
+    def smaller_batches(self) -> str:
+        """Empty, as a plain method trains itself."""
+        return ""
 
     def finish(self) -> None:
         if self._setting.keep_checkpoints == "none":

@@ -137,6 +137,10 @@ class Runner(TypingProtocol):
 
     def size(self) -> Size: ...
 
+    def smaller_batches(self) -> str:
+        """Advice on training with less memory; empty where the harness has none."""
+        ...
+
     def finish(self) -> None:
         """Leave what is kept of a finished cell, and nothing else."""
         ...

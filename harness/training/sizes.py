@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.protocol import Protocol
 from harness.results.record import StageRecord
-from harness.training.freeze import trainable_names
+from harness.training.freeze import normalises_batches, trainable_names
 from harness.training.loop import epochs_per_stage
 from harness.training.method import Stage
 from harness.training.runner import Size
@@ -42,6 +42,7 @@ def measure_size(
             "epochs": epochs if names else 0,
             "learning_rate": protocol.learning_rate * stage.lr_scale,
             "parameters": parameters(names),
+            "normalises_batches": normalises_batches(module, stage),
         }
 
     # With gradients: without them, torch runs attention in one operation that hides its work.

@@ -10,12 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from harness.data.batches import Batches
+from harness.training.contract import check_loss, check_outputs
 from harness.training.freeze import set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.views import Forward, View
 
 Chunk = tuple[Tensor, Tensor | None]
 """Rows of the part, int64 [B] on the CPU, and which of them are mirrored, bool [B]."""
+
+Shares = Mapping[str, float]
+"""Per target, the share [0, 1] of a batch's samples with that target that a chunk has; under the
+empty name, its share of all samples."""
 
 
 class Stepper:
@@ -53,6 +58,8 @@ class Stepper:
         self._module = module
         self._train = train
         self._autocast = autocast
+        self._targets = method.problem.targets
+        self._unchecked = True
         self._forward: Forward = view.forward
         self.inputs = view.inputs(train, flips=flips)
         self.optimizer = torch.optim.Adam(
@@ -93,17 +100,18 @@ class Stepper:
     def __call__(self, step: Sequence[Chunk], take: Callable[[Chunk], Batch]) -> Tensor:
         """Take one step over the samples of all chunks; their mean loss, on the device.
 
+        Several chunks add up to the gradient of the whole batch: a term of the loss that bears a
+        target's name is weighed by the samples of the chunk that have the target, any other by its
+        samples. Batch normalisation still sees one chunk at a time.
+
         Args:
             step: the chunks of the batch.
             take: makes a chunk's batch; :meth:`batch`, perhaps timed.
         """
-        samples = sum(len(rows) for rows, _ in step)
         losses = []
         self.optimizer.zero_grad(set_to_none=True)
-        for chunk in step:
-            loss = self._loss(take(chunk))
-            if len(step) > 1:
-                loss = loss * (len(chunk[0]) / samples)
+        for chunk, shares in zip(step, self._shares(step), strict=True):
+            loss = self._loss(take(chunk), shares)
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         if self.scaler is None:
@@ -113,9 +121,24 @@ class Stepper:
             self.scaler.update()
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _shares(self, step: Sequence[Chunk]) -> Sequence[Shares | None]:
+        """What each chunk contributes to the batch's means; None where it is the whole batch."""
+        if len(step) == 1:
+            return [None]
+        counts = [{"": len(rows), **self._train.samples(rows)} for rows, _ in step]
+        totals = {name: sum(count[name] for count in counts) for name in counts[0]}
+        return [{name: c[name] / max(totals[name], 1) for name in totals} for c in counts]
+
+    def _loss(self, batch: Batch, shares: Shares | None = None) -> Tensor:
         with self._autocast():
             outputs = self._forward(batch.images)
+        if self._unchecked:
+            check_outputs(outputs, self._targets, len(batch.images))
         terms = self._method.loss({name: o.float() for name, o in outputs.items()}, batch)
+        if self._unchecked:
+            check_loss(terms)
+            self._unchecked = False
+        if shares is not None:
+            terms = {name: term * shares.get(name, shares[""]) for name, term in terms.items()}
         first, *others = terms.values()
         return sum(others, start=first).float()

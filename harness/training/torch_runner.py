@@ -16,7 +16,8 @@ from harness.data.rows import Budget
 from harness.results.record import ActivationsRecord
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints
-from harness.training.freeze import set_train_mode, trainable_names
+from harness.training.contract import Unchanged
+from harness.training.freeze import normalises_batches, set_train_mode, trainable_names
 from harness.training.layout import channels_last
 from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
 from harness.training.method import InputSpec, TorchMethod
@@ -39,6 +40,7 @@ class TorchRunner:
         self._checkpoints = Checkpoints(setting.directory / "checkpoint")
         self._module: nn.Module = nn.Identity()
         self._views: Views | None = None
+        self._learned: Unchanged | None = None
         self._activations: dict[str, ActivationsRecord] = {}
         self._budget = Budget(self._device, setting.device_budget)
         self._batch_size = setting.protocol.batch_size
@@ -71,6 +73,7 @@ class TorchRunner:
         last = self._method.stages[-1]
         training.views.of(last).note(progress.activations, last)
         self._activations = progress.activations
+        self._learned = Unchanged(self._module, self._module.state_dict())
         return Fitted(
             epochs=progress.epochs,
             best_epoch=progress.best_epoch,
@@ -206,7 +209,19 @@ class TorchRunner:
         """Whether any stage trains anything."""
         return any(trainable_names(self._module, stage) for stage in self._method.stages)
 
+    def smaller_batches(self) -> str:
+        sees = any(normalises_batches(self._module, stage) for stage in self._method.stages)
+        advice = "try --micro-batch with a smaller number"
+        if not sees:
+            return f"{advice}: the gradients add up to the same batch"
+        return (
+            f"{advice}; the method has batch normalisation, which then sees fewer images at a "
+            "time: this is another training than without it, and the table says so"
+        )
+
     def finish(self) -> None:
+        if self._learned is not None:
+            self._learned.check("after training", "nothing trains them any longer")
         keep = self._setting.keep_checkpoints
         if keep == "none" or not self._trains():
             self._checkpoints.drop_best()

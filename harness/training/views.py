@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -17,6 +17,7 @@ from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
 from harness.training.activations import Boundary
 from harness.training.clock import Clock
+from harness.training.contract import SPLIT_IMAGES, check_split
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.sharing import Sharing
@@ -47,6 +48,8 @@ class View:
     budget: Budget
     autocast: Callable[[], AbstractContextManager[object]]
     """Opens the precision of a forward pass."""
+    check: Callable[[], None] = lambda: None
+    """Holds the boundary to what the method promised of it."""
 
     def inputs(self, batches: Batches, *, flips: bool = False) -> Inputs:
         if self.boundary is None:
@@ -132,9 +135,16 @@ class Views:
             )
         with self.clock.bucket("frozen_prefix"):
             spec = method.input
+            images = self._batches(spec)
+
+            def check() -> None:
+                some = images.images(torch.arange(min(SPLIT_IMAGES, len(images))))
+                check_split(method, module, stage, parts, some, self.autocast)
+
+            check()
             boundary = Boundary(
                 prefix,
-                self._batches(spec),
+                images,
                 spec,
                 autocast=self.autocast,
                 half=self.protocol.half_activations,
@@ -143,7 +153,7 @@ class Views:
                 sharing=self.sharing,
             )
             synchronise(self.budget.device)
-        return self._view(suffix, boundary)
+        return replace(self._view(suffix, boundary), check=check)
 
     def _view(self, forward: Forward, boundary: Boundary | None) -> View:
         return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)

@@ -330,3 +330,18 @@ def test_only_what_ran_beside_another_cell_is_marked(tmp_path):
         protocol={**PROTOCOL, "time_only": True},
     )
     assert "were timed beside another cell" not in report(tmp_path / "probes")
+
+
+def test_micro_batches_are_noted_where_batch_normalisation_sees_them(tmp_path):
+    protocol = {"name": "quick", "image_size": 64, "batch_size": 16, "micro_batch": 4}
+    stage = {"name": "train", "epochs": 3, "learning_rate": 0.001, "parameters": 10}
+    for method, normalises in (("demo/unet", True), ("demo/vit", False)):
+        stages = [{**stage, "normalises_batches": normalises}]
+        make_cell(tmp_path, method, label=LABEL, protocol=protocol, timing={"stages": stages})
+    told = report(tmp_path)
+    assert (
+        "demo/unet has batch normalisation, which saw 4 images at a time: another training than "
+        "without micro-batches"
+    ) in " ".join(told.split())
+    assert "ok, normalised over 4 images" in lines_of(told, "demo/unet")[0]
+    assert "demo/vit has" not in told
