@@ -22,6 +22,7 @@ from harness.cli.tables import broken_plugins, print_report
 from harness.errors import HarnessError
 from harness.plugins import Plugins
 from harness.results.rundir import CellDirectory
+from harness.select import meant
 from harness.study import Request, Study, plan
 from harness.studyfile import StudyFile
 from harness.variants import check_prompts
@@ -32,6 +33,7 @@ from harness.variants import check_prompts
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
 @click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any plugin did not load.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -47,6 +49,7 @@ def command(
     keep_checkpoints: str,
     quiet: bool,
     no_progress: bool,
+    strict: bool,
     prompts: Path | None,
     **options: Any,
 ) -> None:
@@ -65,8 +68,8 @@ def command(
     harness run --plugins supervised --seeds 0,1,2 --fractions 0.25,0.5,1
     harness run --plugins 'clip/vit_l14@mine' --prompts mine.txt --weights pretrained
 
-    Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin did not load,
-    2 bad input, 3 nothing ran.
+    Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin that --plugins
+    may mean did not load (with --strict: any plugin), 2 bad input, 3 nothing ran.
     """
     from harness.execution.devices import check_threads, slots
     from harness.execution.session import Options, exit_code, run_session
@@ -90,6 +93,10 @@ def command(
             check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
         say(f"note: {note}")
+    broken = plugins.broken if strict else meant(request.methods, request.exclude, plugins)
+    for record in plugins.broken:
+        if record not in broken:
+            say(f"note: plugin {record.name!r} did not load; no method of it was asked for")
     study = _with_weights(study, request, plugins, say)
     code = 3
     _call(plugins)("harness_session_start", directory=study.directory, cells=study.cells)
@@ -113,7 +120,7 @@ def command(
                 command=tuple(sys.argv[1:]),
                 file=file_of_run(ctx, request, study),
             )
-        code = exit_code(statuses, broken=bool(plugins.broken))
+        code = exit_code(statuses, broken=bool(broken))
     finally:
         _call(plugins)("harness_session_finish", directory=study.directory, exit_code=code)
     cells = [CellDirectory(cell.directory) for cell in study.cells]

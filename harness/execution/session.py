@@ -105,8 +105,8 @@ def run_session(
 
 
 def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
-    """0: all asked cells are ok or skipped by design; 1: some failed, or a plugin did not load;
-    3: nothing ran."""
+    """0: all asked cells are ok or skipped by design; 1: some failed, or a plugin that was asked
+    for did not load (``broken``); 3: nothing ran."""
     kinds = [status["status"] for status in statuses.values()]
     if broken or any(kind not in ("ok", "skipped") for kind in kinds):
         return 1
