@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ from harness.cli.request import request_of
 from harness.cli.run_options import run_options
 from harness.cli.study_file import blaming, file_of_run
 from harness.cli.tables import broken_plugins, print_report
-from harness.errors import HarnessError
+from harness.execution.hooks import Caller, caller, environment_facts, keep_selected
 from harness.plugins import Plugins
 from harness.results.rundir import CellDirectory
 from harness.select import meant
 from harness.study import Request, Study, plan
 from harness.studyfile import StudyFile
+from harness.surroundings import Surroundings
 from harness.variants import check_prompts
 
 
@@ -74,6 +74,8 @@ def command(
     from harness.execution.devices import check_threads, slots
     from harness.execution.session import Options, exit_code, run_session
 
+    surroundings = Surroundings.capture()
+
     def say(text: str) -> None:
         if not quiet:
             click.echo(text, err=True)
@@ -88,7 +90,8 @@ def command(
         plugins = installed_plugins(prompts)
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(request.skip_bad, shown=not (quiet or no_progress))
-        study = _keep(plan(request, plugins, admit), plugins)
+        call = caller(plugins, _warn)
+        study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:
             check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
@@ -97,9 +100,9 @@ def command(
     for record in plugins.broken:
         if record not in broken:
             say(f"note: plugin {record.name!r} did not load; no method of it was asked for")
-    study = _with_weights(study, request, plugins, say)
+    study = _with_weights(study, request, plugins, call, say)
     code = 3
-    _call(plugins)("harness_session_start", directory=study.directory, cells=study.cells)
+    call("harness_session_start", directory=study.directory, cells=study.cells)
     try:
         with progress(len(study.cells), shown=not (quiet or no_progress)) as display:
             statuses = run_session(
@@ -110,11 +113,12 @@ def command(
                     slots=slots(request.device, jobs, threads),
                     timeout=timeout,
                     rerun=rerun,
-                    facts=dict(_call(plugins)("harness_environment")),
+                    facts=environment_facts(call, _warn),
                     limits=limits,
+                    surroundings=surroundings,
                 ),
                 plugins,
-                WithHooks(display, _call(plugins)),
+                WithHooks(display, call),
                 store_progress=display.preparing,
                 say=display.say,
                 command=tuple(sys.argv[1:]),
@@ -122,41 +126,25 @@ def command(
             )
         code = exit_code(statuses, broken=bool(broken))
     finally:
-        _call(plugins)("harness_session_finish", directory=study.directory, exit_code=code)
+        call("harness_session_finish", directory=study.directory, exit_code=code)
     cells = [CellDirectory(cell.directory) for cell in study.cells]
-    print_report(cells, plugins, broken=broken_plugins(plugins))
+    if print_report(cells, plugins, broken=broken_plugins(plugins)):
+        code = 1
     if not quiet:
         click.echo(f"results: {os.path.relpath(study.directory)}")
     raise SystemExit(code)
 
 
-def _call(plugins: Plugins) -> Callable[..., list[tuple[str, Any]]]:
-    def call(name: str, **arguments: Any) -> list[tuple[str, Any]]:
-        def warn(plugin: str, error: BaseException) -> None:
-            click.echo(f"warning: hook {name} of plugin {plugin!r} failed: {error!r}", err=True)
-
-        return plugins.call(name, warn, **arguments)
-
-    return call
-
-
-def _keep(study: Study, plugins: Plugins) -> Study:
-    """The cells that every plugin with an opinion keeps."""
-    cells = study.cells
-    for plugin, chosen in _call(plugins)("harness_select_cells", cells=cells):
-        names = {(cell.id, cell.name) for cell in chosen}
-        if unknown := names - {(cell.id, cell.name) for cell in study.cells}:
-            raise HarnessError(
-                f"plugin {plugin!r} selected a cell that is not planned: {min(unknown)}"
-            )
-        cells = tuple(cell for cell in cells if (cell.id, cell.name) in names)
-    if not cells:
-        raise HarnessError("no cell is left to run; see --plugins, --exclude and installed plugins")
-    return replace(study, cells=cells)
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
 
 
 def _with_weights(
-    study: Study, request: Request, plugins: Plugins, say: Callable[[str], None]
+    study: Study,
+    request: Request,
+    plugins: Plugins,
+    call: Caller,
+    say: Callable[[str], None],
 ) -> Study:
     """The study after an attempt to fetch the weights that are missing here."""
     from harness.cli.weights import Transfers
@@ -172,4 +160,4 @@ def _with_weights(
     fetched = fetch_missing(cards, Transfers(), say)
     if not fetched:
         return study
-    return _keep(plan(request, plugins, admission(request.skip_bad)), plugins)
+    return keep_selected(plan(request, plugins, admission(request.skip_bad)), call, _warn)
