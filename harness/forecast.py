@@ -5,6 +5,7 @@ Nothing is run and nothing is written.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from pathlib import Path
 from harness.data.artefact_meta import is_whole
 from harness.data.dataset import Samples
 from harness.data.prepared import plan_store
+from harness.errors import HarnessError
 from harness.estimates import Estimate, Machine, estimate, finished_cells
 from harness.execution.executor import Resources
 from harness.execution.machine import cpu_name, cuda_driver
 from harness.execution.session import interpolations
+from harness.results.reference import Tables
 from harness.results.rundir import CellDirectory
+from harness.results.sound import DAMAGED, settled
 from harness.study import Cell, Study
 
 WAITING = ("to run", "resumes", "to run again")
@@ -32,7 +36,8 @@ class CellForecast:
 
     cell: Cell
     state: str
-    """``finished``, one of :data:`WAITING`, or the status of a cell that cannot run here."""
+    """``finished``, ``damaged``, one of :data:`WAITING`, or the status of a cell that cannot run
+    here."""
     detail: str = ""
     """Why it cannot run, or what it was before."""
     epochs_done: int = 0
@@ -112,14 +117,14 @@ def forecast(
         keep_checkpoints: as the run will have it.
         rerun: whether finished cells are run again.
     """
-    machine = _machine(slots[0])
+    machine, tables = _machine(slots[0]), Tables()
     past = {
         cell.directory.parents[1].name: finished_cells(out, cell.directory.parents[1].name)
         for cell in study.cells
     }
 
     def look(cell: Cell) -> CellForecast:
-        state, detail, done = _state(cell, rerun)
+        state, detail, done = _state(cell, rerun, tables)
         if state not in WAITING:
             return CellForecast(cell=cell, state=state, detail=detail)
         told = estimate(
@@ -154,18 +159,23 @@ def _machine(resources: Resources) -> Machine:
     return Machine(cpu=cpu_name(), gpu=gpu, threads=resources.threads)
 
 
-def _state(cell: Cell, rerun: bool) -> tuple[str, str, int]:
+def _state(cell: Cell, rerun: bool, tables: Tables) -> tuple[str, str, int]:
     """State, detail, and epochs that need not be repeated."""
     directory = CellDirectory(cell.directory)
     there = (cell.directory / "cell.json").exists()
-    status = directory.status if there else None
-    if status is not None and status["status"] == "ok":
-        return ("to run again", "was ok", 0) if rerun else ("finished", "", 0)
+    found = settled(directory, tables)
+    if found is not None and rerun:
+        return "to run again", "was damaged" if found.damage else "was ok", 0
+    if found is not None:
+        return (DAMAGED, "; ".join(found.damage), 0) if found.damage else ("finished", "", 0)
     if cell.blocked is not None:
         return (*cell.blocked, 0)
     if not there:
         return "to run", "", 0
-    epochs = [line["epoch"] for line in directory.history if line["event"] == "epoch"]
+    status, history = directory.status, []
+    with contextlib.suppress(HarnessError):  # Its run starts a new one.
+        history = directory.history
+    epochs = [line["epoch"] for line in history if line["event"] == "epoch"]
     kept = (cell.directory / "checkpoint" / "last.pt").exists()
     done = epochs[-1] if epochs and kept else 0
     if status is not None:

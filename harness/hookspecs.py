@@ -18,8 +18,9 @@ A whole plugin is a light module with one hook and an entry point of group ``cxr
 
 Registration hooks run when plugins are described: they return specs and import nothing heavy (a
 plugin that pulls in torch, timm, transformers or segmentation-models-pytorch there is quarantined).
-Session hooks run in the process of ``harness run``, never in a cell's. The clock is not handed to
-any of them, and what they cost is nobody's training time.
+Session hooks run in the process of ``harness run``, never in a cell's. Their arguments are copies,
+and what they change of the process's environment, working directory, umask and signal handlers is
+put back. The clock is not handed to any of them, and what they cost is nobody's training time.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ def harness_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def harness_select_cells(cells: tuple[Cell, ...]) -> Iterable[Cell] | None:
-    """Return the cells to keep, or None for no opinion. Cells cannot be added or changed."""
+    """Return the cells to keep, or None for no opinion. Cells cannot be added or changed; those
+    that are left out are counted. Called by ``harness plan``, too."""
 
 
 @hookspec
@@ -95,7 +97,8 @@ def harness_cell_start(cell: Cell) -> None:
 
 @hookspec
 def harness_cell_progress(cell: Cell, event: Mapping[str, Any]) -> None:
-    """Called for every line that the cell adds to its history (see ``docs/results-schema.md``)."""
+    """Called for every line that the cell adds to its history (see ``docs/results-schema.md``); and
+    once with an event ``unreadable`` where it has added something else."""
 
 
 @hookspec

@@ -45,7 +45,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HarnessError(
             f"{path}: is not valid JSON ({error}); restore it from a copy, or move its folder away "
             "and repeat the command that has made it"
@@ -72,14 +72,17 @@ def read_json_lines(path: Path) -> list[Any]:
     Raises:
         HarnessError: a whole line is not JSON; names file and line.
     """
-    if not path.exists():
+    try:
+        *lines, _torn = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
         return []
-    *lines, _torn = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     values = []
     for number, line in enumerate(lines, start=1):
         try:
             values.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HarnessError(f"{path}, line {number}: is not valid JSON ({error})") from error
     return values
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ from urllib.parse import quote
 
 from harness.planner_methods import Resolver
 from harness.protocol import Precision, Protocol, resolve_precision
+from harness.results.identity import SHORT, cell_hash
 from harness.results.record import SCHEMA
 from harness.specs import DatasetSpec, MethodSpec, TaskSpec
 from harness.study import Cell, Request, needs_masks
@@ -66,8 +64,8 @@ class Planner:
             "seed": seed,
             "fraction": fraction,
         }
-        digest = _digest({"identity": identity, "provenance": found.made_by})
-        name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:12]}"
+        digest = cell_hash(identity, found.made_by)
+        name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:SHORT]}"
         record = {
             "schema": SCHEMA,
             "id": entry.id,
@@ -78,6 +76,7 @@ class Planner:
             "method": found.method_record,
             "task": found.task_record,
             "metrics": found.metric_records,
+            "metric_plugins": found.metric_plugins,
             "protocol": found.protocol_record,
             "deviations": found.deviations,
             "changed_params": found.changed_params,
@@ -155,8 +154,3 @@ class Planner:
             part: {"images": len(rows), "masks": int(samples.has_mask[rows].sum())}
             for part, rows in parts.items()
         }
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -48,6 +48,7 @@ class Resolved:
     method_record: dict[str, Any]
     task_record: dict[str, Any]
     metric_records: list[dict[str, Any]]
+    metric_plugins: dict[str, str]
 
 
 class Resolver:
@@ -112,6 +113,9 @@ class Resolver:
             },
             task_record={"name": spec.task} if task is None else to_json(task),
             metric_records=[] if task is None else [to_json(m) for m in self._metrics(task)],
+            metric_plugins={}
+            if task is None
+            else {m.name: self._plugins.metrics[m.name].plugin for m in self._metrics(task)},
         )
 
     def _task(self, entry: MethodEntry) -> TaskSpec:

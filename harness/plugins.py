@@ -7,6 +7,7 @@ module, and :func:`discover` puts both together. There is no global manager.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.plugins_describe import OFFERS, Implementation, describe
 from harness.plugins_find import PluginRecord, find
 from harness.resolve import missing_requirements, resolve
 from harness.specs import DatasetSpec, ExecutorSpec, MethodSpec, MetricSpec, Spec, TaskSpec
+from harness.surroundings import undisturbed
 
 __all__ = [
     "Entry",
@@ -96,7 +98,8 @@ class Plugins:
         raise HarnessError(f"no dataset is embedded; choose one with --dataset: {known}")
 
     def call(self, hook: str, report: Reporter, /, **arguments: Any) -> list[tuple[str, Any]]:
-        """Call a session hook, one plugin after the other.
+        """Call a session hook, one plugin after the other. Each gets copies of the arguments, and
+        what it changes of the process (:mod:`harness.surroundings`) is put back.
 
         Args:
             hook: its name.
@@ -111,9 +114,10 @@ class Plugins:
             if implementation.hook != hook:
                 continue
             try:
-                result = implementation(arguments)
-                if isinstance(result, Iterator):
-                    result = tuple(result)
+                with undisturbed():
+                    result = implementation(deepcopy(arguments))
+                    if isinstance(result, Iterator):
+                        result = tuple(result)
             except (Exception, SystemExit) as error:
                 report(implementation.plugin, error)
                 continue
@@ -135,7 +139,8 @@ def discover(
     hooks: list[Implementation] = []
     for entry_point, record in find(entry_points, disabled):
         if record.status == "ok":
-            record, implementations = describe(entry_point, record)
+            with undisturbed():
+                record, implementations = describe(entry_point, record)
             hooks += implementations
         described.append(record)
     records = _without_clashes(described)

@@ -61,7 +61,12 @@ class PluginRecord:
     @property
     def bundled(self) -> bool:
         """Whether it comes with the harness."""
-        return canonicalize_name(self.dist) == DISTRIBUTION
+        return is_bundled(self.dist)
+
+
+def is_bundled(dist: str) -> bool:
+    """Whether a distribution of this name is the harness's own."""
+    return canonicalize_name(dist) == DISTRIBUTION
 
 
 Found = tuple[EntryPoint, PluginRecord]

@@ -7,14 +7,18 @@ A pattern is ``all``, ``none``, a method's id, a glob on ids (``ssl/*``), a plug
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 
 from harness.errors import HarnessError
-from harness.plugins import MethodEntry, Plugins
+from harness.plugins import MethodEntry, PluginRecord, Plugins
 from harness.protocol import did_you_mean
 
 KEYS = ("task", "family", "tag")
+UNNAMED = "?"
+"""The name of a plugin whose metadata cannot be read."""
 
 
 def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) -> tuple[str, ...]:
@@ -38,6 +42,48 @@ def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) ->
             raise HarnessError(_unmatched(pattern, plugins))
         chosen -= found
     return tuple(sorted(chosen))
+
+
+def meant(
+    patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins
+) -> tuple[PluginRecord, ...]:
+    """The broken plugins that ``patterns`` could have meant, had they loaded: all of them for
+    ``all``, ``task:…``, ``family:…`` and ``tag:…``, and those that a glob could match. One that
+    ``exclude`` names is left out on purpose."""
+    asked, left_out = _split(patterns), _split(exclude)
+    return tuple(
+        record
+        for record in plugins.broken
+        if any(_may_mean(pattern, record.name) for pattern in asked)
+        and not any(_names_whole(pattern, record.name) for pattern in left_out)
+    )
+
+
+def _may_mean(pattern: str, plugin: str) -> bool:
+    if pattern in ("all", plugin) or pattern.partition(":")[0] in KEYS:
+        return True
+    if not re.search(r"[*?[]", pattern):
+        return pattern.startswith(f"{plugin}/")
+    # Metadata that cannot be read does not say what the plugin is called.
+    return plugin == UNNAMED or _may_begin(pattern, f"{plugin}/")
+
+
+def _names_whole(pattern: str, plugin: str) -> bool:
+    return pattern in ("all", plugin, f"{plugin}/*")
+
+
+@cache
+def _may_begin(pattern: str, prefix: str) -> bool:
+    """Whether the glob matches anything that begins with ``prefix`` and has no slash behind it."""
+    if not prefix:
+        return "/" not in pattern
+    if not pattern:
+        return False
+    if pattern[0] == "*":
+        return _may_begin(pattern[1:], prefix) or _may_begin(pattern, prefix[1:])
+    found = re.match(r"\[!?\]?[^\]]*\]|.", pattern)
+    token = pattern[0] if found is None else found.group()
+    return fnmatchcase(prefix[0], token) and _may_begin(pattern[len(token) :], prefix[1:])
 
 
 def _split(items: Sequence[str]) -> list[str]:

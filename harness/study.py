@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from harness.protocol import (
     did_you_mean,
 )
 from harness.specs import DatasetSpec, TaskSpec
+from harness.surroundings import undisturbed
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
@@ -81,6 +82,8 @@ class Study:
     samples: Samples
     split: Split
     notes: tuple[str, ...]
+    dropped: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
+    """Plugin -> the cells that its ``harness_select_cells`` has left out."""
 
 
 def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = ()) -> DatasetSpec:
@@ -122,7 +125,8 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
             raise HarnessError(
                 f"--data-root {root}: is a file; unpack it if it is an archive, and name the folder"
             )
-    dataset: Dataset = resolve(spec.factory)(root, **spec.params)
+    with undisturbed():
+        dataset: Dataset = resolve(spec.factory)(root, **spec.params)
     return dataset
 
 

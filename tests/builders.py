@@ -55,6 +55,18 @@ def metric_specs() -> tuple[MetricSpec, ...]:
     )
 
 
+def epoch_line(epoch: int) -> dict[str, Any]:
+    """What an epoch adds to the history."""
+    return {
+        "event": "epoch",
+        "epoch": epoch,
+        "stage": "train",
+        "loss": 0.5,
+        "train_seconds": 1.0,
+        "val": {"primary": 0.5},
+    }
+
+
 def image_ids(count: int) -> tuple[str, ...]:
     return tuple(f"image-{index}" for index in range(count))
 

@@ -16,6 +16,7 @@ from harness.cli.run_options import run_options
 from harness.cli.study_file import blaming
 from harness.cli.terminal import terminal_width
 from harness.data.cache import cache_directory
+from harness.execution.hooks import caller, keep_selected
 from harness.forecast import forecast
 from harness.study import plan
 from harness.studyfile import StudyFile
@@ -61,7 +62,9 @@ def command(
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else None
-        study = plan(request, installed_plugins(prompts), admit)
+        plugins = installed_plugins(prompts)
+        call = caller(plugins, _warn)
+        study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:
             check_prompts(study, prompts)
         told = forecast(
@@ -80,3 +83,7 @@ def command(
         for note in dict.fromkeys(study.notes):
             click.echo(f"note: {note}", err=True)
     click.echo(as_text(study, told, terminal_width()))
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)

@@ -11,6 +11,7 @@ from harness.cli.amounts import bytes_text, seconds_text
 from harness.cli.terminal import state_text
 from harness.forecast import WAITING, CellForecast, Forecast
 from harness.report.figures import UNKNOWN, size_of
+from harness.results.sound import DAMAGED
 from harness.study import Study
 
 _PARTS = ("train", "val", "test")
@@ -29,6 +30,7 @@ def as_text(study: Study, told: Forecast, width: int) -> str:
     """
     blocks = (
         _table(told.cells),
+        _damaged(told, width),
         _missing(told, width),
         _shared(told, width),
         _disk(told),
@@ -89,6 +91,19 @@ def _missing(told: Forecast, width: int) -> str:
     return "\n".join(("Missing", *lines)) if lines else ""
 
 
+def _damaged(told: Forecast, width: int) -> str:
+    """Finished cells that a run would leave alone although a file of theirs is damaged."""
+    lines = [
+        line
+        for item in told.cells
+        if item.state == DAMAGED
+        for line in _wrapped(f"{item.cell.id}: {item.detail}", width)
+    ]
+    if not lines:
+        return ""
+    return "\n".join(("Damaged (--rerun runs them again)", *lines))
+
+
 def _shared(told: Forecast, width: int) -> str:
     if not told.waiting:
         return ""
@@ -139,6 +154,10 @@ def _summary(study: Study, told: Forecast) -> str:
     kinds = sorted({item.cell.record["weights"]["kind"] for item in told.cells})
     lines = [f"{_count(len(told.cells), 'cell')} in {study.directory}: {states}"]
     lines.append(f"weights: {', '.join(kinds)}; {_count(told.slots, 'cell')} side by side")
+    lines += [
+        f"dropped by plugin {plugin!r}: {_count(len(cells), 'cell')}"
+        for plugin, cells in study.dropped.items()
+    ]
     if told.waiting:
         lines.append(f"time: {_time(told)}")
     return "\n".join(lines)
@@ -173,6 +192,7 @@ def as_json(study: Study, told: Forecast) -> dict[str, Any]:
     return {
         "directory": str(study.directory),
         "notes": list(dict.fromkeys(study.notes)),
+        "dropped": {plugin: len(cells) for plugin, cells in study.dropped.items()},
         "cells": [_cell_json(cell) for cell in told.cells],
         "missing": [
             {"status": status, "reason": reason, "cells": [c.cell.name for c in cells]}

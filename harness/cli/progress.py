@@ -73,6 +73,10 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
         return f"{_SHARED[event]} {line['done'] / line['total']:.0%}"
     if event == "resumed":
         return f"goes on after epoch {line['epochs_done']}"
+    if event == "importing":
+        return f"importing {line['module']} of plugin {line['plugin']}"
+    if event == "unreadable":
+        return f"says no more: {line['reason']}"
     if event == "restarted":
         return f"starts again: {line['reason']}"
     return _EVENTS.get(event)

@@ -62,10 +62,13 @@ def command(
     harness report results
     harness report results --format latex --columns method,label.f1,mask.dice --sort -label.f1
     harness report laptop/results server/results --filter 'method=ssl/*' --aggregate seeds
+
+    Exit codes: 0, 1 where a file of a cell is damaged (its row says which), or 2 for bad input.
     """
     names = () if columns is None else tuple(name.strip() for name in columns.split(","))
     view = View(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
     )
     cells = {cell.path.resolve(): cell for folder in directories for cell in find_cells(folder)}
-    print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
+    damaged = print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
+    raise SystemExit(int(damaged))

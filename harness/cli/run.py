@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,13 @@ from harness.cli.request import request_of
 from harness.cli.run_options import run_options
 from harness.cli.study_file import blaming, file_of_run
 from harness.cli.tables import broken_plugins, print_report
-from harness.errors import HarnessError
+from harness.execution.hooks import Caller, caller, environment_facts, keep_selected
 from harness.plugins import Plugins
 from harness.results.rundir import CellDirectory
+from harness.select import meant
 from harness.study import Request, Study, plan
 from harness.studyfile import StudyFile
+from harness.surroundings import Surroundings
 from harness.variants import check_prompts
 
 
@@ -32,6 +33,7 @@ from harness.variants import check_prompts
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
 @click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any plugin did not load.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -47,6 +49,7 @@ def command(
     keep_checkpoints: str,
     quiet: bool,
     no_progress: bool,
+    strict: bool,
     prompts: Path | None,
     **options: Any,
 ) -> None:
@@ -65,11 +68,13 @@ def command(
     harness run --plugins supervised --seeds 0,1,2 --fractions 0.25,0.5,1
     harness run --plugins 'clip/vit_l14@mine' --prompts mine.txt --weights pretrained
 
-    Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin did not load,
-    2 bad input, 3 nothing ran.
+    Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin that --plugins
+    may mean did not load (with --strict: any plugin), 2 bad input, 3 nothing ran.
     """
     from harness.execution.devices import check_threads, slots
     from harness.execution.session import Options, exit_code, run_session
+
+    surroundings = Surroundings.capture()
 
     def say(text: str) -> None:
         if not quiet:
@@ -85,14 +90,19 @@ def command(
         plugins = installed_plugins(prompts)
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(request.skip_bad, shown=not (quiet or no_progress))
-        study = _keep(plan(request, plugins, admit), plugins)
+        call = caller(plugins, _warn)
+        study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:
             check_prompts(study, prompts)
     for note in dict.fromkeys(study.notes):
         say(f"note: {note}")
-    study = _with_weights(study, request, plugins, say)
+    broken = plugins.broken if strict else meant(request.methods, request.exclude, plugins)
+    for record in plugins.broken:
+        if record not in broken:
+            say(f"note: plugin {record.name!r} did not load; no method of it was asked for")
+    study = _with_weights(study, request, plugins, call, say)
     code = 3
-    _call(plugins)("harness_session_start", directory=study.directory, cells=study.cells)
+    call("harness_session_start", directory=study.directory, cells=study.cells)
     try:
         with progress(len(study.cells), shown=not (quiet or no_progress)) as display:
             statuses = run_session(
@@ -103,53 +113,38 @@ def command(
                     slots=slots(request.device, jobs, threads),
                     timeout=timeout,
                     rerun=rerun,
-                    facts=dict(_call(plugins)("harness_environment")),
+                    facts=environment_facts(call, _warn),
                     limits=limits,
+                    surroundings=surroundings,
                 ),
                 plugins,
-                WithHooks(display, _call(plugins)),
+                WithHooks(display, call),
                 store_progress=display.preparing,
                 say=display.say,
                 command=tuple(sys.argv[1:]),
                 file=file_of_run(ctx, request, study),
             )
-        code = exit_code(statuses, broken=bool(plugins.broken))
+        code = exit_code(statuses, broken=bool(broken))
     finally:
-        _call(plugins)("harness_session_finish", directory=study.directory, exit_code=code)
+        call("harness_session_finish", directory=study.directory, exit_code=code)
     cells = [CellDirectory(cell.directory) for cell in study.cells]
-    print_report(cells, plugins, broken=broken_plugins(plugins))
+    if print_report(cells, plugins, broken=broken_plugins(plugins)):
+        code = 1
     if not quiet:
         click.echo(f"results: {os.path.relpath(study.directory)}")
     raise SystemExit(code)
 
 
-def _call(plugins: Plugins) -> Callable[..., list[tuple[str, Any]]]:
-    def call(name: str, **arguments: Any) -> list[tuple[str, Any]]:
-        def warn(plugin: str, error: BaseException) -> None:
-            click.echo(f"warning: hook {name} of plugin {plugin!r} failed: {error!r}", err=True)
-
-        return plugins.call(name, warn, **arguments)
-
-    return call
-
-
-def _keep(study: Study, plugins: Plugins) -> Study:
-    """The cells that every plugin with an opinion keeps."""
-    cells = study.cells
-    for plugin, chosen in _call(plugins)("harness_select_cells", cells=cells):
-        names = {(cell.id, cell.name) for cell in chosen}
-        if unknown := names - {(cell.id, cell.name) for cell in study.cells}:
-            raise HarnessError(
-                f"plugin {plugin!r} selected a cell that is not planned: {min(unknown)}"
-            )
-        cells = tuple(cell for cell in cells if (cell.id, cell.name) in names)
-    if not cells:
-        raise HarnessError("no cell is left to run; see --plugins, --exclude and installed plugins")
-    return replace(study, cells=cells)
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
 
 
 def _with_weights(
-    study: Study, request: Request, plugins: Plugins, say: Callable[[str], None]
+    study: Study,
+    request: Request,
+    plugins: Plugins,
+    call: Caller,
+    say: Callable[[str], None],
 ) -> Study:
     """The study after an attempt to fetch the weights that are missing here."""
     from harness.cli.weights import Transfers
@@ -165,4 +160,4 @@ def _with_weights(
     fetched = fetch_missing(cards, Transfers(), say)
     if not fetched:
         return study
-    return _keep(plan(request, plugins, admission(request.skip_bad)), plugins)
+    return keep_selected(plan(request, plugins, admission(request.skip_bad)), call, _warn)

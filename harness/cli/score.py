@@ -13,8 +13,10 @@ from harness.cli.counting import counting
 from harness.cli.options import installed_plugins
 from harness.errors import HarnessError
 from harness.plugins import Plugins
+from harness.results.finding import method_of
 from harness.results.predictions import Reference
-from harness.results.record import CellRecord, DatasetRecord
+from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
+from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory, find_cells
 from harness.results.scoring import reference_masks, score_cell
 
@@ -37,7 +39,8 @@ def command(directory: Path, data_root: Path | None) -> None:
     harness score results
     harness score results/radiography-paper --data-root DIR
 
-    Exit codes: 0, or 2 where there is nothing to score or the dataset is another one.
+    Exit codes: 0, 1 where a cell could not be scored (its figures stay as they were), or 2 where
+    none could, or the dataset is another one.
     """
     plugins = installed_plugins()
 
@@ -58,31 +61,64 @@ def command(directory: Path, data_root: Path | None) -> None:
         text = json.dumps(record["dataset"], sort_keys=True)
         return lambda ids: masks(text)(ids)
 
+    tables = Tables()
     cells = [cell for cell in find_cells(directory) if _has_predictions(cell)]
     if not cells:
         raise HarnessError(f"{directory}: no finished cell has predictions to score")
+    failed: dict[CellDirectory, str] = {}
     with counting("scoring cells") as report:
         for done, cell in enumerate(cells, start=1):
-            _score(cell, plugins, reference(cell.cell))
+            try:
+                record = cell.cell
+                table = tables.of(cell, record)
+                if isinstance(table, Table):
+                    compare(cell, record, table)
+                _score(cell, record, plugins, reference(record))
+            except HarnessError as error:
+                failed[cell] = str(error)
             report(done, len(cells))
-    click.echo(f"scored {len(cells)} cells; harness report {directory} shows them")
+    if len(failed) == len(cells):
+        raise HarnessError("\n".join(dict.fromkeys(failed.values())))
+    for cell, reason in failed.items():
+        click.echo(f"not scored: {method_of(cell)} {cell.path.name}: {reason}", err=True)
+    done = len(cells) - len(failed)
+    click.echo(f"scored {done} cells; harness report {directory} shows them")
+    raise SystemExit(int(bool(failed)))
 
 
 def _has_predictions(cell: CellDirectory) -> bool:
-    status = cell.status
+    """Also where the status is damaged: that is told of the cell, not of nothing."""
+    try:
+        status = cell.status
+    except HarnessError:
+        return bool(cell.sets)
     return status is not None and status["status"] == "ok" and bool(cell.sets)
 
 
-def _score(cell: CellDirectory, plugins: Plugins, reference: Reference) -> None:
-    record = cell.cell
+def _score(cell: CellDirectory, record: CellRecord, plugins: Plugins, reference: Reference) -> None:
+    _ = cell.status
     task = plugins.tasks.get(record["method"]["task"])
     if task is None:
         raise HarnessError(
             f"{record['id']}: no plugin offers its task {record['method']['task']!r} any more"
         )
     kinds = {target.kind for target in task.spec.targets}
-    metrics = [e.spec for e in plugins.metrics.values() if e.spec.kind in kinds]
-    scores = score_cell(cell, metrics, task.spec.primary, reference)
+    entries = [entry for entry in plugins.metrics.values() if entry.spec.kind in kinds]
+    scores = score_cell(
+        cell,
+        [entry.spec for entry in entries],
+        task.spec.primary,
+        reference,
+        {entry.spec.name: entry.plugin for entry in entries},
+    )
     # Writing safely takes longer than computing: what is the same stays.
-    if scores != cell.metrics:
+    if scores != _stored(cell):
         cell.write_metrics(scores)
+
+
+def _stored(cell: CellDirectory) -> MetricsRecord | None:
+    """What lies there; None where it is missing or damaged, and is to be written again."""
+    try:
+        return cell.metrics
+    except HarnessError:
+        return None

@@ -24,6 +24,8 @@ def command(cell: str, results: Path, as_json: bool) -> None:
     \b
     harness show segmentation/unet
     harness show 7915b8 --json
+
+    Exit codes: 0, 1 where a file of the cell is damaged, or 2 where there is no such cell.
     """
     from harness.report.onecell import everything
     from harness.report.onecell_text import one_cell_text
@@ -33,3 +35,4 @@ def command(cell: str, results: Path, as_json: bool) -> None:
         click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         click.echo(one_cell_text(value, terminal_width()), nl=False)
+    raise SystemExit(int(bool(value["damaged"])))

@@ -10,7 +10,10 @@ from typing import Any
 import click
 
 from harness.cli.terminal import state_text
-from harness.results.rundir import CellDirectory, find_cells
+from harness.results.finding import method_of
+from harness.results.reference import Tables
+from harness.results.rundir import find_cells
+from harness.results.sound import DAMAGED, Found, look
 
 
 @click.command(name="status")
@@ -26,12 +29,14 @@ def command(directory: Path, as_json: bool) -> None:
     harness status results
     harness status results/phantom-quick --json
 
-    Exit codes: 0, or 2 where there is no run.
+    Exit codes: 0, 1 where a file of a cell is damaged, or 2 where there is no run.
     """
-    cells = [_facts(cell) for cell in find_cells(directory)]
+    tables = Tables()
+    cells = [_facts(look(cell, tables)) for cell in find_cells(directory)]
+    damaged = any(cell["status"] == DAMAGED for cell in cells)
     if as_json:
         click.echo(json.dumps(cells, indent=2))
-        return
+        raise SystemExit(int(damaged))
     from tabulate import tabulate
 
     rows = [(c["method"], c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
@@ -39,21 +44,23 @@ def command(directory: Path, as_json: bool) -> None:
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     click.echo(f"\n{len(cells)} cells: {summary}")
+    raise SystemExit(int(damaged))
 
 
-def _facts(cell: CellDirectory) -> dict[str, Any]:
-    record, status = cell.cell, cell.status
-    history = [] if status is not None else cell.history
-    epochs = [line["epoch"] for line in history if line["event"] == "epoch"]
+def _facts(found: Found) -> dict[str, Any]:
+    record, status, cell = found.cell, found.status, found.directory
+    epochs = [line["epoch"] for line in found.history or () if line["event"] == "epoch"]
+    state = "unfinished" if status is None else status["status"]
+    reason = "" if status is None else status["reason"]
     return {
-        "method": record["id"],
-        "cell": record["name"],
+        "method": method_of(cell) if record is None else record["id"],
+        "cell": cell.path.name,
         "directory": str(cell.path),
-        "status": "unfinished" if status is None else status["status"],
-        "reason": "" if status is None else status["reason"],
+        "status": DAMAGED if found.damage else state,
+        "reason": "; ".join(found.damage) or reason,
         "seconds": None if status is None else status["seconds"],
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
-        "epochs": record["protocol"]["epochs"],
+        "epochs": None if record is None else record["protocol"]["epochs"],
     }
 
 

@@ -20,7 +20,7 @@ from harness.tomlio import write_toml
 if TYPE_CHECKING:
     from harness.study import Request, Study
 
-ONCE = frozenset({"rerun", "quiet", "no_progress", "json"})
+ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json"})
 """Options of one call and not of a study."""
 
 SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")

@@ -15,6 +15,7 @@ from harness.report.rows import rows
 from harness.report.table import Format, render
 from harness.report.view import EVERYTHING, View
 from harness.results.rundir import CellDirectory
+from harness.results.sound import DAMAGED
 
 
 def print_report(
@@ -25,23 +26,29 @@ def print_report(
     form: Format = "text",
     output: Path | None = None,
     view: View = EVERYTHING,
-) -> None:
+) -> bool:
     """The report of the cells on standard output, or in the file ``output``.
+
+    Returns:
+        Whether any cell has a damaged file.
 
     Raises:
         HarnessError: the view cannot be meant, or the file cannot be written.
     """
     width = terminal_width() if output is None else None
     metrics = [entry.spec for entry in plugins.metrics.values()]
-    text = render(rows(cells), metrics, broken=broken, format=form, width=width, view=view)
+    found = rows(cells)
+    damaged = any(row.status == DAMAGED for row in found)
+    text = render(found, metrics, broken=broken, format=form, width=width, view=view)
     # As bytes: the line ends of CSV are part of the format.
     if output is None:
         click.echo(text.encode(), nl=False)
-        return
+        return damaged
     try:
         output.write_bytes(text.encode())
     except OSError as error:
         raise HarnessError(f"--output {output}: cannot be written ({error.strerror})") from error
+    return damaged
 
 
 def broken_plugins(plugins: Plugins) -> Sequence[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ _COLOURS = {
     "ok": "green",
     "finished": "green",
     "failed": "red",
+    "damaged": "red",
     "wrong": "red",
     "oom": "red",
     "timeout": "red",

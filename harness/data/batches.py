@@ -41,7 +41,7 @@ class Part:
         """A copy of this part's images, [N, size, size]."""
         return self.images[self.indices]
 
-    @cached_property
+    @property
     def masks(self) -> NDArray[np.bool_] | None:
         """This part's masks at the training size, [N, size, size]; None where the task has none."""
         if self.mask_bits is None:

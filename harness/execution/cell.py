@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness.data.batches import Part, load_part, union
 from harness.data.cache import cache_directory
@@ -26,11 +28,14 @@ from harness.execution.measure import step_record, timing_record
 from harness.execution.status import write_status
 from harness.jsonio import read_json
 from harness.plugins import resolve
+from harness.plugins_find import is_bundled
 from harness.protocol import Protocol
+from harness.results.identity import check_identity
+from harness.results.metric import is_own
 from harness.results.predictions import PredictionFile, Reference
-from harness.results.record import MetricsRecord, Status, TimingRecord
+from harness.results.record import Status, TimingRecord
 from harness.results.rundir import CellDirectory
-from harness.results.scoring import score_file
+from harness.results.scoring import score_files
 from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.study import needs_masks
 from harness.training.clock import Clock
@@ -50,6 +55,8 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         asked: when the cell was asked for, by ``time.monotonic``.
     """
     clock = Clock(asked)
+    # A method may change the working directory.
+    directory = directory.absolute()
     reset_peak_memory()
     status: Status
     advice = ""
@@ -92,6 +99,7 @@ class _Cell:
         self.resources = resources
         self.clock = clock
         self.record: Mapping[str, Any] = read_json(directory / "cell.json")
+        check_identity(directory, self.record)
         self.study = directory.parents[3]
         fingerprint = self.record["dataset"]["fingerprint"]
         self.samples = read_samples(self.study / "data" / f"{fingerprint}.npz")
@@ -110,6 +118,8 @@ class _Cell:
             prepare_process(self.resources, self.protocol, self.record["seed"])
             facts = describe_environment(self.resources)
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
+        if not is_bundled(self.record["method"]["dist"]):
+            self._importing(self.record["id"].partition("/")[0], self.record["method"]["factory"])
         with self.clock.bucket("build"):
             runner = self.runner = make_runner(
                 self.record,
@@ -129,31 +139,38 @@ class _Cell:
                 cache=cache_directory(),
                 progress=self._progress("prepare"),
             )
-            named, parts = self._parts(store)
+            rows = self._rows(self.record["fraction"])
+            parts = self._parts(store, rows)
         with self.clock.bucket("build"):
             runner.build()
         measured: TimingRecord = {}
-        fitted = Fitted()
+        fitted, files = Fitted(), dict[str, tuple[PredictionFile, Reference]]()
         if self.protocol.time_only:
             with self.clock.bucket("probe"):
                 measured = step_record(runner, self.protocol, parts)
         else:
-            fitted = self._train_and_predict(runner, parts, named, store)
+            fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
+        # What a method is tested on is opened when it has learned.
+        named = {"val": parts.val, **self._opened(store, rows, set(rows) - {"train", "val"})}
+        if not self.protocol.time_only:
+            with self.clock.bucket("predict"):
+                files = self._predict(runner, named, store)
         with self.clock.bucket("probe"):
             timing = timing_record(
                 runner, self.protocol, store, fitted, named["test"], self.resources.device
             )
         with self.clock.bucket("checkpoint"):
             runner.finish()
+        if files:
+            # Last, as plugins' metrics are code of others than the method.
+            with self.clock.bucket("predict"):
+                self._score(files)
         self.cell.write_timing({**timing, **measured, "buckets": self.clock.read()})
 
-    def _train_and_predict(
-        self, runner: Runner, parts: Parts, named: Mapping[str, Part], store: Store
-    ) -> Fitted:
-        fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
-        with self.clock.bucket("predict"):
-            self._predict(runner, named, store)
-        return fitted
+    def _importing(self, plugin: str, reference: str) -> None:
+        """Tells the history whose code is imported next: it may hang."""
+        module = reference.partition(":")[0]
+        self.cell.append_history({"event": "importing", "plugin": plugin, "module": module})
 
     def _dataset(self) -> Dataset:
         entry = self.record["dataset"]
@@ -164,30 +181,39 @@ class _Cell:
             lambda: resolve(entry["factory"])(root, **entry["params"]),
         )
 
-    def _parts(self, store: Store) -> tuple[dict[str, Part], Parts]:
-        """The parts of the split by name, and what the runner is given of them."""
-        samples = self.samples
+    def _rows(self, fraction: float) -> Mapping[str, NDArray[np.int64]]:
+        """Rows of the table by part of the split."""
         digest = self.record["split"]["digest"]
-        split = read_split(self.study / "splits" / f"{digest}.csv", samples)
+        split = read_split(self.study / "splits" / f"{digest}.csv", self.samples)
         if split.digest != digest:
             raise HarnessError(f"splits/{digest}.csv has been changed; run the command again")
+        return select_parts(
+            self.samples,
+            split,
+            need_masks=needs_masks(self.task),
+            fraction=fraction,
+            train_limit=self._train_limit(),
+            test_limit=self.protocol.test_images,
+            seed=0,
+        )
+
+    def _opened(
+        self, store: Store, rows: Mapping[str, NDArray[np.int64]], names: Iterable[str]
+    ) -> dict[str, Part]:
         masks = any(target.kind == "binary-mask" for target in self.task.targets)
+        return {
+            name: load_part(store, self.samples, indices, masks=masks)
+            for name, indices in rows.items()
+            if name in names
+        }
 
-        def select(fraction: float) -> dict[str, Part]:
-            rows = select_parts(
-                samples,
-                split,
-                need_masks=needs_masks(self.task),
-                fraction=fraction,
-                train_limit=self._train_limit(),
-                test_limit=self.protocol.test_images,
-                seed=0,
-            )
-            return {name: load_part(store, samples, r, masks=masks) for name, r in rows.items()}
-
-        named = select(self.record["fraction"])
-        every = union(select(1.0).values())
-        return named, Parts(train=named["train"], val=named["val"], every=every)
+    def _parts(self, store: Store, rows: Mapping[str, NDArray[np.int64]]) -> Parts:
+        """What the runner is given before it has learned: of the test sets only pixels."""
+        named = self._opened(store, rows, ("train", "val"))
+        every = self._rows(1.0)
+        images = union(self._opened(store, every, every).values())
+        unlabelled = replace(images, labels=np.zeros_like(images.labels))
+        return Parts(train=named["train"], val=named["val"], every=unlabelled)
 
     def _train_limit(self) -> int | None:
         protocol = self.protocol
@@ -213,22 +239,23 @@ class _Cell:
             self._file(outputs, part), self.metrics, self.task.primary, _reference(part, store)
         )
 
-    def _predict(self, runner: Runner, parts: Mapping[str, Part], store: Store) -> None:
-        """Predict every part but train, once each."""
-        scores: MetricsRecord = {}
+    def _predict(
+        self, runner: Runner, parts: Mapping[str, Part], store: Store
+    ) -> dict[str, tuple[PredictionFile, Reference]]:
+        """Predict and write every part, once each."""
+        files = {}
         for name, part in parts.items():
-            if name == "train":
-                continue
             file = self._file(runner.predict(part), part)
             self.cell.write_predictions(name, file)
-            scores[name] = score_file(
-                file,
-                self.metrics,
-                self.task.primary,
-                _reference(part, store),
-                where=f"{name} set",
-            )
-        self.cell.write_metrics(scores)
+            files[name] = (file, _reference(part, store))
+        return files
+
+    def _score(self, files: Mapping[str, tuple[PredictionFile, Reference]]) -> None:
+        plugins = self.record["metric_plugins"]
+        for metric in self.metrics:
+            if not is_own(metric):
+                self._importing(plugins[metric.name], metric.function)
+        self.cell.write_metrics(score_files(files, self.metrics, self.task.primary, plugins))
 
     def _file(self, outputs: Outputs, part: Part) -> PredictionFile:
         samples, rows = self.samples, part.indices

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from harness.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,10 @@ class ExecutorSettings:
     """What an executor's factory is handed."""
 
     modules: tuple[str, ...]
-    """Modules of the selected methods, worth importing before the first cell."""
+    """Bundled modules of the selected methods, worth importing before the first cell. A third
+    party's module is never among them: it is imported in its own cells only."""
+    surroundings: Surroundings = field(default_factory=Surroundings.capture)
+    """Environment and working directory that cells should be given."""
 
 
 class RunningCell(Protocol):

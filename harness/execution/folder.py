@@ -64,6 +64,10 @@ def write_study(study: Study, command: tuple[str, ...], file: str) -> None:
             "command": list(command),
             "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
             "notes": list(study.notes),
+            "dropped": {
+                plugin: [str(c.directory.relative_to(study.directory)) for c in cells]
+                for plugin, cells in study.dropped.items()
+            },
             "left_out": {
                 "images": list(study.samples.left_out),
                 "masks": list(study.samples.masks_left_out),

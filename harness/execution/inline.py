@@ -1,4 +1,5 @@
-"""Runs a cell in the calling process, for a debugger. Memory and state leak between cells."""
+"""Runs a cell in the calling process, for a debugger. Memory and state leak between cells: what any
+plugin's module changes while it is imported is seen by all cells that come after."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Runs every cell in a fresh process, forked from a server that has imported the libraries.
 
 The server never touches a device, so a cell inherits imported modules and nothing else: no memory
-pool, no random state, no kernel cache of an earlier cell. A module that kills the server while it
-is imported costs only the cells that need it: the server starts again without it.
+pool, no random state, no kernel cache of an earlier cell. It imports bundled modules only, and is
+given the surroundings that the command had before it described plugins. A module that kills the
+server while it is imported costs only the cells that need it: the server starts again without it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class ProcessExecutor:
         self._cells: dict[int, _ForkedCell] = {}
         self._unsafe: set[str] = set()
         self._modules = settings.modules
+        self._surroundings = settings.surroundings
         self._server = self._start()
 
     def _start(self) -> subprocess.Popen[str]:
@@ -62,7 +64,8 @@ class ProcessExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**PASSIVE_WAITING, **KEPT_MEMORY, **os.environ},
+                env={**PASSIVE_WAITING, **KEPT_MEMORY, **self._surroundings.environment},
+                cwd=self._surroundings.directory,
                 start_new_session=True,
             )
             assert server.stdout is not None

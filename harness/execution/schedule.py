@@ -5,14 +5,17 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
+from harness.errors import HarnessError
 from harness.execution.executor import Executor, Resources, RunningCell
 from harness.execution.status import write_status
-from harness.results.record import StatusRecord
+from harness.jsonio import write_json
+from harness.results.record import Status, StatusRecord
 from harness.results.rundir import CellDirectory
 from harness.study import Cell
 
@@ -25,7 +28,8 @@ class Observer(Protocol):
     def started(self, cell: Cell) -> None: ...
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
-        """A line that the cell has added to its history."""
+        """A line that the cell has added to its history; or ``unreadable``, once, where it has
+        added something else."""
         ...
 
     def finished(self, cell: Cell, status: StatusRecord) -> None: ...
@@ -37,11 +41,36 @@ class _Running:
     handle: RunningCell
     resources: Resources
     started: float
-    seen: int = 0
-    """History lines that the observer has been told."""
+    seen: int | None = 0
+    """History lines that the observer has been told; None once one could not be read."""
     size: int = field(default=-1)
     """Bytes of the history when it was last read."""
     timed_out: bool = False
+    broken: str = ""
+    """What the executor did that it must not."""
+
+
+class BrokenExecutor:
+    """Stands for an executor that could not be made: every cell fails with its reason."""
+
+    def __init__(self, who: str, error: BaseException) -> None:
+        self._reason = f"{who} failed: {_said(error)}"
+
+    def submit(self, directory: Path, resources: Resources) -> NoReturn:
+        raise HarnessError(self._reason)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _NotStarted:
+    """Stands for a cell that the executor did not take."""
+
+    def poll(self) -> int:
+        return 1
+
+    def kill(self) -> None:
+        """It does not run."""
 
 
 def run_cells(
@@ -51,62 +80,133 @@ def run_cells(
     observer: Observer,
     *,
     timeout: float | None,
+    damage: Callable[[Cell], str] = lambda cell: "",
 ) -> None:
     """Run every cell, one per slot at a time; returns when all have a status.
 
+    An executor that raises costs the cell that it was asked about.
+
     Args:
         timeout: seconds after which a cell is killed and becomes ``timeout``.
+        damage: what is wrong with the files of a cell that says it is ok; such a cell becomes
+            ``failed``.
     """
     pending, free = deque(cells), list(slots)
     running: list[_Running] = []
     while pending or running:
         while pending and free:
-            cell, resources = pending.popleft(), free.pop(0)
-            # What an earlier run has told is not told again.
-            seen = len(CellDirectory(cell.directory).history)
-            handle = executor.submit(cell.directory, resources)
-            running.append(_Running(cell, handle, resources, time.monotonic(), seen))
-            observer.started(cell)
+            item = _start(executor, pending.popleft(), free.pop(0))
+            running.append(item)
+            observer.started(item.cell)
         for item in list(running):
-            code = item.handle.poll()
+            code = _poll(item)
             _tell(item, observer)
             if code is not None:
                 running.remove(item)
                 free.append(item.resources)
-                observer.finished(item.cell, _status(item, code, timeout))
+                observer.finished(item.cell, _status(item, code, timeout, damage))
             elif timeout is not None and time.monotonic() - item.started > timeout:
                 item.timed_out = True
-                item.handle.kill()
+                _kill(item)
         if running:
             time.sleep(POLL_SECONDS)
 
 
+def _start(executor: Executor, cell: Cell, resources: Resources) -> _Running:
+    # What an earlier run has told is not told again.
+    seen = len(CellDirectory(cell.directory).history)
+    item = _Running(cell, _NotStarted(), resources, time.monotonic(), seen)
+    try:
+        item.handle = executor.submit(cell.directory, resources)
+    except HarnessError as error:
+        item.broken = str(error)
+    except (Exception, SystemExit) as error:
+        item.broken = f"the executor failed to start it: {_said(error)}"
+    return item
+
+
+def _poll(item: _Running) -> int | None:
+    if item.broken:
+        return 1
+    try:
+        code = item.handle.poll()
+    except (Exception, SystemExit) as error:
+        item.broken = f"the executor failed to say whether it still runs: {_said(error)}"
+        _kill(item)
+        return 1
+    if code is not None and not isinstance(code, int):
+        item.broken = f"the executor's poll() returned {code!r:.40} in place of an exit code"
+        return 1
+    return code
+
+
+def _kill(item: _Running) -> None:
+    try:
+        item.handle.kill()
+    except (Exception, SystemExit) as error:
+        item.broken = item.broken or f"the executor failed to end it: {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HarnessError) and text else f"{type(error).__name__}: {text}"
+
+
 def _tell(item: _Running, observer: Observer) -> None:
     history: Path = item.cell.directory / "history.jsonl"
-    size = history.stat().st_size if history.exists() else 0
-    if size == item.size:
+    try:
+        size = history.stat().st_size
+    except OSError:
+        size = 0
+    if size == item.size or item.seen is None:
         return
     item.size = size
-    lines = CellDirectory(item.cell.directory).history
+    try:
+        lines = CellDirectory(item.cell.directory).history
+    except HarnessError as error:
+        item.seen = None
+        observer.event(item.cell, {"event": "unreadable", "reason": str(error)})
+        return
     for line in lines[item.seen :]:
         observer.event(item.cell, line)
     item.seen = len(lines)
 
 
-def _status(item: _Running, code: int, timeout: float | None) -> StatusRecord:
+def _status(
+    item: _Running, code: int, timeout: float | None, damage: Callable[[Cell], str]
+) -> StatusRecord:
     """The status that the cell has left, or the one that it could not leave itself."""
     directory = CellDirectory(item.cell.directory)
-    if (status := directory.status) is not None:
-        return status
+    kind: Status = "failed"
+    try:
+        status = directory.status
+    except HarnessError as error:
+        return _leave(item, kind, str(error))
+    if status is not None:
+        wrong = damage(item.cell) if status["status"] == "ok" else ""
+        return _leave(item, kind, wrong) if wrong else status
     if item.timed_out:
         kind, reason = "timeout", f"ran past --timeout {timeout:g} s"
+        reason += f"; {item.broken}" if item.broken else ""
+    elif item.broken:
+        reason = item.broken
     elif code < 0:
-        kind, reason = "failed", _killed(-code)
+        reason = _killed(-code)
     else:
-        kind, reason = "failed", f"its process ended with code {code} and left no status"
+        reason = f"its process ended with code {code} and left no status"
+    return _leave(item, kind, reason)
+
+
+def _leave(item: _Running, kind: Status, reason: str) -> StatusRecord:
+    folder = item.cell.directory
+    if not (folder / "cell.json").exists():
+        reason += f"; {folder} was removed while it ran"
+        folder.mkdir(parents=True, exist_ok=True)
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        write_json(folder / "cell.json", {**item.cell.record, "created": now})
     return write_status(
-        directory,
-        kind,  # type: ignore[arg-type]
+        CellDirectory(folder),
+        kind,
         reason,
         seconds=time.monotonic() - item.started,
         concurrent=item.resources.concurrent,
@@ -114,6 +214,7 @@ def _status(item: _Running, code: int, timeout: float | None) -> StatusRecord:
 
 
 def _killed(number: int) -> str:
-    name = signal.Signals(number).name
+    known = number in set(signal.Signals)
+    name = signal.Signals(number).name if known else f"signal {number}"
     hint = "; the system may have run out of memory" if number == signal.SIGKILL else ""
     return f"killed by {name}{hint}"

@@ -16,14 +16,18 @@ from harness.data.prepared import Interpolation, open_store
 from harness.errors import HarnessError
 from harness.execution.executor import Executor, ExecutorSettings, Resources
 from harness.execution.folder import locked, write_study
-from harness.execution.schedule import Observer, run_cells
+from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.status import write_status
 from harness.jsonio import write_json
 from harness.plugins import Plugins, resolve
+from harness.plugins_find import is_bundled
 from harness.protocol import Protocol, did_you_mean
 from harness.results.record import StatusRecord
+from harness.results.reference import Table, Tables
 from harness.results.rundir import CellDirectory
+from harness.results.sound import DAMAGED, Found, look, settled
 from harness.study import Cell, Study
+from harness.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Options:
     """Whether finished cells are run again."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Plugin -> what it says of this machine, kept beside every cell."""
+    surroundings: Surroundings = field(default_factory=Surroundings.capture)
+    """What cells inherit: as it was before anything of a plugin ran."""
     limits: Mapping[str, int | str | None] = field(default_factory=dict)
     """``device_bytes`` for images and activations on a GPU, ``activation_bytes`` on disk, and
     ``keep_checkpoints``: ``none``, ``best`` or ``all`` of a cell that is ok."""
@@ -66,10 +72,11 @@ def run_session(
     """
     with _told_about_the_disk(study.directory), locked(study.directory):
         write_study(study, command, file)
+        tables = _tables(study)
         statuses: dict[str, StatusRecord] = {}
         waiting: list[Cell] = []
         for cell in study.cells:
-            status = _settled(cell, options)
+            status = _settled(cell, options, tables)
             if status is None:
                 waiting.append(cell)
             else:
@@ -87,7 +94,11 @@ def run_session(
                 for note in store.notes:
                     say(f"note: {note}")
             say("loading libraries")
-            executor = _executor(options.executor, plugins, _modules(waiting))
+            executor = _executor(options, plugins, _modules(waiting))
+
+            def damage(cell: Cell) -> str:
+                return "; ".join(look(CellDirectory(cell.directory), tables).damage)
+
             slots = options.slots
             if len(waiting) == 1:
                 slots = tuple(replace(slot, concurrent=False) for slot in slots)
@@ -98,15 +109,16 @@ def run_session(
                     slots,
                     _Recording(observer, statuses),
                     timeout=options.timeout,
+                    damage=damage,
                 )
             finally:
-                executor.close()
+                _close(executor, say)
         return statuses
 
 
 def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
-    """0: all asked cells are ok or skipped by design; 1: some failed, or a plugin did not load;
-    3: nothing ran."""
+    """0: all asked cells are ok or skipped by design; 1: some failed, or a plugin that was asked
+    for did not load (``broken``); 3: nothing ran."""
     kinds = [status["status"] for status in statuses.values()]
     if broken or any(kind not in ("ok", "skipped") for kind in kinds):
         return 1
@@ -138,27 +150,54 @@ def interpolations(cells: Iterable[Cell]) -> list[Interpolation]:
 
 
 def _modules(cells: list[Cell]) -> tuple[str, ...]:
-    return tuple(sorted({c.record["method"]["factory"].partition(":")[0] for c in cells}))
+    """Modules that every cell may inherit: the harness's own. What a third party's module does
+    while it is imported is for its cells alone."""
+    own = [c.record["method"] for c in cells if is_bundled(c.record["method"]["dist"])]
+    return tuple(sorted({method["factory"].partition(":")[0] for method in own}))
 
 
-def _executor(name: str, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
+def _tables(study: Study) -> Tables:
+    """The study's table as it was planned: nothing that a cell does to files can change it."""
+    tables = Tables()
+    tables.put(
+        study.directory,
+        study.dataset.fingerprint,
+        Table(study.samples, study.split, "the study's table"),
+    )
+    return tables
+
+
+def _close(executor: Executor, say: Callable[[str], None]) -> None:
+    try:
+        executor.close()
+    except Exception as error:
+        say(f"warning: the executor failed to close: {type(error).__name__}: {error}")
+
+
+def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
+    name = options.executor
     if name not in plugins.executors:
         raise HarnessError(
             f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
             f"executors: {', '.join(plugins.executors)}"
         )
-    factory = resolve(plugins.executors[name].spec.factory)
-    executor: Executor = factory(ExecutorSettings(modules=modules))
+    entry = plugins.executors[name]
+    try:
+        executor: Executor = resolve(entry.spec.factory)(
+            ExecutorSettings(modules=modules, surroundings=options.surroundings)
+        )
+    except (Exception, SystemExit) as error:
+        return BrokenExecutor(f"executor {name!r} of plugin {entry.plugin!r}", error)
     return executor
 
 
-def _settled(cell: Cell, options: Options) -> StatusRecord | None:
+def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None:
     """The status of a cell that need not run; None once its directory is ready for running."""
     directory = CellDirectory(cell.directory)
-    status = directory.status
-    if status is not None and status["status"] == "ok" and not options.rerun:
-        return status
-    if status is not None and status["status"] == "ok":
+    found = settled(directory, table)
+    if found is not None and not options.rerun:
+        return _damaged(found) if found.damage or found.status is None else found.status
+    if found is not None:
         shutil.rmtree(cell.directory)
     cell.directory.mkdir(parents=True, exist_ok=True)
     # Without its status the directory is unfinished work, which is gone on with.
@@ -171,10 +210,27 @@ def _settled(cell: Cell, options: Options) -> StatusRecord | None:
         "limits": dict(options.limits),
     }
     write_json(cell.directory / "cell.json", record)
+    try:
+        _ = directory.history
+    except HarnessError:
+        # A log of what happened, from which nothing is computed: the cell begins another.
+        (cell.directory / "history.jsonl").unlink()
     if cell.blocked is None:
         return None
     kind, reason = cell.blocked
     return write_status(directory, kind, reason, seconds=0.0, concurrent=False)  # type: ignore[arg-type]
+
+
+def _damaged(found: Found) -> StatusRecord:
+    """What stands for the status of a finished cell that is left alone and cannot be believed."""
+    return {
+        "status": DAMAGED,  # type: ignore[typeddict-item]
+        "reason": f"{'; '.join(found.damage)}; --rerun runs it again",
+        "finished": "",
+        "seconds": 0.0,
+        "log_tail": [],
+        "concurrent": False,
+    }
 
 
 @contextmanager

@@ -30,6 +30,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
         *_chosen(view),
         *_ranking(section, metrics, view),
         *_undefined(section, metrics),
+        *_of_rows(section),
         *_split(section),
         *_deviations(section),
         *_input_sizes(section),
@@ -72,6 +73,17 @@ def _undefined(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note
         )
 
 
+def _of_rows(section: Section) -> Iterable[Note]:
+    """What rows say themselves, each text once with the rows that say it."""
+    said: dict[str, list[str]] = {}
+    for row in section.rows:
+        for text in (*row.metric_notes, *row.notes):
+            said.setdefault(text, []).append(section.name_of(row))
+    for text, names in said.items():
+        everybody = len(names) == len(section.rows) > 1
+        yield Note(f"{'all rows' if everybody else ', '.join(names)}: {text}")
+
+
 def _split(section: Section) -> Iterable[Note]:
     if marked := [section.name_of(row) for row in section.rows if row.selected_on_test]:
         who = "all rows" if len(marked) == len(section.rows) else ", ".join(marked)
@@ -93,7 +105,7 @@ def _deviations(section: Section) -> Iterable[Note]:
 def _input_sizes(section: Section) -> Iterable[Note]:
     texts = []
     for row in section.rows:
-        used, stated = row.timing.get("input_size"), row.protocol["image_size"]
+        used, stated = row.timing.get("input_size"), row.protocol.get("image_size")
         if used is not None and used != stated and "image_size" not in row.deviations:
             texts.append(
                 f"{name_of(row)} takes {used} px images where the protocol says {stated} px"

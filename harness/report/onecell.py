@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from harness.errors import HarnessError
 from harness.metrics.classification import per_class_recall
+from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
+
+T = TypeVar("T")
 
 
 def everything(directory: CellDirectory) -> dict[str, Any]:
@@ -14,20 +19,35 @@ def everything(directory: CellDirectory) -> dict[str, Any]:
     Keys: ``directory``, ``cell``, ``status``, ``history``, ``metrics``, ``timing`` and
     ``environment`` as ``docs/results-schema.md`` describes them (None where there is no such file),
     ``per_class`` (set -> ``classes``, ``recall``, and ``confusion``: images by reference class in
-    rows and predicted class in columns) and ``files`` (path in the directory -> bytes).
+    rows and predicted class in columns), ``files`` (path in the directory -> bytes) and
+    ``damaged`` (a sentence per file that cannot be believed; what it holds is left out).
 
     Raises:
-        HarnessError: a record or prediction file is broken; names it.
+        HarnessError: ``cell.json`` is damaged; names it.
     """
+    damaged: list[str] = []
+
+    def read(what: Callable[[], T], otherwise: T) -> T:
+        try:
+            return what()
+        except HarnessError as error:
+            damaged.append(str(error))
+            return otherwise
+
+    cell = directory.cell
+    table = Tables().of(directory, cell)
+    if isinstance(table, Table):
+        read(lambda: compare(directory, cell, table), None)
     return {
         "directory": str(directory.path),
-        "cell": dict(directory.cell),
-        "status": directory.status,
-        "history": directory.history,
-        "metrics": directory.metrics,
-        "per_class": _per_class(directory),
-        "timing": directory.timing,
-        "environment": directory.environment,
+        "cell": dict(cell),
+        "status": read(lambda: directory.status, None),
+        "history": read(lambda: directory.history, list[dict[str, Any]]()),
+        "metrics": read(lambda: directory.metrics, None),
+        "per_class": read(lambda: _per_class(directory), dict[str, Any]()),
+        "timing": read(lambda: directory.timing, None),
+        "environment": read(lambda: directory.environment, None),
+        "damaged": damaged,
         "files": {
             path.relative_to(directory.path).as_posix(): path.stat().st_size
             for path in sorted(directory.path.rglob("*"))

@@ -64,6 +64,7 @@ def _columns(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1)
 def _identity(value: Mapping[str, Any]) -> Facts:
     cell, status, method = value["cell"], value["status"], value["cell"]["method"]
     return [
+        *(("damaged", text) for text in value["damaged"]),
         ("status", _status(status)),
         ("summary", f"{method['summary']} ({method['family']}, {cell['task']['name']})"),
         ("plugin", f"{method['dist']} {method['version']}"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from harness.results.record import PartRecord, StatusRecord, TimingRecord
-from harness.results.rundir import CellDirectory, newest
+from harness.results.finding import method_of
+from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
+from harness.results.reference import Tables
+from harness.results.rundir import CellDirectory, newest_of
+from harness.results.sound import DAMAGED, Found, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,11 @@ class Row:
     """Older results of the same cell that this one replaces."""
 
     status: str
-    """One of ``STATUSES``, or ``unfinished``."""
+    """One of ``STATUSES``, ``unfinished``, or ``damaged``: a file of the cell cannot be believed,
+    and the reason names it."""
     reason: str = ""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of its figures."""
     log_tail: tuple[str, ...] = ()
     concurrent: bool = False
     machine: str | None = None
@@ -61,6 +68,8 @@ class Row:
     label_all_classes: Mapping[str, float | None] = field(default_factory=dict)
     recall_per_class: Mapping[str, float | None] = field(default_factory=dict)
     mask: Mapping[str, float | None] = field(default_factory=dict)
+    metric_notes: tuple[str, ...] = ()
+    """Metrics that failed on the set, each with its plugin and the reason."""
     primary: float | None = None
     primary_metrics: tuple[str, ...] = ()
     primary_higher_is_better: bool = True
@@ -97,43 +106,49 @@ class Row:
 
 def rows(cells: Iterable[CellDirectory]) -> list[Row]:
     """A row for each cell that counts, with its metrics on the set ``test``, and one for each
-    further test set.
+    further test set. A cell with a damaged file is one row that says so.
 
     Of equal cells of one study the newest counts (see ``newest``); of several studies also the
     newest, as long as they ran on the same machine: another machine's figures are others.
-
-    Raises:
-        HarnessError: a record is broken or of another schema; names the file.
     """
-    return [
-        _row(cell, part, superseded)
-        for cell, superseded in sorted(_counted(cells).items())
-        for part in ("test", *sorted(set(cell.metrics or {}) - {"val", "test"}))
+    tables = Tables()
+    found = {cell: look(cell, tables) for cell in cells}
+    counted = sorted(_counted(found).items())
+    whole = [
+        _row(found[cell], record, part, superseded)
+        for cell, superseded in counted
+        if (record := found[cell].cell) is not None
+        for part in _parts(found[cell])
     ]
+    lost = [cell for cell, _ in counted if found[cell].cell is None]
+    return [*whole, *(_lost(found[cell], whole) for cell in lost)]
 
 
-def _counted(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
+def _parts(found: Found) -> list[str]:
+    scored = set(found.metrics or {}) if found.finished else set()
+    return ["test", *sorted(scored - {"val", "test"})]
+
+
+def _counted(found: Mapping[CellDirectory, Found]) -> dict[CellDirectory, int]:
     """The cells that count, each with the number of older results that it replaces."""
-    studies: dict[Path, set[CellDirectory]] = {}
-    for cell in cells:
-        studies.setdefault(cell.path.parents[3], set()).add(cell)
+    studies: dict[Path, dict[CellDirectory, CellRecord | None]] = {}
+    for cell, read in found.items():
+        studies.setdefault(cell.path.parents[3], {})[cell] = read.cell
+    replaced = {cell: n for study in studies.values() for cell, n in newest_of(study).items()}
     if len(studies) < 2:
-        return newest(chain(*studies.values()))
-    replaced = {cell: older for study in studies.values() for cell, older in newest(study).items()}
-    machines: dict[str | None, list[CellDirectory]] = {}
+        return replaced
+    machines: dict[str | None, dict[CellDirectory, CellRecord | None]] = {}
     for cell in replaced:
-        machines.setdefault(_machine(cell.environment), []).append(cell)
+        same = machines.setdefault(_machine(found[cell].environment), {})
+        same[cell] = found[cell].cell
     return {
         cell: older + replaced[cell]
         for same in machines.values()
-        for cell, older in newest(same).items()
+        for cell, older in newest_of(same).items()
     }
 
 
-def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
-    cell, status = directory.cell, directory.status
-    # Figures that lie beside any other status are from before a failure or a repetition.
-    finished = status is not None and status["status"] == "ok"
+def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
     classes = tuple(cell["dataset"]["classes"])
     deviations = cell["deviations"]
     return Row(
@@ -157,29 +172,88 @@ def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
         changed_params=cell["changed_params"],
         split_notes=tuple(cell["split"]["notes"]),
         selected_on_test=cell["split"]["selected_on_test"],
-        directory=str(directory.path),
+        directory=str(found.directory.path),
         superseded=superseded,
-        machine=_machine(directory.environment),
-        timing=(directory.timing if finished else None) or {},
+        machine=_machine(found.environment),
+        # Figures that lie beside any other status are from before a failure or a repetition.
+        timing=(found.timing if found.finished else None) or {},
         part=part,
-        **_outcome(status),
-        **(_scores(directory, part, classes) if finished else {"classes": classes}),
+        **_outcome(found),
+        **(_scores(found.metrics, part, classes) if found.finished else {"classes": classes}),
     )
 
 
-def _outcome(status: StatusRecord | None) -> dict[str, Any]:
+def _lost(found: Found, others: Sequence[Row]) -> Row:
+    """The row of a cell whose ``cell.json`` is damaged: what its path says, and for the rest what
+    the cells around it have in common with it."""
+    directory = found.directory
+    method, dataset = method_of(directory), unquote(directory.path.parent.name)
+    study = directory.path.parents[3]
+    near = [row for row in others if row.dataset == dataset]
+    near = [row for row in near if Path(row.directory).parents[3] == study] or near
+    near = [row for row in near if row.method == method] or near
+    numbers = re.match(r"seed(\d+)-frac(\d+)-", directory.path.name)
+    blank = Row(
+        method=method,
+        task="unknown task",
+        family="unknown",
+        dataset=dataset,
+        fingerprint="",
+        protocol={"name": "unknown protocol"},
+        device="unknown device",
+        precision="",
+        seed=int(numbers[1]) if numbers else 0,
+        fraction=int(numbers[2]) / 100 if numbers else 1.0,
+        twins={},
+        weights="unknown",
+        weights_card=None,
+        weights_digest=None,
+        split="",
+        images={},
+        deviations={},
+        changed_params={},
+        split_notes=(),
+        selected_on_test=False,
+        directory=str(directory.path),
+        superseded=0,
+        part="test",
+        classes=(),
+        **_outcome(found),
+    )
+    if not near:
+        return blank
+    like = near[0]
+    return replace(
+        blank,
+        task=like.task if like.method == method else blank.task,
+        family=like.family if like.method == method else blank.family,
+        fingerprint=like.fingerprint,
+        protocol=like.protocol,
+        device=like.device,
+        precision=like.precision,
+        split=like.split,
+        classes=like.classes,
+    )
+
+
+def _outcome(found: Found) -> dict[str, Any]:
+    status = found.status
+    if found.damage:
+        return {"status": DAMAGED, "reason": "; ".join(found.damage)}
     if status is None:
         return {"status": "unfinished", "reason": "has no status yet; repeat the run to go on"}
+    not_compared = "its predictions were not compared with the study's table: "
     return {
         "status": status["status"],
         "reason": status["reason"],
         "log_tail": tuple(status["log_tail"]),
         "concurrent": status["concurrent"],
+        "notes": (not_compared + found.not_compared,) if found.not_compared else (),
     }
 
 
-def _scores(directory: CellDirectory, part: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    scores = (directory.metrics or {}).get(part)
+def _scores(metrics: MetricsRecord | None, part: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    scores = (metrics or {}).get(part)
     if scores is None:
         return {"classes": classes}
     return {
@@ -187,6 +261,7 @@ def _scores(directory: CellDirectory, part: str, classes: tuple[str, ...]) -> di
         "label_all_classes": scores["label_all_classes"] or {},
         "recall_per_class": scores["recall_per_class"] or {},
         "mask": scores["mask"] or {},
+        "metric_notes": tuple(scores.get("notes", ())),
         "primary": scores["primary"],
         "primary_metrics": tuple(scores["primary_metrics"]),
         "primary_higher_is_better": scores["primary_higher_is_better"],

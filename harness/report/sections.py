@@ -43,7 +43,7 @@ class Section:
         macro averages leave some out."""
         row = self.first
         words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
-        words.append(f"{row.device} {row.precision}")
+        words.append(f"{row.device} {row.precision}".rstrip())
         if row.label and self.classes_absent:
             present = len(row.classes) - len(self.classes_absent)
             words.append(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -202,20 +203,66 @@ def read_predictions(path: Path) -> PredictionFile:
     Raises:
         HarnessError: the file is missing, broken, or of another schema; names it.
     """
+    with _blaming(path):
+        return _from_arrays(_arrays(path))
+
+
+REFERENCE = ("ids", "labels", "classes", "groups", "sources", "has_mask")
+"""Arrays of a prediction file that repeat what the dataset's table says."""
+
+
+def read_reference(path: Path) -> dict[str, NDArray[Any]]:
+    """Those of the arrays :data:`REFERENCE` that the file holds; predictions are not read.
+
+    Raises:
+        HarnessError: as for :func:`read_predictions`.
+    """
+    with _blaming(path):
+        arrays = _arrays(path, REFERENCE)
+        for name in ("ids", "labels", "classes"):
+            arrays[name]
+        return arrays
+
+
+def reference_checksums(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, CRC-32 and size of the arrays of :data:`REFERENCE` that the file says it holds: files
+    that agree in them hold the same arrays, which need not be read twice.
+
+    Raises:
+        HarnessError: the file is missing or is not an archive; names it.
+    """
+    members = {f"{name}.npy" for name in REFERENCE}
+    with _blaming(path), zipfile.ZipFile(path) as archive:
+        return tuple(
+            sorted(
+                (m.filename, m.CRC, m.file_size)
+                for m in archive.infolist()
+                if m.filename in members
+            )
+        )
+
+
+def _arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+    stored = np.load(path, allow_pickle=False)
+    if not isinstance(stored, np.lib.npyio.NpzFile):
+        raise HarnessError("is no prediction file (a single array)")
+    with stored:
+        if stored["schema"] != _SCHEMA:
+            raise HarnessError(f"schema {stored['schema']}, this version reads {_SCHEMA}")
+        wanted = stored.files if names is None else [name for name in names if name in stored.files]
+        return {name: stored[name] for name in wanted}
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """What goes wrong with the file, told with its name."""
     try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise HarnessError("is no prediction file (a single array)")
-        with stored:
-            arrays = {name: stored[name] for name in stored.files}
-        if arrays["schema"] != _SCHEMA:
-            raise HarnessError(f"schema {arrays['schema']}, this version reads {_SCHEMA}")
-        return _from_arrays(arrays)
+        yield
     except HarnessError as error:
         raise HarnessError(f"{path}: {error}") from error
     except KeyError as error:
         raise HarnessError(f"{path}: lacks the array {error}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, TypeError, EOFError, NotImplementedError) as error:
         raise HarnessError(f"{path}: is no prediction file ({error})") from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise HarnessError(f"{path}: is damaged ({error}); run its cell again") from error

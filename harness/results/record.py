@@ -5,10 +5,7 @@ Every key of a record is required unless its class says otherwise; None stands f
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, TypedDict, cast, get_args
-
-from harness.errors import HarnessError
+from typing import Any, Literal, TypedDict, get_args
 
 SCHEMA = 1
 """Version of the records; a change that an older reader would misread raises it."""
@@ -69,9 +66,7 @@ class WeightsRecord(TypedDict):
     """Their names in a folder of the user's; empty for any other kind."""
 
 
-class CellRecord(TypedDict):
-    """cell.json: the cell, and everything that can change its result."""
-
+class _Cell(TypedDict):
     schema: int
     id: str
     name: str
@@ -96,6 +91,13 @@ class CellRecord(TypedDict):
     precision: str
 
 
+class CellRecord(_Cell, total=False):
+    """cell.json: the cell, and everything that can change its result."""
+
+    metric_plugins: dict[str, str]
+    """Metric -> the plugin that offers it."""
+
+
 class StatusRecord(TypedDict):
     """status.json: written last; a cell without one is unfinished."""
 
@@ -107,11 +109,16 @@ class StatusRecord(TypedDict):
     concurrent: bool
 
 
-class Spread(TypedDict):
-    """Milliseconds of timed calls: the median, and what 95 % of them stay below."""
+class Quantiles(TypedDict):
+    """Milliseconds: the median, and what 95 % stay below."""
 
     p50: float
     p95: float
+
+
+class Spread(Quantiles, total=False):
+    """Milliseconds of timed calls."""
+
     calls: int
     """How many were timed."""
 
@@ -166,9 +173,7 @@ class TimingRecord(TypedDict, total=False):
     resumed: int
 
 
-class SetMetrics(TypedDict):
-    """The metrics of one prediction file."""
-
+class _SetMetrics(TypedDict):
     images: int
     masks: int
     classes: list[str]
@@ -182,51 +187,21 @@ class SetMetrics(TypedDict):
     primary_higher_is_better: bool
 
 
+class SetMetrics(_SetMetrics, total=False):
+    """The metrics of one prediction file."""
+
+    notes: list[str]
+    """Metrics that failed and have no value, each with its plugin and the reason."""
+
+
+class EnvironmentRecord(TypedDict, total=False):
+    """environment.json: what figures depend on, of the facts about the machine."""
+
+    cpu: str
+    gpu: str
+    threads: int
+    packages: dict[str, str | None]
+
+
 MetricsRecord = dict[str, SetMetrics]
 """metrics.json: set name -> its metrics."""
-
-
-def as_cell(path: Path, value: Any) -> CellRecord:
-    """``value``, read from ``path``, as a cell record.
-
-    Raises:
-        HarnessError: it is of another schema, or lacks a field.
-    """
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != SCHEMA:
-        raise HarnessError(f"{path}: has schema {schema!r}; this version reads schema {SCHEMA}")
-    _require(path, value, CellRecord.__required_keys__)
-    _require(path, value["method"], MethodRecord.__required_keys__)
-    _require(path, value["dataset"], DatasetRecord.__required_keys__)
-    _require(path, value["split"], SplitRecord.__required_keys__)
-    _require(path, value["weights"], WeightsRecord.__required_keys__)
-    return cast("CellRecord", value)
-
-
-def as_status(path: Path, value: Any) -> StatusRecord:
-    """``value``, read from ``path``, as a status record; HarnessError where it is none."""
-    _require(path, value, StatusRecord.__required_keys__)
-    if value["status"] not in STATUSES:
-        raise HarnessError(f"{path}: has status {value['status']!r}; known: {', '.join(STATUSES)}")
-    return cast("StatusRecord", value)
-
-
-def as_timing(path: Path, value: Any) -> TimingRecord:
-    """``value``, read from ``path``, as a timing record; HarnessError where it is none."""
-    _require(path, value, frozenset())
-    return cast("TimingRecord", value)
-
-
-def as_metrics(path: Path, value: Any) -> MetricsRecord:
-    """``value``, read from ``path``, as a metrics record; HarnessError where it is none."""
-    _require(path, value, frozenset())
-    for metrics in value.values():
-        _require(path, metrics, SetMetrics.__required_keys__)
-    return cast("MetricsRecord", value)
-
-
-def _require(path: Path, value: Any, keys: frozenset[str]) -> None:
-    if not isinstance(value, dict):
-        raise HarnessError(f"{path}: holds {type(value).__name__} where a record belongs")
-    if missing := sorted(keys - value.keys()):
-        raise HarnessError(f"{path}: lacks {', '.join(missing)}")

@@ -14,12 +14,11 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.jsonio import append_json_line, read_json, read_json_lines, write_json
 from harness.results.predictions import PredictionFile, read_predictions, write_predictions
-from harness.results.record import (
-    CellRecord,
-    MetricsRecord,
-    StatusRecord,
-    TimingRecord,
+from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
+from harness.results.validate import (
     as_cell,
+    as_environment,
+    as_history,
     as_metrics,
     as_status,
     as_timing,
@@ -59,12 +58,16 @@ class CellDirectory:
     @property
     def environment(self) -> dict[str, Any] | None:
         path = self.path / "environment.json"
-        return dict(read_json(path)) if path.exists() else None
+        return as_environment(path, read_json(path)) if path.exists() else None
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One record per event so far, oldest first; a line half written is left out."""
-        return read_json_lines(self.path / "history.jsonl")
+        """One record per event so far, oldest first; a line half written is left out.
+
+        HarnessError where a line is not an event; names it.
+        """
+        path = self.path / "history.jsonl"
+        return as_history(path, read_json_lines(path))
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -125,8 +128,8 @@ def find_cells(directory: Path) -> list[CellDirectory]:
         if "cells" in subfolders:
             # Cells hold checkpoints and caches: nothing to look for below them.
             subfolders.remove("cells")
-            records = (Path(folder) / "cells").glob("*/*/*/cell.json")
-            found.extend(CellDirectory(record.parent) for record in records)
+            cells = (Path(folder) / "cells").glob("*/*/*")
+            found.extend(CellDirectory(cell) for cell in cells if _is_cell(cell))
     if not found:
         raise HarnessError(
             f"{directory} holds no run; give the folder of a study, or one above it "
@@ -135,16 +138,36 @@ def find_cells(directory: Path) -> list[CellDirectory]:
     return sorted(found)
 
 
+def _is_cell(folder: Path) -> bool:
+    """Whether a cell has written there, also where its ``cell.json`` is missing now."""
+    return any((folder / name).exists() for name in ("cell.json", "status.json", "metrics.json"))
+
+
 def newest(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
     """The cells that count, each with the number of older results that it replaces.
 
     Two cells of equal ``identity`` answer the same question with different code; the one created
-    last counts, whatever its status.
+    last counts, whatever its status. One whose ``cell.json`` cannot be read replaces nothing.
     """
+    return newest_of({directory: _cell_or_none(directory) for directory in cells})
+
+
+def _cell_or_none(directory: CellDirectory) -> CellRecord | None:
+    try:
+        return directory.cell
+    except HarnessError:
+        return None
+
+
+def newest_of(cells: Mapping[CellDirectory, CellRecord | None]) -> dict[CellDirectory, int]:
+    """As :func:`newest`, of records that have been read; None where one could not be."""
     rivals: dict[str, list[tuple[datetime, CellDirectory]]] = {}
-    for directory in cells:
-        cell = directory.cell
+    alone: dict[CellDirectory, int] = {}
+    for directory, cell in cells.items():
+        if cell is None:
+            alone[directory] = 0
+            continue
         created = datetime.fromisoformat(cell["created"])
         key = json.dumps(cell["identity"], sort_keys=True)
         rivals.setdefault(key, []).append((created, directory))
-    return {max(same)[1]: len(same) - 1 for same in rivals.values()}
+    return {**{max(same)[1]: len(same) - 1 for same in rivals.values()}, **alone}

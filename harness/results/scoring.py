@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from harness.data.dataset import Dataset
 from harness.errors import HarnessError
 from harness.metrics.classification import MACRO, all_classes_defined, per_class_recall
 from harness.results.bits import pack_masks
+from harness.results.metric import MetricError, is_own, value_of
 from harness.results.predictions import ClassPredictions, PredictionFile, Reference
 from harness.results.record import MetricsRecord, SetMetrics, Values
 from harness.results.rundir import CellDirectory
@@ -29,6 +28,7 @@ def score_cell(
     metrics: Iterable[MetricSpec],
     primary: Sequence[str],
     reference: Reference,
+    plugins: Mapping[str, str] = MappingProxyType({}),
 ) -> MetricsRecord:
     """The metrics of every prediction file of a cell; writes nothing.
 
@@ -37,17 +37,47 @@ def score_cell(
         primary: metrics as ``target.metric``, whose mean is the primary metric.
         reference: the dataset's reference masks, e.g. :func:`reference_masks`; called only where
             masks have been predicted.
+        plugins: metric -> the plugin that offers it, for notes and errors.
 
     Raises:
         HarnessError: there is no prediction file, a primary metric is none of the metrics, or a
-            metric fails.
+            primary metric fails.
     """
-    specs = tuple(metrics)
     if not cell.sets:
         raise HarnessError(f"{cell.path} holds no prediction file; run its cell again")
+    files = {part: (cell.predictions(part), reference) for part in cell.sets}
+    return score_files(files, tuple(metrics), primary, plugins)
+
+
+def score_files(
+    files: Mapping[str, tuple[PredictionFile, Reference]],
+    metrics: Sequence[MetricSpec],
+    primary: Sequence[str],
+    plugins: Mapping[str, str] = MappingProxyType({}),
+) -> MetricsRecord:
+    """The metrics of prediction files, by the name of their set.
+
+    The harness's own metrics come first, on all sets: what a plugin's module changes while it is
+    imported cannot change them. Each of the others gets arrays of its own that it cannot write to.
+    One that fails, or returns anything but a finite float or None, has no value, and a note says
+    so; unless it is primary.
+
+    Raises:
+        HarnessError: a primary metric is none of the metrics, is of a target that a file does not
+            hold, or fails.
+    """
+    higher_is_better = primary_direction(metrics, primary)
+    sets = [
+        _Set(f"{part} set", file, reference, primary, plugins)
+        for part, (file, reference) in files.items()
+    ]
+    for spec in sorted(metrics, key=lambda spec: not is_own(spec)):
+        for scored in sets:
+            scored.add(spec)
+    order = [spec.name for spec in metrics]
     return {
-        part: score_file(cell.predictions(part), specs, primary, reference, where=f"{part} set")
-        for part in cell.sets
+        part: scored.record(order, higher_is_better)
+        for part, scored in zip(files, sets, strict=True)
     }
 
 
@@ -58,27 +88,73 @@ def score_file(
     reference: Reference,
     *,
     where: str,
+    plugins: Mapping[str, str] = MappingProxyType({}),
 ) -> SetMetrics:
     """The metrics of one prediction file; ``where`` names it in errors."""
-    higher_is_better = primary_direction(metrics, primary)
-    label, mask = file.class_predictions(), file.mask_predictions(reference)
-    values: dict[str, Values | None] = {
-        "label": _evaluate(label, "classes", metrics, where) if label else None,
-        "mask": _evaluate(mask, "binary-mask", metrics, where) if mask else None,
-    }
-    return {
-        "images": len(file.ids),
-        "masks": len(mask.ids) if mask else 0,
-        "classes": list(file.classes),
-        "classes_present": [file.classes[index] for index in np.unique(file.labels)],
-        "label": values["label"],
-        "label_all_classes": _over_all_classes(label, values["label"]),
-        "recall_per_class": per_class_recall(label) if label else None,
-        "mask": values["mask"],
-        "primary": _primary(values, primary, where),
-        "primary_metrics": list(primary),
-        "primary_higher_is_better": higher_is_better,
-    }
+    scored = _Set(where, file, reference, primary, plugins)
+    for spec in sorted(metrics, key=lambda spec: not is_own(spec)):
+        scored.add(spec)
+    direction = primary_direction(metrics, primary)
+    return scored.record([spec.name for spec in metrics], direction)
+
+
+class _Set:
+    """One prediction file while it is scored."""
+
+    def __init__(
+        self,
+        where: str,
+        file: PredictionFile,
+        reference: Reference,
+        primary: Sequence[str],
+        plugins: Mapping[str, str],
+    ) -> None:
+        self._where, self._file, self._plugins = where, file, plugins
+        self._primary = tuple(primary)
+        self._label = file.class_predictions()
+        self._mask = file.mask_predictions(reference)
+        self._values: dict[str, Values] = {"label": {}, "mask": {}}
+        self._notes: list[str] = []
+
+    def add(self, spec: MetricSpec) -> None:
+        """Compute the metric where the file holds its target."""
+        predictions = {"classes": self._label, "binary-mask": self._mask}.get(spec.kind)
+        if predictions is None:
+            return
+        target = TARGET_OF_KIND[spec.kind]
+        plugin = self._plugins.get(spec.name)
+        try:
+            value = value_of(spec, predictions, self._where, plugin)
+        except MetricError as error:
+            if f"{target}.{spec.name}" in self._primary:
+                raise
+            value = None
+            self._notes.append(str(error))
+        self._values[target][spec.name] = value
+
+    def record(self, order: Sequence[str], higher_is_better: bool) -> SetMetrics:
+        file = self._file
+        values: dict[str, Values | None] = {
+            target: {name: self._values[target][name] for name in order if name in there}
+            if held is not None
+            else None
+            for target, held in (("label", self._label), ("mask", self._mask))
+            for there in [self._values[target]]
+        }
+        return {
+            "images": len(file.ids),
+            "masks": len(self._mask.ids) if self._mask else 0,
+            "classes": list(file.classes),
+            "classes_present": [file.classes[index] for index in np.unique(file.labels)],
+            "label": values["label"],
+            "label_all_classes": _over_all_classes(self._label, values["label"]),
+            "recall_per_class": per_class_recall(self._label) if self._label else None,
+            "mask": values["mask"],
+            "notes": self._notes,
+            "primary": _primary(values, self._primary, self._where),
+            "primary_metrics": list(self._primary),
+            "primary_higher_is_better": higher_is_better,
+        }
 
 
 def reference_masks(dataset: Dataset, fingerprint: str) -> Reference:
@@ -106,30 +182,6 @@ def reference_masks(dataset: Dataset, fingerprint: str) -> Reference:
         return np.stack([packed(image) for image in images])
 
     return read
-
-
-def _evaluate(predictions: object, kind: str, metrics: Sequence[MetricSpec], where: str) -> Values:
-    return {spec.name: _value(spec, predictions, where) for spec in metrics if spec.kind == kind}
-
-
-def _value(spec: MetricSpec, predictions: object, where: str) -> float | None:
-    function: Callable[[Any], Any]
-    try:
-        function = pkgutil.resolve_name(spec.function)
-        value = function(predictions)
-    except Exception as error:
-        raise HarnessError(
-            f"metric {spec.name} ({spec.function}) failed on the {where}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if value is None:
-        return None
-    if not math.isfinite(value):
-        raise HarnessError(
-            f"metric {spec.name} ({spec.function}) returned {value} on the {where}; "
-            "a metric that is not defined returns None"
-        )
-    return float(value)
 
 
 def _over_all_classes(label: ClassPredictions | None, values: Values | None) -> Values | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
 from itertools import cycle
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +23,39 @@ from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 CHUNK = 256
 """Images that ``predict`` is handed at once."""
+
+
+class _Labelled:
+    """A part as a method sees it, a ``LabelledImages``: copies of its own images, labels and masks
+    that cannot be written to, and nothing of any other part."""
+
+    def __init__(self, part: Part) -> None:
+        self.ids = part.ids
+        self.labels = _locked(part.labels.copy())
+        self.has_mask = _locked(part.has_mask.copy())
+        indices = _locked(part.indices.copy())
+        self._part = replace(part, indices=indices, labels=self.labels, has_mask=self.has_mask)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        return _locked(self._part.images[self._part.indices])
+
+    @cached_property
+    def masks(self) -> NDArray[np.bool_] | None:
+        masks = self._part.masks
+        return None if masks is None else _locked(masks)
+
+
+def _locked(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array.setflags(write=False)
+    return array
 
 
 class PlainRunner:
@@ -70,16 +104,17 @@ class PlainRunner:
         )
         started = time.monotonic()
         with setting.clock.bucket("train"):
-            self._method.fit(parts.train, parts.val, context)
+            self._method.fit(_Labelled(parts.train), _Labelled(parts.val), context)
         seconds = time.monotonic() - started
         shutil.rmtree(scratch)
         return seconds
 
     def _report(self, figures: Mapping[str, float]) -> None:
-        self._setting.report({"event": "figures", **figures})
+        self._setting.report({**figures, "event": "figures"})
 
     def predict(self, part: Part) -> Outputs:
-        return self._outputs(part.pixels, CHUNK)
+        chunks = (part.indices[start : start + CHUNK] for start in range(0, len(part), CHUNK))
+        return self._outputs(part.images[rows] for rows in chunks)
 
     def load(self) -> None:
         directory = self._setting.directory / "checkpoint"
@@ -100,11 +135,10 @@ class PlainRunner:
             targets = self._setting.problem.targets
             yield {name: self._checked(name, predicted, len(pixels)) for name in targets}
 
-    def _outputs(self, images: NDArray[np.uint8], chunk: int) -> Outputs:
+    def _outputs(self, chunks: Iterable[NDArray[np.uint8]]) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
-        for start in range(0, len(images), chunk):
-            pixels = images[start : start + chunk]
+        for pixels in chunks:
             predicted = self._method.predict(pixels)
             for name, target in self._setting.problem.targets.items():
                 values = self._checked(name, predicted, len(pixels))
@@ -145,7 +179,7 @@ class PlainRunner:
 
         def run() -> None:
             start = next(starts)
-            self._outputs(part.images[part.indices[start : start + size]], size)
+            self._outputs([part.images[part.indices[start : start + size]]])
 
         return run
 

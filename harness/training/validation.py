@@ -20,7 +20,7 @@ from torchmetrics.functional.segmentation import dice_score
 from harness.errors import HarnessError
 from harness.results.bits import unpack_masks
 from harness.results.predictions import PredictionFile, Reference
-from harness.results.scoring import score_file
+from harness.results.scoring import TARGET_OF_KIND, score_file
 from harness.specs import MetricSpec
 
 CHUNK = 64
@@ -52,7 +52,8 @@ def validation_metrics(
     if all(name in values for name in primary):
         values["primary"] = sum(values[name] for name in primary) / len(primary)
         return values
-    score = score_file(file, metrics, primary, reference, where="validation part")["primary"]
+    chosen = [m for m in metrics if f"{TARGET_OF_KIND.get(m.kind)}.{m.name}" in primary]
+    score = score_file(file, chosen, primary, reference, where="validation part")["primary"]
     if score is None:
         raise HarnessError(
             f"{' and '.join(primary)} is not defined on the validation part of {len(file.ids)} "

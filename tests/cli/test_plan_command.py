@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from harness.jsonio import append_json_line
+from tests.builders import epoch_line
 from tests.cli_tools import TINY, harness, inside, write_plugin
 from tests.trees import make_tree
 
@@ -71,7 +73,7 @@ def test_an_interrupted_cell_resumes_after_its_last_epoch(ran: Path, tmp_path: P
     (folder / "checkpoint").mkdir(parents=True)
     (folder / "checkpoint" / "last.pt").write_bytes(b"")
     (folder / "cell.json").write_text("{}")
-    (folder / "history.jsonl").write_text('{"event": "epoch", "epoch": 1}\n')
+    append_json_line(folder / "history.jsonl", epoch_line(1))
     (cell,) = planned(*options, cwd=tmp_path)["cells"]
     assert (cell["state"], cell["epochs_done"]) == ("resumes", 1)
 

@@ -66,6 +66,17 @@ def test_a_broken_plugin_is_in_the_table_and_in_the_exit_code(tmp_path: Path) ->
     assert "torch" in done.stdout.partition("broken: failed")[2]
 
 
+def test_a_method_named_outright_does_not_fail_for_another_broken_plugin(tmp_path: Path) -> None:
+    plugins = write_plugin(tmp_path / "site", "broken", "raise SystemExit('bye')\n")
+    run = ("run", "--plugins", "baselines/majority", *TINY)
+    done = harness(*run, cwd=tmp_path, plugins=plugins)
+    assert done.returncode == 0, done.stderr
+    assert "note: plugin 'broken' did not load" in done.stderr
+    assert "broken: failed" in done.stdout
+    strict = harness(*run, "--strict", cwd=tmp_path, plugins=plugins)
+    assert strict.returncode == 1, strict.stderr
+
+
 def test_naming_a_broken_plugin_is_an_error_before_anything_runs(tmp_path: Path) -> None:
     plugins = write_plugin(tmp_path / "site", "broken", "raise SystemExit('bye')\n")
     done = harness("run", "--plugins", "baselines,broken", *TINY, cwd=tmp_path, plugins=plugins)

@@ -12,7 +12,7 @@ import pytest
 import harness
 from harness import HarnessError, MethodSpec
 from harness.plugins import Plugins, discover
-from harness.select import select
+from harness.select import meant, select
 
 
 def method(name: str, task: str, family: str, *tags: str) -> MethodSpec:
@@ -196,3 +196,26 @@ def test_naming_a_plugin_that_did_not_load_gives_its_reason(
 
 def test_a_broken_plugin_may_be_excluded(plugins: Plugins) -> None:
     assert select(["all"], ["crashed", "off", "outdated/*"], plugins) == ALL
+
+
+@pytest.mark.parametrize(
+    ("patterns", "exclude", "expected"),
+    [
+        (("all",), (), ("crashed", "outdated")),
+        (("lungs/unet",), (), ()),
+        (("lungs", "ssl"), (), ()),
+        (("ssl/*",), (), ()),
+        (("*/unet",), (), ("crashed", "outdated")),
+        (("[a-d]*",), (), ("crashed",)),
+        (("?utd*",), (), ("outdated",)),
+        (("[!c]*",), (), ("outdated",)),
+        (("c*x/*,lungs/unet",), (), ()),
+        (("family:ssl",), (), ("crashed", "outdated")),
+        (("all",), ("crashed",), ("outdated",)),
+        (("all",), ("outdated/*,crashed",), ()),
+    ],
+)
+def test_broken_plugins_count_where_a_pattern_could_have_meant_them(
+    plugins: Plugins, patterns: tuple[str, ...], exclude: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert tuple(record.name for record in meant(patterns, exclude, plugins)) == expected

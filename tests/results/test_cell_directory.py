@@ -7,7 +7,7 @@ import pytest
 from harness import HarnessError
 from harness.jsonio import read_json, write_json
 from harness.results.rundir import CellDirectory, find_cells, newest
-from tests.builders import make_cell
+from tests.builders import epoch_line, make_cell
 
 
 def test_a_cell_without_a_status_is_unfinished(tmp_path):
@@ -23,9 +23,9 @@ def test_a_cell_without_a_status_is_unfinished(tmp_path):
 
 def test_a_directory_is_read_as_it_grows(tmp_path):
     cell = make_cell(tmp_path, status=None)
-    cell.append_history({"event": "epoch", "epoch": 1})
-    assert cell.history == [{"event": "epoch", "epoch": 1}]
-    cell.append_history({"event": "epoch", "epoch": 2})
+    cell.append_history(epoch_line(1))
+    assert cell.history == [epoch_line(1)]
+    cell.append_history(epoch_line(2))
     assert len(cell.history) == 2
 
 

@@ -149,20 +149,94 @@ def not_a_number(predictions):
     return float("nan")
 
 
-@pytest.mark.parametrize(
+def a_record(predictions):
+    return {"f1": 0.5}
+
+
+def a_word(predictions):
+    return "0.5"
+
+
+def leaving(predictions):
+    raise SystemExit(3)
+
+
+def writing(predictions):
+    predictions.labels[:] = 0
+    return 1.0
+
+
+def writing_masks(predictions):
+    predictions.reference_bits[:] = 0
+    return 1.0
+
+
+def unlocking(predictions):
+    for array in (predictions.labels, predictions.probabilities):
+        array.setflags(write=True)
+        array[:] = 0
+    return np.float32(0.25)
+
+
+FAILING = pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("failing", "metric mine .* failed on the test set: ZeroDivisionError: oops"),
-        ("not_a_number", "metric mine .* returned nan on the test set"),
-        ("missing", "metric mine .* failed on the test set: AttributeError"),
+        ("failing", "failed on the test set: ZeroDivisionError: oops"),
+        ("not_a_number", "returned nan on the test set"),
+        ("a_record", "returned dict on the test set; a metric returns a float, or None"),
+        ("a_word", "returned str on the test set"),
+        ("leaving", "failed on the test set: SystemExit: 3"),
+        ("missing", "failed on the test set: AttributeError"),
+        ("writing", "failed on the test set: ValueError: assignment destination is read-only"),
     ],
 )
-def test_a_metric_that_fails_is_named(tmp_path, function, message):
+
+
+@FAILING
+def test_a_metric_that_fails_costs_its_own_value_and_a_note_names_it(tmp_path, function, message):
     cell = make_cell(tmp_path)
     cell.write_predictions("test", predicted(masks=False))
     specs = (*metric_specs(), spec("mine", f"{__name__}:{function}"))
-    with pytest.raises(HarnessError, match=message):
-        score_cell(cell, specs, ("label.f1",), no_reference)
+    scores = score_cell(cell, specs, ("label.f1",), no_reference, {"mine": "ward"})["test"]
+    assert scores["label"]["mine"] is None
+    assert (scores["label"]["f1"], scores["primary"]) == (1.0, 1.0)
+    assert scores["classes_present"] == list(CLASSES)
+    (note,) = scores["notes"]
+    assert note.startswith("metric mine of plugin 'ward'")
+    assert message in note
+
+
+@FAILING
+def test_a_primary_metric_that_fails_is_an_error_that_names_it(tmp_path, function, message):
+    cell = make_cell(tmp_path)
+    cell.write_predictions("test", predicted(masks=False))
+    specs = (*metric_specs(), spec("mine", f"{__name__}:{function}"))
+    with pytest.raises(HarnessError, match="metric mine of plugin 'ward'") as error:
+        score_cell(cell, specs, ("label.mine",), no_reference, {"mine": "ward"})
+    assert message in str(error.value)
+
+
+def test_what_a_metric_writes_reaches_no_other_metric(tmp_path):
+    cell = make_cell(tmp_path)
+    cell.write_predictions("test", predicted())
+    first = spec("mine", f"{__name__}:unlocking")
+    masks = MetricSpec(
+        name="bits",
+        kind="binary-mask",
+        function=f"{__name__}:writing_masks",
+        label="b",
+        summary="b",
+    )
+    dataset = MadeUpDataset()
+    reference = reference_masks(dataset, dataset.fingerprint)
+    primary = ("label.f1", "mask.dice")
+    mixed = score_cell(cell, (first, masks, *metric_specs()), primary, reference)["test"]
+    plain = score_cell(cell, metric_specs(), primary, reference)["test"]
+    assert mixed["label"].pop("mine") == 0.25
+    assert mixed["mask"].pop("bits") is None
+    assert len(mixed.pop("notes")) == 1
+    assert plain.pop("notes") == []
+    assert mixed == plain
 
 
 def test_a_cell_without_predictions_cannot_be_scored(tmp_path):

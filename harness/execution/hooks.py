@@ -1,0 +1,75 @@
+"""Session hooks: called with copies, and what they say taken only where it makes sense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.plugins import Plugins
+from harness.study import Cell, Study
+
+Caller = Callable[..., list[tuple[str, Any]]]
+
+
+def caller(plugins: Plugins, warn: Callable[[str], None]) -> Caller:
+    """A function that calls a hook by its name; a plugin that fails is named in a warning."""
+
+    def call(name: str, **arguments: Any) -> list[tuple[str, Any]]:
+        def report(plugin: str, error: BaseException) -> None:
+            warn(f"hook {name} of plugin {plugin!r} failed: {error!r}")
+
+        return plugins.call(name, report, **arguments)
+
+    return call
+
+
+def environment_facts(call: Caller, warn: Callable[[str], None]) -> dict[str, Any]:
+    """What plugins say of this machine, by plugin, as plain JSON values."""
+    facts = {}
+    for plugin, said in call("harness_environment"):
+        try:
+            if not isinstance(said, Mapping):
+                raise TypeError(f"it returned {type(said).__name__} in place of a mapping")
+            facts[plugin] = json.loads(json.dumps(dict(said), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            warn(f"hook harness_environment of plugin {plugin!r} failed: {error}")
+    return facts
+
+
+def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> Study:
+    """The study with the cells that every plugin with an opinion keeps; the others are counted in
+    its notes and in ``dropped``.
+
+    Raises:
+        HarnessError: a plugin names a cell that is not planned, or no cell is left.
+    """
+    planned = {(cell.id, cell.name) for cell in study.cells}
+    kept, dropped = study.cells, {}
+    for plugin, chosen in call("harness_select_cells", cells=study.cells):
+        try:
+            names = {(cell.id, cell.name) for cell in chosen}
+        except (AttributeError, TypeError) as error:
+            warn(f"hook harness_select_cells of plugin {plugin!r} must return cells: {error}")
+            continue
+        if unknown := names - planned:
+            raise HarnessError(
+                f"plugin {plugin!r} selected a cell that is not planned: {min(unknown)}"
+            )
+        lost = tuple(cell for cell in kept if (cell.id, cell.name) not in names)
+        if lost:
+            dropped[plugin] = lost
+            kept = tuple(cell for cell in kept if (cell.id, cell.name) in names)
+    notes = tuple(_note(plugin, lost, len(study.cells)) for plugin, lost in dropped.items())
+    if not kept:
+        said = f" ({'; '.join(notes)})" if notes else ""
+        raise HarnessError(
+            f"no cell is left to run; see --plugins, --exclude and installed plugins{said}"
+        )
+    return replace(study, cells=kept, notes=(*study.notes, *notes), dropped=dropped)
+
+
+def _note(plugin: str, lost: tuple[Cell, ...], planned: int) -> str:
+    return f"plugin {plugin!r} dropped {len(lost)} of {planned} cells (harness_select_cells)"

@@ -1,0 +1,85 @@
+"""A finished cell's records, read once, with what is wrong with its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from harness.errors import HarnessError
+from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
+from harness.results.reference import Table, Tables, compare
+from harness.results.rundir import CellDirectory
+
+DAMAGED = "damaged"
+"""What a report says in place of the status of a cell with a file that cannot be believed."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Found:
+    """What could be read. None stands for missing, or damaged."""
+
+    directory: CellDirectory
+    cell: CellRecord | None = None
+    status: StatusRecord | None = None
+    timing: TimingRecord | None = None
+    metrics: MetricsRecord | None = None
+    environment: dict[str, Any] | None = None
+    history: list[dict[str, Any]] | None = None
+    damage: list[str] = field(default_factory=list)
+    """What is wrong, one sentence per file, each with the file's path."""
+    not_compared: str = ""
+    """Why prediction files could not be compared with the study's table; empty where they were, or
+    where there is none."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the cell is ok and every file of it can be believed."""
+        return self.status is not None and self.status["status"] == "ok" and not self.damage
+
+
+def look(directory: CellDirectory, tables: Tables) -> Found:
+    """Read a cell's records. Raises for none of them; a status that is not ``ok`` makes figures
+    void, and so they are not looked at."""
+    found = Found(directory)
+    found.cell = _read(found, lambda: directory.cell)
+    found.status = _read(found, lambda: directory.status)
+    found.environment = _read(found, lambda: directory.environment)
+    found.history = _read(found, lambda: directory.history)
+    if found.status is None or found.status["status"] != "ok":
+        return found
+    found.timing = _read(found, lambda: directory.timing)
+    found.metrics = _read(found, lambda: directory.metrics)
+    if found.cell is not None and directory.sets:
+        _compare(found, found.cell, tables.of(directory, found.cell))
+    return found
+
+
+def settled(directory: CellDirectory, tables: Tables) -> Found | None:
+    """The cell as it was found, where its status says that it need not run: ``ok``, or damaged so
+    that nobody can tell. None where it is to be run."""
+    if not (directory.path / "status.json").exists():
+        return None
+    found = look(directory, tables)
+    if found.status is not None and found.status["status"] != "ok":
+        return None
+    return found
+
+
+def _read(found: Found, read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except HarnessError as error:
+        found.damage.append(str(error))
+    except OSError as error:
+        found.damage.append(f"{found.directory.path}: cannot be read ({error.strerror})")
+    return None
+
+
+def _compare(found: Found, record: CellRecord, table: Table | str) -> None:
+    if isinstance(table, str):
+        found.not_compared = table
+        return
+    _read(found, lambda: compare(found.directory, record, table))

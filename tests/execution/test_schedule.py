@@ -1,0 +1,138 @@
+"""Executors that do what they must not, and folders that vanish: a row each, and the others run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.execution.executor import Resources
+from harness.execution.schedule import run_cells
+from harness.execution.status import write_status
+from harness.results.record import StatusRecord
+from harness.results.rundir import CellDirectory
+from harness.study import Cell
+from tests.builders import make_cell
+
+SLOT = (Resources(device="cpu", threads=1, concurrent=False),)
+
+
+class Telling:
+    """Remembers how cells ended and what they said."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, tuple[str, str]] = {}
+        self.events: list[Mapping[str, Any]] = []
+
+    def started(self, cell: Cell) -> None:
+        """Nothing is remembered."""
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self.events.append(line)
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        self.ended[cell.id] = (status["status"], status["reason"])
+
+
+class Handle:
+    """A cell that the executor misbehaves about, as its name says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.name = directory.parents[1].name.rpartition("--")[2]
+
+    def poll(self) -> Any:
+        cell = CellDirectory(self.directory)
+        if self.name == "poll":
+            raise RuntimeError("lost the connection")
+        if self.name == "word":
+            return "done"
+        if self.name == "endless":
+            return None
+        if self.name == "vanished":
+            shutil.rmtree(self.directory)
+            return 1
+        if self.name == "strange":
+            return -200
+        if self.name == "junk":
+            (self.directory / "status.json").write_text("[]")
+            return 0
+        if self.name == "babble":
+            (self.directory / "history.jsonl").write_text('{"event": "epoch"}\n')
+        write_status(cell, "ok", "", seconds=1.0, concurrent=False)
+        return 0
+
+    def kill(self) -> None:
+        if self.name == "endless":
+            raise RuntimeError("it does not listen")
+
+
+class Misbehaving:
+    """An executor of such cells."""
+
+    def submit(self, directory: Path, resources: Resources) -> Handle:
+        if directory.parents[1].name.endswith("--submit"):
+            raise RuntimeError("no queue of this name")
+        return Handle(directory)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def run(study: Path, *names: str, **more: Any) -> Telling:
+    cells = []
+    for name in names:
+        made = make_cell(study, f"demo/{name}", status=None)
+        cells.append(
+            Cell(id=f"demo/{name}", name=made.path.name, directory=made.path, record=made.cell)
+        )
+    told = Telling()
+    run_cells(cells, Misbehaving(), SLOT, told, **{"timeout": None, **more})
+    return told
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("submit", "the executor failed to start it: RuntimeError: no queue of this name"),
+        ("poll", "the executor failed to say whether it still runs: RuntimeError: lost the conn"),
+        ("word", "the executor's poll() returned 'done' in place of an exit code"),
+        ("vanished", "was removed while it ran"),
+        ("strange", "killed by signal 200"),
+        ("junk", "status.json: holds list [], where a record belongs"),
+    ],
+)
+def test_a_cell_that_goes_wrong_outside_itself_is_failed_and_the_next_one_runs(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    told = run(tmp_path, name, "good")
+    assert told.ended["demo/good"] == ("ok", "")
+    status, said = told.ended[f"demo/{name}"]
+    assert status == "failed"
+    assert reason in said
+    (cell,) = [c for c in tmp_path.glob("cells/*/*/*") if f"--{name}" in str(c)]
+    assert CellDirectory(cell).cell["id"] == f"demo/{name}"
+    assert CellDirectory(cell).status["status"] == "failed"
+
+
+def test_a_cell_that_cannot_be_ended_does_not_hold_up_the_run(tmp_path: Path) -> None:
+    told = run(tmp_path, "endless", "good", timeout=0.01)
+    status, said = told.ended["demo/endless"]
+    assert status == "timeout"
+    assert "the executor failed to end it: RuntimeError: it does not listen" in said
+    assert "demo/good" in told.ended
+
+
+def test_a_history_that_cannot_be_read_is_said_once(tmp_path: Path) -> None:
+    told = run(tmp_path, "babble", "good")
+    (event,) = told.events
+    assert event["event"] == "unreadable"
+    assert "history.jsonl, line 1: lacks epoch" in event["reason"]
+
+
+def test_a_cell_with_damaged_files_is_failed_whatever_it_says(tmp_path: Path) -> None:
+    told = run(tmp_path, "good", damage=lambda cell: "metrics.json: lacks test")
+    assert told.ended["demo/good"] == ("failed", "metrics.json: lacks test")
