@@ -22,6 +22,7 @@ from harness.errors import HarnessError, Skip
 from harness.execution.construct import LoadFailedError, first_line, make_runner, prepare_process
 from harness.execution.environment import describe_environment, reset_peak_memory
 from harness.execution.executor import Resources
+from harness.execution.imported import libraries_as_recorded
 from harness.execution.measure import step_record, timing_record
 from harness.execution.status import write_status
 from harness.jsonio import read_json
@@ -96,7 +97,7 @@ class _Cell:
             prepare_process(self.resources, self.protocol, self.record["seed"])
             facts = describe_environment(self.resources)
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
-        with self.clock.bucket("build"):
+        with self.clock.bucket("build"), libraries_as_recorded():
             runner = make_runner(
                 self.record,
                 self.samples,
@@ -116,7 +117,7 @@ class _Cell:
                 progress=self._progress("prepare"),
             )
             named, parts = self._parts(store)
-        with self.clock.bucket("build"):
+        with self.clock.bucket("build"), libraries_as_recorded():
             runner.build()
         measured: TimingRecord = {}
         fitted = Fitted()

@@ -28,6 +28,8 @@ KEPT_MEMORY = {
 """What glibc would give back after every step, the system would have to clear for the next: a
 training step of ResNet-18 at 64 px takes 7 % longer."""
 
+SERVER = "harness.execution.server"
+
 
 class _ForkedCell:
     """Filled in by the executor's reader as the server reports."""
@@ -58,7 +60,8 @@ class ProcessExecutor:
         while True:
             modules = [m for m in self._modules if m not in self._unsafe]
             server = subprocess.Popen(
-                [sys.executable, "-m", "harness.execution.server", str(os.getpid()), *modules],
+                # -P: what lies in the working directory is none of the cells' business.
+                [sys.executable, "-P", "-m", SERVER, str(os.getpid()), *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
