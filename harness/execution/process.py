@@ -7,6 +7,7 @@ is imported costs only the cells that need it: the server starts again without i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -15,8 +16,10 @@ import threading
 import time
 from pathlib import Path
 
+from harness.data.cache import cache_directory
 from harness.errors import HarnessError
 from harness.execution.executor import ExecutorSettings, Resources
+from harness.home import substitutes
 
 PASSIVE_WAITING = {"GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that spin make a loaded machine up to 35 times slower."""
@@ -65,7 +68,12 @@ class ProcessExecutor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**PASSIVE_WAITING, **KEPT_MEMORY, **os.environ},
+                env={
+                    **PASSIVE_WAITING,
+                    **KEPT_MEMORY,
+                    **os.environ,
+                    **substitutes(cache_directory()),
+                },
                 start_new_session=True,
             )
             assert server.stdout is not None
@@ -100,7 +108,9 @@ class ProcessExecutor:
     def send(self, message: dict[str, object]) -> None:
         """Hand the server one message; one that has ended has no cell left to hear it."""
         assert self._server.stdin is not None
-        if self._server.poll() is None:
+        if self._server.poll() is not None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # It has ended just now.
             self._server.stdin.write(json.dumps(message) + "\n")
             self._server.stdin.flush()
 
