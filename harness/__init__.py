@@ -6,6 +6,10 @@ describe itself costs nothing.
 
 from __future__ import annotations
 
+# First of all imports: what it does decides where the others are found.
+import harness.startup  # noqa: F401
+
+# isort: split
 import importlib
 from typing import TYPE_CHECKING, Any
 

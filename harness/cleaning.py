@@ -108,8 +108,20 @@ def in_use(item: Item) -> bool:
         return not free
 
 
+def lockless(items: Iterable[Item]) -> list[Path]:
+    """Folders of the items whose file systems have no locks: nobody can tell what is in use."""
+    locks = {path.parent: path for item in items for path in _locks(item) if path.exists()}
+    found = []
+    for folder, path in sorted(locks.items()):
+        with unless_held(path) as outcome:
+            if outcome == "impossible":
+                found.append(folder)
+    return found
+
+
 def remove(item: Item) -> bool:
-    """Remove it unless a running process holds it; whether it is gone.
+    """Remove it unless a running process holds it; whether it has been removed. Without file locks
+    it is removed in any case.
 
     Raises:
         HarnessError: it cannot be removed; names it.
@@ -145,7 +157,7 @@ def _remove(item: Item) -> None:
 def _held(item: Item) -> Iterator[bool]:
     """Keep others away from the item; False where one is there already."""
     with ExitStack() as stack:
-        yield all(stack.enter_context(unless_held(path)) for path in _locks(item))
+        yield all(stack.enter_context(unless_held(path)) != "busy" for path in _locks(item))
 
 
 def _locks(item: Item) -> tuple[Path, ...]:

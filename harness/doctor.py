@@ -8,11 +8,12 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import Requirement
 
-from harness import __version__
+from harness import __version__, shadows
 from harness.plugins import Plugins
 from harness.provenance import version
 
@@ -43,7 +44,8 @@ class Finding:
     """One thing that was looked at."""
 
     topic: str
-    """``versions``, ``devices``, ``places``, ``plugins``, ``extras`` or ``environment``."""
+    """``versions``, ``imports``, ``devices``, ``places``, ``plugins``, ``extras`` or
+    ``environment``."""
     name: str
     value: str
     """What was found, for people."""
@@ -112,6 +114,38 @@ def plugins(found: Plugins) -> Iterator[Finding]:
             if broken
             else "",
         )
+
+
+def imported(folder: Path, requirements: Iterable[str] | None = None) -> Iterator[Finding]:
+    """Files that take the place of a library or of a standard module.
+
+    Args:
+        folder: the working directory, which the harness does not import from.
+        requirements: PEP 508; None for those of the installed harness.
+    """
+    stated = _stated() if requirements is None else requirements
+    names = sorted({Requirement(text).name for text in stated})
+    wrong = [*shadows.libraries(names), *shadows.standard_modules()]
+    for shadow in wrong:
+        yield Finding(
+            topic="imports",
+            name=shadow.module,
+            value=str(shadow.file),
+            state="wrong",
+            remedy=f"is imported in place of {shadow.hidden}; take its folder off PYTHONPATH, "
+            "or give it another name",
+        )
+    found = {shadow.file.resolve() for shadow in wrong}
+    for shadow in shadows.in_folder(folder.resolve(), names):
+        if shadow.file.resolve() not in found:
+            yield Finding(
+                topic="imports",
+                name=shadow.module,
+                value=str(shadow.file),
+                state="note",
+                remedy=f"would hide {shadow.hidden} from a python that is started here; the "
+                "harness does not import it, but give it another name, or work elsewhere",
+            )
 
 
 def environment(variables: Mapping[str, str]) -> Iterator[Finding]:

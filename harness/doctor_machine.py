@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.cleaning import size_of
 from harness.data.cache import cache_directory
-from harness.doctor import Finding
+from harness.data.lock import can_lock
+from harness.doctor import Finding, State
+from harness.errors import HarnessError
 from harness.execution.machine import Driver, core_quota, cores, cpu_name, memory_bytes
 from harness.provenance import package_directory
 from harness.weights.places import hub_cache, torch_cache
@@ -86,28 +88,45 @@ def torch_cuda() -> str | None:
 
 def places(out: Path) -> Iterator[Finding]:
     """Caches and results: where they are, how large, whether they can be written, and room."""
-    named = {
-        "cache": (cache_directory(), "set CXR_HARNESS_CACHE to a folder that can be written"),
-        "hub weights": (hub_cache(), "set HF_HOME to a folder that can be written"),
-        "torch weights": (torch_cache(), "set TORCH_HOME to a folder that can be written"),
-        "results": (out, "choose another folder with --out"),
-        "locks": (Path(tempfile.gettempdir()), "set TMPDIR to a folder that can be written"),
+    named: dict[str, tuple[Callable[[], Path], str]] = {
+        "cache": (cache_directory, "set CXR_HARNESS_CACHE to a folder that can be written"),
+        "hub weights": (hub_cache, "set HF_HOME to a folder that can be written"),
+        "torch weights": (torch_cache, "set TORCH_HOME to a folder that can be written"),
+        "results": (lambda: out, "choose another folder with --out"),
+        "locks": (
+            lambda: Path(tempfile.gettempdir()),
+            "set TMPDIR to a folder that can be written",
+        ),
     }
-    for name, (folder, remedy) in named.items():
-        there = folder.exists()
-        measured = there and name not in ("results", "locks")
-        size = f"{size_of(folder) / 1e9:.2f} GB" if measured else "" if there else "not made yet"
-        nearest = _nearest(folder)
-        free = shutil.disk_usage(nearest).free
-        value = f"{folder} ({size + ', ' if size else ''}{free / 1e9:.1f} GB free)"
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            said = f"cannot be written; {remedy}"
-        elif free < LEAST_FREE:
-            said = f"the disk is nearly full; make room (harness clean), or {remedy}"
-        else:
-            yield Finding(topic="places", name=name, value=value)
-            continue
-        yield Finding(topic="places", name=name, value=value, state="wrong", remedy=said)
+    for name, (find, remedy) in named.items():
+        try:
+            yield _place(name, find(), remedy)
+        except (HarnessError, OSError) as error:
+            yield Finding(
+                topic="places", name=name, value="unknown", state="wrong", remedy=str(error)
+            )
+
+
+def _place(name: str, folder: Path, remedy: str) -> Finding:
+    there = folder.exists()
+    measured = there and name not in ("results", "locks")
+    size = f"{size_of(folder) / 1e9:.2f} GB" if measured else "" if there else "not made yet"
+    nearest = _nearest(folder)
+    free = shutil.disk_usage(nearest).free
+    value = f"{folder} ({size + ', ' if size else ''}{free / 1e9:.1f} GB free)"
+    state: State = "wrong"
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        said = f"cannot be written; {remedy}"
+    elif free < LEAST_FREE:
+        said = f"the disk is nearly full; make room (harness clean), or {remedy}"
+    elif name in ("cache", "results", "locks") and not can_lock(nearest):
+        state, said = (
+            "note",
+            "its file system has no file locks: docs/command-line.md says what follows",
+        )
+    else:
+        return Finding(topic="places", name=name, value=value)
+    return Finding(topic="places", name=name, value=value, state=state, remedy=said)
 
 
 def _nearest(folder: Path) -> Path:

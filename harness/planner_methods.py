@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
 
 from harness import params, provenance
 from harness.errors import HarnessError
 from harness.protocol import Protocol, deviations, did_you_mean, effective
 from harness.results.scoring import TARGET_OF_KIND
+from harness.shadows import LIBRARIES
 from harness.specs import MethodSpec, MetricSpec, TaskSpec, to_json
 from harness.study import Request
 
@@ -64,6 +67,7 @@ class Resolver:
             "harness": provenance.version("cxr-harness"),
             "harness_source": provenance.core_digest(),
             "torch": provenance.version("torch"),
+            "libraries": provenance.library_versions(LIBRARIES),
         }
         if request.device == "cpu":
             # Sums are taken in parts, one per thread, and rounded accordingly.
@@ -197,6 +201,7 @@ class Resolver:
                 "distribution": entry.dist,
                 "version": entry.version,
                 "source": provenance.code_digest(spec.factory),
+                "requires": provenance.library_versions(_names(spec.requires)),
                 "factory": spec.factory,
                 "params": dict(arguments),
                 "files": {name: provenance.file_digest(name) for name in spec.files},
@@ -207,3 +212,7 @@ class Resolver:
             }
         except (HarnessError, OSError) as error:
             raise PluginMistakeError(str(error)) from error
+
+
+def _names(requirements: Iterable[str]) -> list[str]:
+    return sorted({Requirement(text).name for text in requirements})

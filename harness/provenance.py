@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.shadows import module_of, source_of_editable
 
 CORE_ROOMS = ("data", "training", "tasks", "execution")
 """The rooms of the core whose code can change a cell's predictions."""
@@ -20,6 +22,19 @@ def version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def library_versions(distributions: Iterable[str]) -> dict[str, str | None]:
+    """Distribution -> installed version, None where it is missing; one that is installed with
+    ``pip install -e`` changes without its version, so a digest of its source is added."""
+    return {name: _library_version(name) for name in distributions}
+
+
+def _library_version(distribution: str) -> str | None:
+    found = version(distribution)
+    if found is None or source_of_editable(distribution) is None:
+        return found
+    return f"{found}+{source_digest(package_directory(module_of(distribution)))[:12]}"
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import HarnessError
+from harness.home import expanded
 from harness.protocol import did_you_mean
 from harness.tomlio import line_of
 
@@ -127,7 +128,7 @@ def _value(file: StudyFile, name: str, value: Any, key: Key, folder: Path) -> An
         if isinstance(value, str):
             return value
     elif key.kind == "path" and isinstance(value, str):
-        return value if value in key.words else str(folder / Path(value).expanduser())
+        return value if value in key.words else str(folder / expanded(value, file.at(name)))
     elif key.kind == "size" and isinstance(value, int | str) and not isinstance(value, bool):
         return str(value)
     elif _fits(value, key.kind):

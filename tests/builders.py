@@ -127,6 +127,8 @@ def make_cell(
     created: str = "2026-01-01T10:00:00+00:00",
     device: str = "cpu",
     dataset: str = "phantom",
+    root: str | None = None,
+    fingerprint: str = "f" * 32,
     protocol: Mapping[str, Any] = PROTOCOL,
     deviations: Mapping[str, Sequence[Any]] | None = None,
     changed_params: Mapping[str, Sequence[Any]] | None = None,
@@ -141,6 +143,7 @@ def make_cell(
     identity = {
         "method": method,
         "dataset": dataset,
+        "dataset_fingerprint": fingerprint,
         "protocol": used,
         "device": device,
         "seed": seed,
@@ -174,8 +177,8 @@ def make_cell(
         "changed_params": changed_params or {},
         "dataset": {
             "name": dataset,
-            "root": None,
-            "fingerprint": "f" * 32,
+            "root": root,
+            "fingerprint": fingerprint,
             "factory": "demo:dataset",
             "params": {},
             "classes": list(CLASSES),

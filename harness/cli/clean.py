@@ -14,6 +14,7 @@ from harness import cleaning
 from harness.cleaning import Item
 from harness.cli.amounts import bytes_text, number_of_bytes, number_of_seconds, seconds_text
 from harness.data.cache import cache_directory
+from harness.data.lock import without_locks
 
 
 @click.command(name="clean")
@@ -74,6 +75,9 @@ def command(
         chosen += cleaning.unfinished(unfinished)
     if checkpoints is not None:
         chosen += cleaning.checkpoints(checkpoints)
+    for folder in cleaning.lockless(chosen):
+        told = without_locks(folder, "whether a running process uses what lies there is not known")
+        click.echo(f"note: {told}; see that no run is active before you say --yes", err=True)
     fates = [(item, _fate(item, asked, yes)) for item in chosen]
     click.echo(json.dumps(_facts(fates), indent=2) if as_json else _text(fates, asked, yes))
 

@@ -31,9 +31,9 @@ from harness.execution.machine import cuda_driver
 def command(out: Path, as_json: bool) -> None:
     """Show what is installed and what the machine has, and what is wrong, with the remedy.
 
-    Looks at versions, processor and GPUs, caches and free disk, plugins, optional extras and
-    environment variables. Imports no library and changes nothing. Put its output into a report of a
-    defect.
+    Looks at versions, files that hide a library, processor and GPUs, caches and free disk, plugins,
+    optional extras and environment variables. Imports no library and changes nothing. Put its
+    output into a report of a defect.
 
     \b
     harness doctor
@@ -52,6 +52,7 @@ def command(out: Path, as_json: bool) -> None:
 
 def _findings(out: Path) -> Iterator[Finding]:
     yield from doctor.versions()
+    yield from doctor.imported(Path.cwd())
     yield from doctor_machine.devices(cuda_driver(), doctor_machine.torch_cuda())
     yield from doctor_machine.places(out)
     disabled = None

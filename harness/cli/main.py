@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,9 +40,34 @@ VERBS: Mapping[str, str] = MappingProxyType(
 )
 """Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``."""
 
+READER_GONE = 141
+"""Exit code where the reader of the output has closed it: 128 and the number of SIGPIPE."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+class ReaderGoneError(Exception):
+    """Whoever has read the output has closed it. click would make an exit code 1 of it."""
+
+
+@contextlib.contextmanager
+def _closed_pipes() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
 
 class LazyGroup(click.Group):
     """Lists verbs without importing them."""
+
+    @_closed_pipes()
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        return super().make_context(*arguments, **extra)
+
+    @_closed_pipes()
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -92,21 +120,57 @@ def cli() -> None:
 def main() -> None:
     """Entry point: bad input is one message on stderr and exit code 2, never a traceback."""
     try:
+        code = _run()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            code = READER_GONE
+        elif error.errno in _FULL:
+            what = error.filename or "the output"
+            # Where standard error is the one that is full, nobody can be told.
+            with contextlib.suppress(OSError):
+                click.echo(f"harness: {what} cannot be written ({error.strerror})", err=True)
+            code = 2
+        else:
+            raise
+    _drop_unwritten()
+    sys.exit(code)
+
+
+def _run() -> int | str | None:
+    """The exit code of what the words of the command line ask for."""
+    try:
         cli.main(prog_name="harness", standalone_mode=False)
+    except SystemExit as stop:
+        return stop.code
+    except ReaderGoneError:
+        return READER_GONE
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except HarnessError as error:
         click.echo(f"harness: {error}", err=True)
-        sys.exit(2)
+        return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nharness: interrupted; repeat the command to go on from here", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        return 130
+    return 0
+
+
+def _drop_unwritten() -> None:
+    """What standard output or error could not take: Python would try again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ def _run(commands: list[tuple[str, ...]]) -> int:
     worst = 0
     for arguments in commands:
         click.echo(f"\nharness {shlex.join(arguments)}")
-        code = subprocess.run([sys.executable, "-m", "harness.cli.main", *arguments]).returncode
+        line = [sys.executable, "-P", "-m", "harness.cli.main", *arguments]
+        code = subprocess.run(line).returncode
         if code not in (0, 1, 3):
             raise SystemExit(code)
         worst = max(worst, code)

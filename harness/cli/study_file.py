@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from harness.errors import HarnessError
+from harness.home import expanded
 from harness.protocol import Protocol, preset
 from harness.studyfile import Key, StudyFile, read_study_file, table_of
 from harness.tomlio import write_toml
@@ -134,7 +135,7 @@ def file_of_run(ctx: click.Context, request: Request, study: Study) -> str:
         if _key(name, option).kind != "table" and name not in SHORTHANDS and _given(value, option):
             values[name] = str(value.absolute()) if isinstance(value, Path) else value
     if request.weights not in (None, "pretrained", "random"):
-        values["weights"] = str(Path(str(request.weights)).expanduser().absolute())
+        values["weights"] = str(expanded(str(request.weights), "--weights").absolute())
     named = preset(request.protocol.name)
     changed = {
         field.name: value

@@ -9,6 +9,7 @@ import click
 
 from harness.cli.terminal import terminal_width
 from harness.errors import HarnessError
+from harness.jsonio import write_bytes
 from harness.plugins import Plugins
 from harness.report.jsonform import Broken
 from harness.report.rows import rows
@@ -45,7 +46,11 @@ def print_report(
         click.echo(text.encode(), nl=False)
         return damaged
     try:
-        output.write_bytes(text.encode())
+        # Whole or not at all; a pipe or a device cannot be replaced.
+        if output.exists() and not output.is_file():
+            output.write_bytes(text.encode())
+        else:
+            write_bytes(output.resolve(), text.encode())
     except OSError as error:
         raise HarnessError(f"--output {output}: cannot be written ({error.strerror})") from error
     return damaged

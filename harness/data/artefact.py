@@ -12,10 +12,11 @@ import errno
 import fcntl
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from harness.data.artefact_meta import (
     write_meta,
 )
 from harness.data.checksum import READ_WHOLE
-from harness.data.lock import exclusive
+from harness.data.lock import exclusive, take
 from harness.errors import HarnessError
 
 
@@ -46,6 +47,8 @@ class Artefact:
     """Wall time that making it took, whoever made it."""
     damage: str | None = None
     """What was wrong with the one that this one has replaced."""
+    lockable: bool = True
+    """Whether its file system has locks, so that nobody else makes or removes it meanwhile."""
 
 
 def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None]) -> Artefact:
@@ -65,7 +68,9 @@ def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None
         except DamagedError:
             pass  # Another process may be replacing it: the lock decides.
     damage: str | None = None
-    with exclusive(plan.directory.with_name(f"{plan.key}.lock"), waiting):
+    with exclusive(plan.directory.with_name(f"{plan.key}.lock"), waiting) as alone:
+        if not alone:
+            plan = replace(plan, maker=f".{platform.node()}-{os.getpid()}")
         if os.path.lexists(plan.directory):
             try:
                 return _open(plan)
@@ -82,9 +87,25 @@ def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None
         except BaseException:
             shutil.rmtree(plan.building)
             raise
-        _remove(plan.directory)
-        plan.building.rename(plan.directory)
-        return _open(plan, damage, just_made=True)
+        return _publish(plan, damage) if alone else _publish_unlocked(plan, damage)
+
+
+def _publish(plan: Plan, damage: str | None) -> Artefact:
+    _remove(plan.directory)
+    plan.building.rename(plan.directory)
+    return _open(plan, damage, just_made=True)
+
+
+def _publish_unlocked(plan: Plan, damage: str | None) -> Artefact:
+    """As :func:`_publish`, unless another process has published the same meanwhile."""
+    try:
+        with contextlib.suppress(DamagedError):
+            return _open(plan)
+        with contextlib.suppress(FileExistsError):
+            return _publish(plan, damage)
+        return _open(plan)
+    finally:
+        _remove(plan.building)
 
 
 def _remove(path: Path) -> None:
@@ -125,7 +146,7 @@ def write_header(file: Any, layout: Layout) -> None:
 
 
 def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> Artefact:
-    _hold(plan.directory)
+    lockable = _hold(plan.directory)
     meta = check(plan, contents=not just_made)
     arrays = {
         name: np.load(plan.directory / name, mmap_mode="r", allow_pickle=False)
@@ -133,25 +154,29 @@ def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> 
     }
     # The time of the last use, by which old ones are cleaned away.
     os.utime(plan.directory / META)
-    return Artefact(arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage)
+    return Artefact(
+        arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage, lockable=lockable
+    )
 
 
 _HELD: dict[Path, int] = {}
 """Artefacts that this process has opened, and the descriptors whose locks say so to others."""
 
 
-def _hold(directory: Path) -> None:
-    """Keep the artefact from being cleaned away until this process ends."""
-    with contextlib.suppress(OSError):  # Missing, which is told elsewhere, or not to be locked.
+def _hold(directory: Path) -> bool:
+    """Keep the artefact from being cleaned away until this process ends; False where its file
+    system has no locks."""
+    try:
         descriptor = os.open(directory / META, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        except OSError:
-            os.close(descriptor)
-            raise
-        earlier, _HELD[directory] = _HELD.get(directory), descriptor
-        if earlier is not None:
-            os.close(earlier)
+    except OSError:
+        return True  # It is missing, which is told elsewhere.
+    if take(descriptor, fcntl.LOCK_SH) == "impossible":
+        os.close(descriptor)
+        return False
+    earlier, _HELD[directory] = _HELD.get(directory), descriptor
+    if earlier is not None:
+        os.close(earlier)
+    return True
 
 
 def _flush_large(plan: Plan) -> None:

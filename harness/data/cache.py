@@ -5,16 +5,28 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.errors import HarnessError
+from harness.home import NO_HOME, expanded, home
+
+VARIABLE = "CXR_HARNESS_CACHE"
+"""Environment variable: the cache folder."""
+
 
 def cache_directory() -> Path:
     """The cache folder, which need not exist yet.
 
     ``CXR_HARNESS_CACHE`` names it; otherwise it is ``cxr-harness`` under ``XDG_CACHE_HOME``, or
     under ``~/.cache``.
+
+    Raises:
+        HarnessError: none of them is known.
     """
-    if chosen := os.environ.get("CXR_HARNESS_CACHE"):
-        return Path(chosen).expanduser().absolute()
+    if chosen := os.environ.get(VARIABLE):
+        return expanded(chosen, VARIABLE).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     # The XDG base directory specification has relative values ignored.
-    home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return home / "cxr-harness"
+    if base and Path(base).is_absolute():
+        return Path(base) / "cxr-harness"
+    if (own := home()) is None:
+        raise HarnessError(f"{NO_HOME}; set {VARIABLE} to a folder that can be written")
+    return own / ".cache" / "cxr-harness"

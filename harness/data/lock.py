@@ -1,24 +1,63 @@
-"""A lock between processes that a dead holder cannot keep."""
+"""Locks between processes that a dead holder cannot keep.
+
+Some file systems have none (of network, in user space): what takes a lock then works without, and
+whoever started it says so once (:func:`without_locks`).
+"""
 
 from __future__ import annotations
 
 import fcntl
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from harness.errors import HarnessError
 
 _POLL_SECONDS = 0.1
 
+Outcome = Literal["held", "busy", "impossible"]
+"""Of an attempt to lock: we hold it, another process does, or the file system has no locks."""
+
+
+def take(descriptor: int, how: int) -> Outcome:
+    """Lock an open file as ``fcntl.flock`` does; closing the file releases it."""
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        return "busy"
+    except OSError:
+        # Which error says so differs: ENOLCK, ENOTSUP, EINVAL, ENOSYS, EBADF, EIO.
+        return "impossible"
+    return "held"
+
+
+def can_lock(folder: Path) -> bool:
+    """Whether files in the folder can be locked; True where none can be made, which is told where
+    one is needed."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB) != "impossible"
+    except OSError:
+        return True
+
+
+def without_locks(folder: Path, consequence: str) -> str:
+    """What a user is told of a folder whose file system has no locks."""
+    return f"{folder} is on a file system without file locks: {consequence}"
+
 
 @contextmanager
-def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
     """Hold the lock file at ``path``; ``waiting`` is called now and then until it is free.
 
+    Yields whether it is held: False where its file system has no locks, and other processes may do
+    the same at the same time.
+
     Raises:
-        HarnessError: the file cannot be made or its file system cannot lock.
+        HarnessError: the file cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,43 +68,32 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
             "set CXR_HARNESS_CACHE to a folder with room"
         ) from error
     with file:
-        while not _acquired(file.fileno(), path):
+        while (outcome := take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)) == "busy":
             waiting()
             time.sleep(_POLL_SECONDS)
         # Closing the file releases the lock. The file stays: removing it would let a third process
         # lock a new one while a second still waits for this.
-        yield
+        yield outcome == "held"
 
 
 @contextmanager
-def unless_held(path: Path) -> Iterator[bool]:
-    """Hold the lock file at ``path`` if nobody does, and tell whether it is held now.
+def unless_held(path: Path) -> Iterator[Outcome]:
+    """Hold the lock file at ``path`` if nobody does, and tell how that ended.
 
-    A file that is missing is held by nobody, and is not made. Where the file system cannot lock,
-    nobody can tell, so it counts as held.
+    A file that is missing is held by nobody, and is not made.
     """
     try:
-        file = path.open("rb")
+        file = _open(path)
     except FileNotFoundError:
-        yield True
+        yield "held"
         return
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
+        yield take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _acquired(descriptor: int, path: Path) -> bool:
+def _open(path: Path) -> BinaryIO:
+    # NFS locks exclusively only what is open for writing.
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise HarnessError(
-            f"{path}: this file system cannot lock files ({error.strerror}); "
-            "set CXR_HARNESS_CACHE to a local folder"
-        ) from error
-    return True
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")

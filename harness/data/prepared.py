@@ -20,12 +20,18 @@ from numpy.typing import NDArray
 from harness.data.artefact import obtain
 from harness.data.artefact_meta import Plan
 from harness.data.dataset import Dataset
+from harness.data.lock import without_locks
 from harness.data.store_build import IMAGES, MASKS, REFERENCE, build, images_written, layouts
 from harness.errors import HarnessError
 
 Interpolation = Literal["bilinear", "bicubic"]
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all images."""
+
+UNSHARED = (
+    "processes that need the same prepared images or activations at the same time each make their "
+    "own, and harness clean cannot see which are in use"
+)
 
 STORE_VERSION = 1
 """Raise it with every change of what a store contains."""
@@ -97,6 +103,8 @@ def open_store(
     notes: tuple[str, ...] = ()
     if found.damage is not None:
         notes = (f"{plan.title} in {plan.directory} were damaged ({found.damage}): rebuilt",)
+    if not found.lockable:
+        notes = (*notes, without_locks(cache, UNSHARED))
     return Store(
         directory=plan.directory,
         key=plan.key,

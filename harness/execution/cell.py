@@ -24,6 +24,7 @@ from harness.errors import HarnessError, Skip
 from harness.execution.construct import LoadFailedError, first_line, make_runner, prepare_process
 from harness.execution.environment import describe_environment, reset_peak_memory
 from harness.execution.executor import Resources
+from harness.execution.imported import libraries_as_recorded
 from harness.execution.measure import step_record, timing_record
 from harness.execution.status import write_status
 from harness.jsonio import read_json
@@ -120,7 +121,7 @@ class _Cell:
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
         if not is_bundled(self.record["method"]["dist"]):
             self._importing(self.record["id"].partition("/")[0], self.record["method"]["factory"])
-        with self.clock.bucket("build"):
+        with self.clock.bucket("build"), libraries_as_recorded():
             runner = self.runner = make_runner(
                 self.record,
                 self.samples,
@@ -141,7 +142,7 @@ class _Cell:
             )
             rows = self._rows(self.record["fraction"])
             parts = self._parts(store, rows)
-        with self.clock.bucket("build"):
+        with self.clock.bucket("build"), libraries_as_recorded():
             runner.build()
         measured: TimingRecord = {}
         fitted, files = Fitted(), dict[str, tuple[PredictionFile, Reference]]()

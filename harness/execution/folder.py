@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.data.lock import take, without_locks
 from harness.data.recorded import write_samples
 from harness.data.splits import write_split
 from harness.errors import HarnessError
@@ -21,9 +22,16 @@ LOCK = ".lock"
 """Held (``flock``) by the run that works in the folder; holds the number of its process."""
 
 
+UNGUARDED = "a second run in it would not be noticed, and either would damage the other: start none"
+
+
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """The study's folder, made and held by this run alone."""
+def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """The study's folder, made and held by this run alone.
+
+    Args:
+        say: is told where the folder cannot be locked, and what follows from that.
+    """
     if directory.exists() and not directory.is_dir():
         raise HarnessError(f"{directory} is a file; choose another --out or --name")
     try:
@@ -40,14 +48,15 @@ def locked(directory: Path) -> Iterator[None]:
             f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name"
         )
     with (directory / LOCK).open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        outcome = take(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if outcome == "busy":
             handle.seek(0)
             raise HarnessError(
                 f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
                 "or choose another --out or --name"
-            ) from None
+            )
+        if outcome == "impossible":
+            say(f"note: {without_locks(directory, UNGUARDED)}")
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()

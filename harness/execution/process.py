@@ -8,6 +8,7 @@ server while it is imported costs only the cells that need it: the server starts
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,8 +17,10 @@ import threading
 import time
 from pathlib import Path
 
+from harness.data.cache import cache_directory
 from harness.errors import HarnessError
 from harness.execution.executor import ExecutorSettings, Resources
+from harness.home import substitutes
 
 PASSIVE_WAITING = {"GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that spin make a loaded machine up to 35 times slower."""
@@ -28,6 +31,8 @@ KEPT_MEMORY = {
 }
 """What glibc would give back after every step, the system would have to clear for the next: a
 training step of ResNet-18 at 64 px takes 7 % longer."""
+
+SERVER = "harness.execution.server"
 
 
 class _ForkedCell:
@@ -60,11 +65,17 @@ class ProcessExecutor:
         while True:
             modules = [m for m in self._modules if m not in self._unsafe]
             server = subprocess.Popen(
-                [sys.executable, "-m", "harness.execution.server", str(os.getpid()), *modules],
+                # -P: what lies in the working directory is none of the cells' business.
+                [sys.executable, "-P", "-m", SERVER, str(os.getpid()), *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**PASSIVE_WAITING, **KEPT_MEMORY, **self._surroundings.environment},
+                env={
+                    **PASSIVE_WAITING,
+                    **KEPT_MEMORY,
+                    **self._surroundings.environment,
+                    **substitutes(cache_directory()),
+                },
                 cwd=self._surroundings.directory,
                 start_new_session=True,
             )
@@ -100,7 +111,9 @@ class ProcessExecutor:
     def send(self, message: dict[str, object]) -> None:
         """Hand the server one message; one that has ended has no cell left to hear it."""
         assert self._server.stdin is not None
-        if self._server.poll() is None:
+        if self._server.poll() is not None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # It has ended just now.
             self._server.stdin.write(json.dumps(message) + "\n")
             self._server.stdin.flush()
 

@@ -1,7 +1,7 @@
 """The warm server: imports libraries once, then forks a process per cell.
 
-``python -m harness.execution.server PARENT MODULE…``; one JSON message per line on both pipes. It
-ends, and its cells with it, when its standard input closes or its parent dies.
+``python -P -m harness.execution.server PARENT MODULE…``; one JSON message per line on both
+pipes. It ends, and its cells with it, when its standard input closes or its parent dies.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from harness.execution.executor import Executor, ExecutorSettings, Resources
 from harness.execution.folder import locked, write_study
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.status import write_status
+from harness.execution.missing import missing
 from harness.jsonio import write_json
 from harness.plugins import Plugins, resolve
 from harness.plugins_find import is_bundled
@@ -70,7 +71,7 @@ def run_session(
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished
             stays as it is, and the same command goes on from there.
     """
-    with _told_about_the_disk(study.directory), locked(study.directory):
+    with _told_about_the_disk(study.directory), locked(study.directory, say):
         write_study(study, command, file)
         tables = _tables(study)
         statuses: dict[str, StatusRecord] = {}
@@ -83,6 +84,8 @@ def run_session(
                 statuses[_key(cell)] = status
                 observer.finished(cell, status)
         if waiting:
+            for note in missing():
+                say(f"note: {note}")
             for interpolation in interpolations(waiting):
                 store = open_store(
                     study.dataset,

@@ -10,7 +10,7 @@ from harness.protocol import did_you_mean
 from harness.report.columns import Column, Value, changes_of, metric_columns, name_of
 from harness.report.figures import millions, number, percent, size_of, whole
 from harness.report.rows import Row
-from harness.report.sections import described_protocol
+from harness.report.sections import DIGITS, described_protocol
 from harness.specs import MetricSpec
 
 
@@ -72,6 +72,11 @@ def _text(
     return Column(name=name, head=head, value=value, shown=shown, left=True)
 
 
+def _digest(of: Callable[[Row], str]) -> tuple[Callable[[Row], Value], Callable[[Row], str]]:
+    """A digest, whole for programs and its beginning for people."""
+    return of, lambda row: of(row)[:DIGITS]
+
+
 def _count(name: str, head: str, value: Callable[[Row], Value]) -> Column:
     return Column(name=name, head=head, value=value, figure=whole)
 
@@ -119,6 +124,10 @@ DESCRIBING: tuple[Column, ...] = (
     _text("task", "task", lambda row: row.task),
     _text("family", "family", lambda row: row.family),
     _text("dataset", "dataset", lambda row: row.dataset),
+    _text("study", "study", lambda row: row.study),
+    _text("root", "root", lambda row: row.root),
+    _text("fingerprint", "finger-\nprint", *_digest(lambda row: row.fingerprint)),
+    _text("split", "split", *_digest(lambda row: row.split)),
     _text("part", "part", lambda row: row.part),
     _text("protocol", "protocol", lambda row: described_protocol(row.protocol)),
     _text("device", "device", lambda row: row.device),

@@ -24,7 +24,11 @@ class Row:
     """Full id."""
     task: str
     family: str
+    study: str
+    """Name of the study's folder."""
     dataset: str
+    root: str | None
+    """Folder or file of the dataset; None for one that is made by its plugin."""
     fingerprint: str
     protocol: Mapping[str, Any]
     """As stated, without the method's deviations."""
@@ -155,7 +159,9 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         method=cell["id"],
         task=cell["method"]["task"],
         family=cell["method"]["family"],
+        study=directory.path.resolve().parents[3].name,
         dataset=cell["dataset"]["name"],
+        root=cell["dataset"]["root"],
         fingerprint=cell["dataset"]["fingerprint"],
         protocol={**cell["protocol"], **{name: pair[0] for name, pair in deviations.items()}},
         device=cell["device"],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from harness.protocol import PRESETS
 from harness.report.columns import name_of
 from harness.report.rows import Row
+
+DIGITS = 8
+"""Of a digest, where people read it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,8 @@ class Section:
     rows: tuple[Row, ...]
     split: str = ""
     """What tells its split from those of other sections that are like it in all else."""
+    data: tuple[str, ...] = ()
+    """What tells its dataset from those of other sections with the same heading."""
 
     @property
     def first(self) -> Row:
@@ -52,6 +58,7 @@ class Section:
             )
         if self.split:
             words.append(f"split {self.split}")
+        words += self.data
         return " · ".join(words)
 
     def varies(self, what: Literal["seed", "fraction"]) -> bool:
@@ -96,12 +103,39 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     shared: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=lambda row: (_asked(row), row.split)):
         shared.setdefault(_asked(row), {}).setdefault(row.split, []).append(row)
+    return _told_apart(
+        [
+            Section(
+                rows=tuple(sorted(table, key=rank)),
+                split=split[:DIGITS] if len(by_split) > 1 else "",
+            )
+            for by_split in shared.values()
+            for split, group in by_split.items()
+            for table in _apart(group)
+        ]
+    )
+
+
+def _told_apart(found: Sequence[Section]) -> list[Section]:
+    """Sections of equal headings with what their datasets differ in: root and fingerprint."""
+    alike: dict[str, list[Row]] = {}
+    for section in found:
+        alike.setdefault(section.heading(), []).append(section.first)
     return [
-        Section(rows=tuple(sorted(table, key=rank)), split=split[:8] if len(by_split) > 1 else "")
-        for by_split in shared.values()
-        for split, group in by_split.items()
-        for table in _apart(group)
+        replace(section, data=tuple(_data(section.first, alike[section.heading()])))
+        for section in found
     ]
+
+
+def _data(row: Row, alike: Sequence[Row]) -> Iterator[str]:
+    if len({other.fingerprint for other in alike}) == 1:
+        return
+    roots = {other.root for other in alike}
+    if row.root is not None and len(roots) > 1:
+        names = {root: Path(root).name for root in roots if root is not None}
+        # Of roots with the same last name, the whole path.
+        yield row.root if list(names.values()).count(names[row.root]) > 1 else names[row.root]
+    yield f"data {row.fingerprint[:DIGITS]}"
 
 
 def _asked(row: Row) -> str:

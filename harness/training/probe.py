@@ -3,15 +3,19 @@ machine."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from harness.data.lock import take
 from harness.results.record import Spread
 
 FEWEST = 3
@@ -22,12 +26,25 @@ SHARE_OF_WARMUP = 0.2
 
 @contextmanager
 def machine_lock(name: str) -> Iterator[None]:
-    """Held by one process of this machine at a time; released by the kernel if the holder dies."""
+    """Held by one process of this machine at a time; released by the kernel if the holder dies.
+
+    Where the file system has no locks nothing is held, which the run has said.
+    """
     path = Path(tempfile.gettempdir()) / f"cxr-harness-{name}.lock"
-    path.touch(mode=0o666, exist_ok=True)
-    with path.open("r+") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with _shared_file(path) as handle:
+        take(handle.fileno(), fcntl.LOCK_EX)
         yield
+
+
+def _shared_file(path: Path) -> BinaryIO:
+    """The file, made where it is missing; one of another user's can only be read, which a lock
+    asks no more than."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path.open("rb")
 
 
 def timings(

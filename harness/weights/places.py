@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from harness.data.cache import cache_directory
 from harness.errors import HarnessError
+from harness.home import expanded, home
 from harness.specs import WeightsCard
 from harness.weights.content import difference, remedy, sha256
 
@@ -36,7 +37,9 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
             holds several checkpoints, none under the name on the card.
     """
     if weights != "pretrained":
-        return MappingProxyType(_own_files(card, Path(weights).expanduser().absolute() / card.id))
+        return MappingProxyType(
+            _own_files(card, expanded(weights, "--weights").absolute() / card.id)
+        )
     files = library_files(card)
     if absent := missing(files):
         raise WeightsMissing(
@@ -76,18 +79,25 @@ def library_folder(card: WeightsCard) -> Path:
 
 def torch_cache() -> Path:
     """The folder where torchvision keeps its weights."""
-    return Path(os.environ.get("TORCH_HOME") or _base() / "torch").expanduser() / "hub/checkpoints"
+    return _chosen("TORCH_HOME", "torch") / "hub/checkpoints"
 
 
 def hub_cache() -> Path:
     """The cache folder of the Hugging Face hub."""
     if chosen := os.environ.get("HF_HUB_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("HF_HOME") or _base() / "huggingface").expanduser() / "hub"
+        return expanded(chosen, "HF_HUB_CACHE")
+    return _chosen("HF_HOME", "huggingface") / "hub"
 
 
-def _base() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+def _chosen(variable: str, name: str) -> Path:
+    """The folder that the variable names, else one of this name among the user's caches."""
+    if chosen := os.environ.get(variable):
+        return expanded(chosen, variable)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(base, "XDG_CACHE_HOME") / name
+    own = home()
+    # Without a home folder, the harness's cache is the only place that anybody has named.
+    return (cache_directory() if own is None else own / ".cache") / name
 
 
 def _main_revision(repository: Path) -> str:

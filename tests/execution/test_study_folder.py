@@ -30,9 +30,9 @@ def test_a_run_that_ends_while_it_writes_the_study_may_be_repeated(
 
     with monkeypatch.context() as patched:
         patched.setattr(folder, step, full)
-        with locked(study.directory), pytest.raises(OSError, match="No space left"):
+        with locked(study.directory, print), pytest.raises(OSError, match="No space left"):
             write_study(study, ("run",), "")
-    with locked(study.directory):
+    with locked(study.directory, print):
         write_study(study, ("run",), "")
     assert {path.name for path in study.directory.iterdir()} == {
         ".lock", "data", "splits", "study.json", "study.toml",
@@ -42,7 +42,7 @@ def test_a_run_that_ends_while_it_writes_the_study_may_be_repeated(
 def test_what_a_killed_run_had_half_written_is_no_stranger(study: Study) -> None:
     study.directory.mkdir(parents=True)
     (study.directory / ".study.json.123").write_text("{")
-    with locked(study.directory):
+    with locked(study.directory, print):
         write_study(study, ("run",), "")
 
 
@@ -50,6 +50,6 @@ def test_a_folder_of_something_else_is_left_alone(study: Study) -> None:
     study.directory.mkdir(parents=True)
     (study.directory / "thesis.tex").write_text("")
     told = pytest.raises(HarnessError, match=r"no study of the harness \(thesis\.tex\)")
-    with told, locked(study.directory):
+    with told, locked(study.directory, print):
         raise AssertionError("it must not be worked in")
     assert [path.name for path in study.directory.iterdir()] == ["thesis.tex"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.report.rows import rows
 from harness.report.table import render
+from harness.report.view import View
 from harness.results.rundir import find_cells
 from tests.builders import make_cell, metric_specs
 
@@ -52,3 +53,62 @@ def test_figures_on_other_test_images_have_a_table_of_their_own(tmp_path) -> Non
     found = sections(tmp_path / "a", tmp_path / "b")
     assert [section["rows"][0]["method"] for section in found] == ["b/net", "a/net"]
     assert found[0]["heading"].endswith("· split 01234567")
+
+
+def hospitals(folder: Path, *roots: str) -> list[str]:
+    """The headings of one study per root, all of the same dataset plugin."""
+    studies = [folder / f"study{number}" for number in range(len(roots))]
+    for number, (study, root) in enumerate(zip(studies, roots, strict=True)):
+        make_cell(
+            study, label={"f1": 0.5}, dataset="folder", root=root, fingerprint=f"{number}" * 32
+        )
+    return [section["heading"] for section in sections(*studies)]
+
+
+def test_equal_headings_are_told_apart_by_root_and_fingerprint(tmp_path) -> None:
+    assert hospitals(tmp_path, "/films/hospital-a", "/films/hospital-b") == [
+        "classification · folder · test · quick · cpu fp32 · hospital-a · data 00000000",
+        "classification · folder · test · quick · cpu fp32 · hospital-b · data 11111111",
+    ]
+
+
+def test_roots_of_the_same_name_are_shown_whole(tmp_path) -> None:
+    first, second, third = hospitals(tmp_path, "/old/films", "/new/films", "/other")
+    assert "· /old/films ·" in first
+    assert "· /new/films ·" in second
+    assert "· other ·" in third
+
+
+def test_a_folder_before_and_after_a_file_was_added_is_told_apart_by_fingerprint(tmp_path) -> None:
+    first, second = hospitals(tmp_path, "/films", "/films")
+    assert first.endswith("cpu fp32 · data 00000000")
+    assert second.endswith("cpu fp32 · data 11111111")
+
+
+def test_a_heading_that_stands_alone_says_nothing_of_its_root(tmp_path) -> None:
+    (heading,) = hospitals(tmp_path, "/films/hospital-a")
+    assert heading == "classification · folder · test · quick · cpu fp32"
+
+
+def test_study_root_fingerprint_and_split_are_columns_of_every_flat_format(tmp_path) -> None:
+    make_cell(tmp_path / "mine", label={"f1": 0.5}, dataset="folder", root="/films")
+    found = rows(find_cells(tmp_path))
+    csv = render(found, metric_specs(), format="csv").splitlines()
+    wide = dict(zip(csv[0].split(","), csv[1].split(","), strict=True))
+    for row in (
+        wide,
+        json.loads(render(found, metric_specs(), format="json"))["sections"][0]["rows"][0],
+        json.loads(render(found, metric_specs(), format="json", view=View(layout="long")))[
+            "sections"
+        ][0]["rows"][0],
+    ):
+        assert (row["study"], row["root"], row["fingerprint"], row["split"]) == (
+            "mine", "/films", "f" * 32, "d",
+        )  # fmt: skip
+
+
+def test_they_can_be_chosen_and_asked_for_in_a_table(tmp_path) -> None:
+    make_cell(tmp_path / "mine", label={"f1": 0.5}, dataset="folder", root="/films")
+    view = View(columns=("method", "study", "root", "fingerprint"), filters=("root=/films",))
+    text = render(rows(find_cells(tmp_path)), metric_specs(), view=view)
+    assert "mine   /films  ffffffff" in text
