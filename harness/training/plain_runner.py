@@ -18,6 +18,7 @@ from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.soft import SoftOverlap, soft_overlap
 
 CHUNK = 256
 """Images that ``predict`` is handed at once."""
@@ -78,7 +79,7 @@ class PlainRunner:
         self._setting.report({"event": "figures", **figures})
 
     def predict(self, part: Part) -> Outputs:
-        return self._outputs(part.pixels, CHUNK)
+        return self._outputs(part.pixels, CHUNK, soft_overlap(part, self.input.size))
 
     def load(self) -> None:
         directory = self._setting.directory / "checkpoint"
@@ -99,7 +100,9 @@ class PlainRunner:
             targets = self._setting.problem.targets
             yield {name: self._checked(name, predicted, len(pixels)) for name in targets}
 
-    def _outputs(self, images: NDArray[np.uint8], chunk: int) -> Outputs:
+    def _outputs(
+        self, images: NDArray[np.uint8], chunk: int, soft: SoftOverlap | None = None
+    ) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
         for start in range(0, len(images), chunk):
@@ -113,9 +116,12 @@ class PlainRunner:
                     assert self._setting.mask_grid is not None
                     grid = self._setting.mask_grid
                     bits.append(pack_on_grid(torch.from_numpy(values), grid))
+                    if soft is not None:
+                        soft.add(torch.from_numpy(values))
         return Outputs(
             probabilities=np.concatenate(probabilities) if probabilities else None,
             mask_bits=np.concatenate(bits) if bits else None,
+            mask_sums=soft.sums() if bits and soft is not None else None,
         )
 
     def _checked(
