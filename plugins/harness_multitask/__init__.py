@@ -23,7 +23,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
         task="multitask",
         family="multitask",
         summary='Plain U-Net with a class head (the study called it "VNet")',
-        params={"widths": [64, 128, 256, 512, 1024], "hidden": 128},
+        params={"widths": [64, 128, 256, 512, 1024], "hidden": 128, "dice": "image"},
         tiny={"widths": [8, 16, 32, 64, 128], "hidden": 32},
         needs=frozenset({"masks"}),
         twins=TWINS,

@@ -24,7 +24,12 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
             task="segmentation",
             family="segmentation",
             summary=f"{architecture.title} on a ResNet-50 encoder with ImageNet weights",
-            params={"architecture": name, "encoder": "resnet50", "arguments": {}},
+            params={
+                "architecture": name,
+                "encoder": "resnet50",
+                "arguments": {},
+                "dice": "image",
+            },
             tiny={"encoder": "tu-resnet10t", "arguments": {**SLIM_ENCODER, **architecture.slim}},
             needs=frozenset({"masks"}),
             weights=RESNET50,

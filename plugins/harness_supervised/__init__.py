@@ -145,7 +145,12 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
             task="classification",
             family="supervised",
             summary=f"{member.title}, ImageNet weights, every layer trained",
-            params={"family": member.family, "arguments": member.full, "head": "replace"},
+            params={
+                "family": member.family,
+                "arguments": member.full,
+                "head": "replace",
+                "preprocessing": "weights",
+            },
             tiny={"arguments": member.small},
             weights=member.weights,
             reference=member.reference,
