@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harness.cli.terminal import state_text
+from harness.results.built import SMALL, is_small
 from harness.results.rundir import CellDirectory, find_cells
 
 
@@ -34,7 +35,7 @@ def command(directory: Path, as_json: bool) -> None:
         return
     from tabulate import tabulate
 
-    rows = [(c["method"], c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
+    rows = [(_name(c), c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
     click.echo(tabulate(rows, headers=("method", "cell", "status", "")))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -47,6 +48,7 @@ def _facts(cell: CellDirectory) -> dict[str, Any]:
     epochs = [line["epoch"] for line in history if line["event"] == "epoch"]
     return {
         "method": record["id"],
+        "small": is_small(record),
         "cell": record["name"],
         "directory": str(cell.path),
         "status": "unfinished" if status is None else status["status"],
@@ -55,6 +57,10 @@ def _facts(cell: CellDirectory) -> dict[str, Any]:
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
         "epochs": record["protocol"]["epochs"],
     }
+
+
+def _name(cell: dict[str, Any]) -> str:
+    return f"{cell['method']} {SMALL}" if cell["small"] else str(cell["method"])
 
 
 def _detail(cell: dict[str, Any]) -> str:

@@ -22,12 +22,12 @@ IMPOSSIBLE = "†"
 
 def expected_time(study: Published, ours: Iterable[Row], width: int | None = None) -> str:
     """Hours of training per method: at the published speed, and at that of finished cells here
-    whose time is not marked."""
+    whose time is not marked and whose network is the full one."""
     rows = [row for table in study.tables for row in table.rows if row.method]
     published = {row.method: row.values[MINUTES] for row in rows if MINUTES in row.values}
     here: dict[str, float] = {}
     for own in ours:
-        if (minutes := speed(own)) and own.fraction == 1:
+        if not own.small and own.fraction == 1 and (minutes := speed(own)):
             here[own.method] = minutes * own.protocol["epochs"] / 60
     work: dict[str, set[float]] = {}
     for row in rows:

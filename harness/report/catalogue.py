@@ -113,6 +113,7 @@ def _seconds(row: Row) -> float | None:
 DESCRIBING: tuple[Column, ...] = (
     _text("method", "method", lambda row: row.method, name_of),
     _text("params", "changed\nparameters", changes_of),
+    _text("small", "small", lambda row: row.small),
     _text("task", "task", lambda row: row.task),
     _text("family", "family", lambda row: row.family),
     _text("dataset", "dataset", lambda row: row.dataset),

@@ -14,6 +14,8 @@ from harness.report.rows import Row
 (_MINUTES,) = (column for column in MEASURED if column.name == MINUTES)
 """The table's own column, so that a speed is here what it is there, with its mark."""
 
+_SMALL = "Ours are small networks in the place of the full ones, so no difference is taken."
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -36,6 +38,20 @@ def figure(
     """What a line says of ``name``, a metric or ``minutes_per_epoch``; ``own`` None: not run."""
     if own is None:
         return Figure(UNKNOWN)
+    found = _figure(name, published, own, study, table, labels)
+    if own.small and found.difference != UNKNOWN:
+        return Figure(found.text, why=_SMALL)
+    return found
+
+
+def _figure(
+    name: str,
+    published: float | None,
+    own: Row,
+    study: Published,
+    table: PublishedTable,
+    labels: Mapping[str, str],
+) -> Figure:
     if name == MINUTES:
         return _of_time(published, own, labels[name])
     value = own.metric(name)

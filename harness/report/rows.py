@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from harness.results.built import is_small
 from harness.results.record import PartRecord, StatusRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest
 
@@ -47,6 +48,8 @@ class Row:
     superseded: int
     """Older results of the same cell that this one replaces."""
 
+    small: bool = False
+    """Whether a small network was built in the place of the one that the method names."""
     status: str
     """One of ``STATUSES``, or ``unfinished``."""
     reason: str = ""
@@ -144,6 +147,7 @@ def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
         selected_on_test=cell["split"]["selected_on_test"],
         directory=str(directory.path),
         superseded=superseded,
+        small=is_small(cell),
         machine=_machine(directory.environment),
         timing=(directory.timing if finished else None) or {},
         part=part,

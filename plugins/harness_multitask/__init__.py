@@ -35,7 +35,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
         factory="harness_multitask.auxiliary:AuxiliaryUNet",
         task="multitask",
         family="multitask",
-        summary="U-Net on a ResNet-50 encoder, ImageNet weights, and a class head",
+        summary="U-Net on a ResNet-50 encoder, with a class head",
         params={"encoder": "resnet50", "arguments": {}},
         tiny={
             "encoder": "tu-resnet10t",

@@ -23,7 +23,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
             factory="harness_segmentation.models:Segmenter",
             task="segmentation",
             family="segmentation",
-            summary=f"{architecture.title} on a ResNet-50 encoder with ImageNet weights",
+            summary=f"{architecture.title} on a ResNet-50 encoder",
             params={
                 "architecture": name,
                 "encoder": "resnet50",

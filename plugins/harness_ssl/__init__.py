@@ -45,7 +45,7 @@ MEMBERS = {
         reference="https://arxiv.org/abs/2304.07193",
     ),
     "beitv2_base": Member(
-        title="BEiTv2-B/16 (label-fine-tuned)",
+        title="BEiTv2-B/16",
         params={"encoder": "beitv2", "patch": 16, "width": 768, "heads": 12, "layer_scale": 1e-5},
         weights=BEITV2_BASE,
         reference="https://arxiv.org/abs/2208.06366",

@@ -144,7 +144,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
             factory="harness_supervised.models:Classifier",
             task="classification",
             family="supervised",
-            summary=f"{member.title}, ImageNet weights, every layer trained",
+            summary=f"{member.title}, every layer trained",
             params={
                 "family": member.family,
                 "arguments": member.full,
