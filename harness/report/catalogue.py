@@ -113,7 +113,6 @@ def _seconds(row: Row) -> float | None:
 DESCRIBING: tuple[Column, ...] = (
     _text("method", "method", lambda row: row.method, name_of),
     _text("params", "changed\nparameters", changes_of),
-    _text("small", "small", lambda row: row.small),
     _text("task", "task", lambda row: row.task),
     _text("family", "family", lambda row: row.family),
     _text("dataset", "dataset", lambda row: row.dataset),
@@ -124,6 +123,7 @@ DESCRIBING: tuple[Column, ...] = (
     _text("machine", "machine", lambda row: row.machine),
     _text("weights", "weights", _weights),
     _text("weights_card", "weights card", lambda row: row.weights_card),
+    _text("small", "small", lambda row: row.small),
     _count("seed", "seed", lambda row: row.seed),
     Column(name="fraction", head="train\ndata", value=lambda row: row.fraction, figure=percent),
     _count("images_train", "images\ntrain", _used("train", "images")),
