@@ -35,6 +35,7 @@ _MASK_METRICS = (
     ("dice", "Dice", "Dice coefficient, mean over images"),
     ("dice_pooled", "pooled Dice", "Dice coefficient of the pixels of all images together"),
     ("iou", "IoU", "Intersection over union, mean over images"),
+    ("dice_soft", "soft Dice", "Dice of probabilities, pooled over 16 images, then averaged"),
 )
 
 

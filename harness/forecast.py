@@ -216,7 +216,8 @@ def _prediction_bytes(cell: Cell, samples: Samples) -> int:
     if "classes" in kinds:
         each += 4 * len(samples.classes)
     if "binary-mask" in kinds:
-        each += 1 + ((samples.mask_size or 0) ** 2 + 7) // 8
+        sums = 3 * 8
+        each += 1 + sums + ((samples.mask_size or 0) ** 2 + 7) // 8
     parts = cell.record["data"]
     images: int = sum(parts[name]["images"] for name in parts if name != "train")
     return each * images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +136,27 @@ class Resolver:
                 f"task {task.name!r} is ranked by {', '.join(absent)}, but no plugin offers such "
                 f"a metric; metrics of its targets: {', '.join(sorted(metrics)) or 'none'}"
             )
-        return task
+        return self._selected(task)
+
+    def _selected(self, task: TaskSpec) -> TaskSpec:
+        """The task as the protocol's ``select_by`` wants it to select and rank."""
+        if self._request.protocol.select_by is None:
+            return task
+        asked = [name.strip() for name in self._request.protocol.select_by.split(",")]
+        offered = [entry.spec for entry in self._plugins.metrics.values()]
+        known = [
+            f"{TARGET_OF_KIND[metric.kind]}.{metric.name}"
+            for metric in offered
+            if metric.kind in TARGET_OF_KIND
+        ]
+        if unknown := [name for name in asked if name not in known]:
+            raise HarnessError(
+                f"select_by: no plugin offers a metric {unknown[0]!r}"
+                f"{did_you_mean(unknown[0], known)}; metrics: {', '.join(sorted(known))}"
+            )
+        targets = {target.name for target in task.targets}
+        primary = tuple(name for name in asked if name.partition(".")[0] in targets)
+        return replace(task, primary=primary) if primary else task
 
     def _protocol(self, entry: MethodEntry) -> Protocol:
         try:

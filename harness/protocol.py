@@ -58,6 +58,10 @@ class Protocol:
     """Measure speed and train nothing."""
     weights: str = "pretrained"
     """What networks start from unless ``--weights`` says otherwise."""
+    select_by: str | None = None
+    """Metrics as ``target.metric``, separated by commas, whose mean selects the epoch and ranks the
+    table in place of the task's primary metrics; those of targets that a task lacks are passed
+    over. None: the task's own."""
     probe_warmup: int = 10
     """Forward passes before the timed ones of a probe."""
     probe_iterations: int = 40
@@ -85,7 +89,11 @@ class Protocol:
 PAPER = Protocol(
     name="paper", image_size=224, epochs=20, batch_size=64, learning_rate=5e-5, weight_decay=1e-6
 )
-"""The study's protocol: 20 epochs of Adam on the full, pretrained networks."""
+"""The protocol for results: 20 epochs of Adam on the full, pretrained networks."""
+
+STUDY = replace(PAPER, name="study", batch_size=16, select_by="mask.dice_soft")
+"""What the published course study did, as far as a protocol can say it: ``docs/reproduce.md`` lists
+what differs from method to method there, and from here."""
 
 QUICK = Protocol(
     name="quick",
@@ -101,7 +109,7 @@ QUICK = Protocol(
 )
 """A laptop's minutes: small members of the same families from random weights."""
 
-PRESETS: Mapping[str, Protocol] = MappingProxyType({p.name: p for p in (PAPER, QUICK)})
+PRESETS: Mapping[str, Protocol] = MappingProxyType({p.name: p for p in (PAPER, STUDY, QUICK)})
 
 METHOD_MAY_CHANGE = frozenset(
     {"image_size", "epochs", "batch_size", "learning_rate", "weight_decay", "flip"}
@@ -160,6 +168,8 @@ def _typed(value: Any, annotation: str) -> Any:
     allowed = {part.strip() for part in annotation.split("|")}
     if value is None and "None" in allowed:
         return None
+    if isinstance(value, str) and "str" in allowed:
+        return value
     if isinstance(value, bool) and "bool" in allowed:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and "int" in allowed:

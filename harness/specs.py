@@ -128,6 +128,8 @@ class MethodSpec:
     task: str
     """``"classification"``, ``"segmentation"``, ``"multitask"``, or a task that a plugin offers."""
     summary: str
+    """One line on the full network and how it is trained. What a cell has started from, and whether
+    its network is a small one, is told from the cell."""
     family: str
     params: Mapping[str, Any] = field(default_factory=dict)
     tiny: Mapping[str, Any] = field(default_factory=dict)

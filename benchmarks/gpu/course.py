@@ -1,7 +1,7 @@
 """Eight frozen blocks in the usual loop of a course project, beside the harness's epoch.
 
 Picture files, a DataLoader with two workers, the loss read after every step. The blocks are frozen
-and the embeddings are not, so gradients go all the way down, as in the study.
+and the embeddings are not, so gradients go all the way down, as they do where a class token trains.
 """
 
 from __future__ import annotations

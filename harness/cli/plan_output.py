@@ -11,6 +11,7 @@ from harness.cli.amounts import bytes_text, seconds_text
 from harness.cli.terminal import state_text
 from harness.forecast import WAITING, CellForecast, Forecast
 from harness.report.figures import UNKNOWN, size_of
+from harness.results.built import is_small, title
 from harness.results.sound import DAMAGED
 from harness.study import Study
 
@@ -44,7 +45,7 @@ def _table(cells: Iterable[CellForecast]) -> str:
 
     cells = tuple(cells)
     columns = {
-        "method": [item.cell.id for item in cells],
+        "method": [title(item.cell.record) for item in cells],
         "seed": [item.cell.record["seed"] for item in cells],
         "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
         "weights": [item.cell.record["weights"]["kind"] for item in cells],
@@ -225,6 +226,7 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
     record, told = item.cell.record, item.estimate
     return {
         "method": item.cell.id,
+        "small": is_small(record),
         "cell": item.cell.name,
         "directory": str(item.cell.directory),
         "seed": record["seed"],

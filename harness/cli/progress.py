@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.execution.schedule import Observer
+from harness.results.built import title
 from harness.results.record import StatusRecord
 from harness.study import Cell
 
@@ -101,17 +102,17 @@ class PlainProgress:
 
     def started(self, cell: Cell) -> None:
         self._running.add(cell.id + cell.name)
-        self.say(f"start   {cell.id} {cell.name}")
+        self.say(f"start   {title(cell.record)} {cell.name}")
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
         if line["event"] == "epoch":
-            self.say(f"        {cell.id}  {_epoch_text(cell, line)}")
+            self.say(f"        {title(cell.record)}  {_epoch_text(cell, line)}")
         elif line["event"] in _SHARED:
-            what = f"        {cell.id}  {_SHARED[line['event']]}"
+            what = f"        {title(cell.record)}  {_SHARED[line['event']]}"
             self.preparing(line["done"], line["total"], what)
         elif text := _live_text(cell, line):
-            self.say(f"        {cell.id}  {text}")
+            self.say(f"        {title(cell.record)}  {text}")
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         self._tally.finish(cell, cell.id + cell.name in self._running)
@@ -119,7 +120,7 @@ class PlainProgress:
         reason = f": {status['reason']}" if status["reason"] else ""
         time_left = "" if not left else f", about {duration(left)} left"
         self.say(
-            f"{status['status']:7} {cell.id} {cell.name}{reason} "
+            f"{status['status']:7} {title(cell.record)} {cell.name}{reason} "
             f"({self._tally.finished}/{self._tally.total} cells{time_left})"
         )
 
@@ -152,20 +153,20 @@ class LiveProgress:
         self._bar.update(self._images, completed=done, visible=done < total)
 
     def started(self, cell: Cell) -> None:
-        self._rows[cell.id + cell.name] = (cell.id, "starting", time.monotonic())
+        self._rows[cell.id + cell.name] = (title(cell.record), "starting", time.monotonic())
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
         key = cell.id + cell.name
         text = _live_text(cell, line)
         if text is not None and key in self._rows:
-            self._rows[key] = (cell.id, text, self._rows[key][2])
+            self._rows[key] = (title(cell.record), text, self._rows[key][2])
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         ran = self._rows.pop(cell.id + cell.name, None) is not None
         self._tally.finish(cell, ran)
         if status["status"] != "ok":
-            self.say(f"{status['status']}: {cell.id} {cell.name}: {status['reason']}")
+            self.say(f"{status['status']}: {title(cell.record)} {cell.name}: {status['reason']}")
 
     def _render(self) -> Group:
         left = self._tally.left()
@@ -197,7 +198,7 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            failed = f"{status['status']}: {cell.id} {cell.name}: {status['reason']}"
+            failed = f"{status['status']}: {title(cell.record)} {cell.name}: {status['reason']}"
             print(failed, file=sys.stderr, flush=True)
 
 

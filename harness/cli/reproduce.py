@@ -57,7 +57,7 @@ def command(
     harness reproduce study --data-root DIR --run -- --preset quick
     """
     from harness.execution.devices import resolve_device
-    from harness.report.beside import beside, expected_time
+    from harness.report.beside import beside, expected_time, wrapped
     from harness.report.published import find_published
 
     plugins = installed_plugins()
@@ -70,14 +70,15 @@ def command(
     commands = study.commands(device=resolve_device(device), extra=(*places, *extra))
     folder = out / study.name
 
+    width = terminal_width()
     click.echo(study.title + "\n")
-    click.echo("Protocol\n" + "".join(f"- {line}\n" for line in study.protocol))
+    lines = [wrapped(f"- {line}", width) for line in study.protocol]
+    click.echo("\n".join(["Protocol", *lines]) + "\n")
     click.echo("Commands")
     for arguments in commands:
         click.echo(f"  harness {shlex.join(arguments)}")
-    click.echo("\nExpected time\n\n" + expected_time(study, _rows(folder)) + "\n")
+    click.echo("\nExpected time\n\n" + expected_time(study, _rows(folder), width) + "\n")
     code = _run(commands) if asked_to_run else 0
-    width = terminal_width()
     metrics = [entry.spec for entry in plugins.metrics.values()]
     markdown = form == "markdown"
     click.echo(beside(study, _rows(folder), metrics, markdown=markdown, width=width), nl=False)

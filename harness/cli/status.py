@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harness.cli.terminal import state_text
+from harness.results.built import SMALL, is_small
 from harness.results.finding import method_of
 from harness.results.reference import Tables
 from harness.results.rundir import find_cells
@@ -39,7 +40,7 @@ def command(directory: Path, as_json: bool) -> None:
         raise SystemExit(int(damaged))
     from tabulate import tabulate
 
-    rows = [(c["method"], c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
+    rows = [(_name(c), c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
     click.echo(tabulate(rows, headers=("method", "cell", "status", "")))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
@@ -54,6 +55,7 @@ def _facts(found: Found) -> dict[str, Any]:
     reason = "" if status is None else status["reason"]
     return {
         "method": method_of(cell) if record is None else record["id"],
+        "small": record is not None and is_small(record),
         "cell": cell.path.name,
         "directory": str(cell.path),
         "status": DAMAGED if found.damage else state,
@@ -62,6 +64,10 @@ def _facts(found: Found) -> dict[str, Any]:
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
         "epochs": None if record is None else record["protocol"]["epochs"],
     }
+
+
+def _name(cell: dict[str, Any]) -> str:
+    return f"{cell['method']} {SMALL}" if cell["small"] else str(cell["method"])
 
 
 def _detail(cell: dict[str, Any]) -> str:

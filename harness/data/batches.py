@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,6 +32,11 @@ class Part:
     """Masks of the whole store at the images' size, bit-packed, [M, ceil(size * size / 8)]; None
     where the task has no mask, or the dataset none."""
     has_mask: NDArray[np.bool_]
+    reference: Callable[[NDArray[np.int64]], NDArray[np.uint8]] | None = None
+    """Rows of the store -> packed masks on their native grid (``Store.reference_bits``); None where
+    there are none to score against."""
+    mask_grid: int | None = None
+    """Pixels per side of that grid."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,6 +65,8 @@ def load_part(store: Store, samples: Samples, indices: NDArray[np.int64], *, mas
         labels=samples.labels[indices],
         mask_bits=_mask_bits(store) if masks else None,
         has_mask=samples.has_mask[indices],
+        reference=store.reference_bits if masks and store.mask_size is not None else None,
+        mask_grid=store.mask_size if masks else None,
     )
 
 

@@ -271,6 +271,7 @@ class _Cell:
             mask_bits=outputs.mask_bits,
             mask_grid=samples.mask_size if masks else None,
             has_mask=part.has_mask if masks else None,
+            mask_sums=outputs.mask_sums,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness import provenance
 from harness.errors import HarnessError
+from harness.results.built import title
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
 
@@ -46,7 +47,7 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
             changed since.
     """
     record, status = directory.cell, directory.status
-    name = f"{record['id']} {directory.path.name}"
+    name = f"{title(record)} {directory.path.name}"
     if status is None or status["status"] != "ok":
         state = "unfinished" if status is None else f"{status['status']} ({status['reason']})"
         raise HarnessError(f"{name} is {state}; only a cell that is ok has a model")

@@ -16,9 +16,9 @@ from harness.data.prepared import Interpolation, open_store
 from harness.errors import HarnessError
 from harness.execution.executor import Executor, ExecutorSettings, Resources
 from harness.execution.folder import locked, write_study
+from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.status import write_status
-from harness.execution.missing import missing
 from harness.jsonio import write_json
 from harness.plugins import Plugins, resolve
 from harness.plugins_find import is_bundled

@@ -6,10 +6,15 @@ Formulas: ``docs/metrics.md``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.results.predictions import MaskPredictions
+
+POOLED_IMAGES = 16
+"""Images that :func:`dice_soft` pools before it averages."""
 
 
 def dice(predictions: MaskPredictions) -> float | None:
@@ -31,9 +36,27 @@ def iou(predictions: MaskPredictions) -> float | None:
     return _mean(_overlap(predictions.intersection, areas - predictions.intersection))
 
 
-def _overlap(shared: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def dice_soft(predictions: MaskPredictions) -> float | None:
+    """Dice of probabilities p, without a threshold, and grey masks g, in [0, 1].
+
+    2 Σ p g / (Σ p + Σ g) over the pixels of 16 images in their stored order, at the network's input
+    size, and the mean of these ratios over the set; the last may be of fewer images. That is a Dice
+    loss, turned round, as a validation loop with batches of 16 averages it. None where the
+    predictions were stored without the sums.
+    """
+    sums = predictions.sums
+    if sums is None or not len(sums):
+        return None
+    products, predicted, reference = np.add.reduceat(
+        sums, np.arange(0, len(sums), POOLED_IMAGES), axis=0
+    ).T
+    return _mean(_overlap(2 * products, predicted + reference))
+
+
+def _overlap(shared: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     both_empty = np.ones(len(shared), dtype=np.float64)
-    return np.divide(shared, whole, out=both_empty, where=whole > 0)
+    np.divide(shared, whole, out=both_empty, where=whole > 0)
+    return both_empty
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

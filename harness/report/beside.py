@@ -8,20 +8,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from tabulate import tabulate
 
 from harness.report.figures import UNKNOWN, number
+from harness.report.impossible import impossible
+from harness.report.ours import Figure, figure, speed
 from harness.report.published import MINUTES, Published, PublishedRow, PublishedTable
 from harness.report.rows import Row
 from harness.report.sections import described_protocol
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
+DIFFERENCE = "Δ"
+IMPOSSIBLE = "†"
 
-def expected_time(study: Published, ours: Iterable[Row]) -> str:
-    """Hours of training per method: at the published speed, and at that of finished cells here."""
+
+def expected_time(study: Published, ours: Iterable[Row], width: int | None = None) -> str:
+    """Hours of training per method: at the published speed, and at that of finished cells here
+    whose time is not marked and whose network is the full one."""
     rows = [row for table in study.tables for row in table.rows if row.method]
     published = {row.method: row.values[MINUTES] for row in rows if MINUTES in row.values}
     here: dict[str, float] = {}
     for own in ours:
-        if (minutes := own.timing.get("minutes_per_epoch")) and own.fraction == 1:
+        if not own.small and own.fraction == 1 and (minutes := speed(own)):
             here[own.method] = minutes * own.protocol["epochs"] / 60
     work: dict[str, set[float]] = {}
     for row in rows:
@@ -45,10 +51,11 @@ def expected_time(study: Published, ours: Iterable[Row]) -> str:
         disable_numparse=True,
     )
     unknown = len(lines) - len(trained)
-    return (
-        f"{table}\n\n{total:.1f} hours of training at the published speed for {len(trained)} of "
+    text = (
+        f"{total:.1f} hours of training at the published speed for {len(trained)} of "
         f"{len(lines)} methods; for the other {unknown} no speed is published."
     )
+    return f"{table}\n\n{wrapped(text, width)}"
 
 
 def _hours(
@@ -70,6 +77,9 @@ def beside(
 ) -> str:
     """Every published table with our figure and the difference behind each published one.
 
+    There is no difference where the two are not of one definition, and a note says why. Rows whose
+    published figures cannot be true together are marked.
+
     Args:
         ours: rows of the test set; where several answer to one published row (seeds, protocols),
             each gets a line.
@@ -80,13 +90,15 @@ def beside(
     blocks = []
     for table in study.tables:
         title = f"### {table.title}" if markdown else table.title
-        tables = _tables(table, ours, labels, markdown, None if markdown else width)
-        said = [*table.notes, *_without(table, ours)]
-        notes = "\n".join(_wrapped(f"- {note}", width) for note in said)
+        lines = [(row, own) for row in table.rows for own in _answers(row, ours)]
+        shown = [_figures(row, own, study, table, labels) for row, own in lines]
+        tables = _tables(study, table, ours, shown, labels, markdown, None if markdown else width)
+        said = [*table.notes, *_impossible(table, study), *_why(shown), *_without(table, ours)]
+        notes = "\n".join(wrapped(f"- {note}", width) for note in said)
         blocks += [title, *tables, *([notes] if notes else [])]
     used = sorted({described_protocol(row.protocol) for row in ours})
     who = f"protocol {'; '.join(used)}" if used else "nothing has been run yet"
-    blocks.append(f"Ours: {who}. ± is ours minus published.")
+    blocks.append(f"Ours: {who}. {DIFFERENCE} is ours minus published.")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -103,25 +115,61 @@ def _without(table: PublishedTable, ours: Sequence[Row]) -> list[str]:
     ]
 
 
-def _wrapped(text: str, width: int | None) -> str:
+def wrapped(text: str, width: int | None) -> str:
+    """The text in lines of ``width`` characters, indented but for the first; None: in one line."""
     return textwrap.fill(text, width, subsequent_indent="  ") if width else text
 
 
+def _impossible(table: PublishedTable, study: Published) -> list[str]:
+    """A sentence per row whose figures cannot be true together."""
+    found = ((row, impossible(row, study)) for row in table.rows)
+    return [
+        f"{IMPOSSIBLE} impossible as printed: {' '.join(_label(row, table))}: {'; '.join(reasons)}."
+        for row, reasons in found
+        if reasons
+    ]
+
+
+def _why(shown: Iterable[Mapping[str, Figure]]) -> list[str]:
+    return list(dict.fromkeys(f.why for figures in shown for f in figures.values() if f.why))
+
+
+def _figures(
+    row: PublishedRow,
+    own: Row | None,
+    study: Published,
+    table: PublishedTable,
+    labels: Mapping[str, str],
+) -> dict[str, Figure]:
+    """Our side of a line, by metric."""
+    return {
+        name: figure(name, row.values.get(name), own, study, table, labels)
+        for name in _names(table)
+    }
+
+
+def _names(table: PublishedTable) -> list[str]:
+    return list(dict.fromkeys([*(name for row in table.rows for name in row.values), *table.also]))
+
+
 def _tables(
+    study: Published,
     table: PublishedTable,
     ours: Sequence[Row],
+    shown: Sequence[Mapping[str, Figure]],
     labels: Mapping[str, str],
     markdown: bool,
     width: int | None,
 ) -> list[str]:
     """One table, or several with the same rows that fit the width."""
     lines = [(row, own) for row in table.rows for own in _answers(row, ours)]
-    fractions = len({row.fraction for row in table.rows}) > 1
-    key = [_key(fractions), *(_who(row, own, fractions, ours) for row, own in lines)]
-    names = list(dict.fromkeys(name for row in table.rows for name in row.values))
+    key = [_key(table), *(_who(row, own, study, table, ours) for row, own in lines)]
     stacked: list[list[list[str]]] = []
-    for name in names:
-        group = [[labels.get(name, name), "ours", "±"], *(_cells(name, *line) for line in lines)]
+    for name in _names(table):
+        group = [[labels.get(name, name), "ours", DIFFERENCE]]
+        for (row, _), figures in zip(lines, shown, strict=True):
+            own = figures[name]
+            group.append([_published(name, row, study), own.text, own.difference])
         wider = [[*a, *b] for a, b in zip(stacked[-1], group, strict=True)] if stacked else []
         if stacked and (width is None or _width(wider) <= width):
             stacked[-1] = wider
@@ -157,24 +205,34 @@ def _answers(row: PublishedRow, ours: Sequence[Row]) -> Sequence[Row | None]:
     return found or [None]
 
 
-def _key(fractions: bool) -> list[str]:
-    return ["published as", "data"] if fractions else ["published as"]
+def _fractions(table: PublishedTable) -> bool:
+    """Whether its rows are of different fractions of the training data."""
+    return len({row.fraction for row in table.rows}) > 1
 
 
-def _who(row: PublishedRow, own: Row | None, fractions: bool, ours: Sequence[Row]) -> list[str]:
-    label = row.label
+def _key(table: PublishedTable) -> list[str]:
+    return ["published as", "data"] if _fractions(table) else ["published as"]
+
+
+def _label(row: PublishedRow, table: PublishedTable) -> list[str]:
+    return [row.label, f"{100 * row.fraction:g} %"] if _fractions(table) else [row.label]
+
+
+def _who(
+    row: PublishedRow,
+    own: Row | None,
+    study: Published,
+    table: PublishedTable,
+    ours: Sequence[Row],
+) -> list[str]:
+    label, *data = _label(row, table)
+    if impossible(row, study):
+        label += f" {IMPOSSIBLE}"
     if own is not None and len(_answers(row, ours)) > 1:
         label += f" [{described_protocol(own.protocol)}, seed {own.seed}]"
-    return [label, f"{100 * row.fraction:g} %"] if fractions else [label]
+    return [label, *data]
 
 
-def _cells(name: str, row: PublishedRow, own: Row | None) -> list[str]:
-    published = row.values.get(name)
-    figure = None
-    if own is not None:
-        figure = own.timing.get("minutes_per_epoch") if name == MINUTES else own.metric(name)
-    digits = 2 if name == MINUTES else 4
-    shown = [UNKNOWN if v is None else f"{v:.{digits}f}" for v in (published, figure)]
-    if published is None or figure is None:
-        return [*shown, UNKNOWN]
-    return [*shown, f"{figure - published:+.{digits}f}"]
+def _published(name: str, row: PublishedRow, study: Published) -> str:
+    value = row.values.get(name)
+    return UNKNOWN if value is None else f"{value:.{2 if name == MINUTES else study.decimals}f}"

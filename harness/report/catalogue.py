@@ -135,6 +135,7 @@ DESCRIBING: tuple[Column, ...] = (
     _text("machine", "machine", lambda row: row.machine),
     _text("weights", "weights", _weights),
     _text("weights_card", "weights card", lambda row: row.weights_card),
+    _text("small", "small", lambda row: row.small),
     _count("seed", "seed", lambda row: row.seed),
     Column(name="fraction", head="train\ndata", value=lambda row: row.fraction, figure=percent),
     _count("images_train", "images\ntrain", _used("train", "images")),

@@ -13,6 +13,7 @@ from harness.report.figures import (
     number,
 )
 from harness.report.rows import Row
+from harness.results.built import SMALL
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
@@ -100,9 +101,11 @@ def metric_column(name: str, label: str) -> Column:
 
 
 def name_of(row: Row) -> str:
-    """The method's id, with the parameters that were changed: ``x/net [head=study]``."""
+    """The method's id, whether a small network stands for it, and the parameters that were changed:
+    ``x/net (small) [head=study]``."""
+    name = f"{row.method} {SMALL}" if row.small else row.method
     changes = changes_of(row)
-    return f"{row.method} [{changes}]" if changes else row.method
+    return f"{name} [{changes}]" if changes else name
 
 
 def changes_of(row: Row) -> str | None:

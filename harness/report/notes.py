@@ -9,6 +9,7 @@ from harness.report.columns import name_of
 from harness.report.figures import CONCURRENT, number, size_of
 from harness.report.sections import Section
 from harness.report.view import EVERYTHING, View
+from harness.results.built import SMALL
 from harness.results.record import TimingRecord
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
@@ -32,6 +33,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
         *_undefined(section, metrics),
         *_of_rows(section),
         *_split(section),
+        *_small(section),
         *_deviations(section),
         *_input_sizes(section),
         *_stages(section),
@@ -90,6 +92,14 @@ def _split(section: Section) -> Iterable[Note]:
         yield Note(f"Selected on test: {who}. The best epoch was chosen on the set reported here.")
     for text in _once(note for row in section.rows for note in row.split_notes):
         yield Note(text)
+
+
+def _small(section: Section) -> Iterable[Note]:
+    if any(row.small for row in section.rows):
+        yield Note(
+            f"{SMALL}: a small network of the same code in the place of the one that the method "
+            "names; its figures are not those of the full one."
+        )
 
 
 def _deviations(section: Section) -> Iterable[Note]:

@@ -10,6 +10,7 @@ from typing import Any
 from harness.report.figures import UNKNOWN, number, percent, size_of
 from harness.report.page import Shown
 from harness.report.text import filled, text_table
+from harness.results.built import sentence, start, title
 
 Facts = list[tuple[str, str]]
 """A name and what is said under it."""
@@ -19,7 +20,7 @@ def one_cell_text(value: Mapping[str, Any], width: int) -> str:
     """What :func:`harness.report.onecell.everything` found, in lines of ``width`` characters."""
     cell = value["cell"]
     blocks = [
-        f"{cell['id']}  {cell['name']}",
+        f"{title(cell)}  {cell['name']}",
         _facts(_identity(value), width),
         _log(value["status"], width),
         _titled("Data", _facts(_data(cell), width)),
@@ -66,7 +67,8 @@ def _identity(value: Mapping[str, Any]) -> Facts:
     return [
         *(("damaged", text) for text in value["damaged"]),
         ("status", _status(status)),
-        ("summary", f"{method['summary']} ({method['family']}, {cell['task']['name']})"),
+        ("summary", sentence(cell, value["timing"] or {})),
+        ("family", f"{method['family']}, {cell['task']['name']}"),
         ("plugin", f"{method['dist']} {method['version']}"),
         ("hash", cell["hash"]),
         ("created", cell["created"]),
@@ -127,13 +129,10 @@ def _protocol(cell: Mapping[str, Any], width: int) -> str:
 
 def _weights(cell: Mapping[str, Any]) -> Facts:
     weights, card = cell["weights"], cell["method"]["weights"]
-    facts = [("start", weights["kind"])]
-    if weights["card"]:
-        facts.append(("card", weights["card"]))
+    facts = [("start", start(cell))]
     if weights["digest"]:
         facts.append(("digest", weights["digest"]))
-    if weights["card"] and card:
-        facts.append(("pretraining", f"{card['pretraining_method']} on {card['pretraining_data']}"))
+    if weights["kind"] == "pretrained" and card:
         facts.append(("licence", card["licence"]))
     return facts
 

@@ -33,6 +33,8 @@ class PublishedRow:
     """Of the training data."""
     values: Mapping[str, float]
     """``target.metric`` or ``minutes_per_epoch`` -> the published figure."""
+    images: int | None = None
+    """That the figures are of, where these are not the study's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class PublishedTable:
     title: str
     notes: tuple[str, ...]
     rows: tuple[PublishedRow, ...]
+    also: Mapping[str, str]
+    """Metrics of ours that are shown as well -> the sentence that says why no difference is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,12 @@ class Published:
     arguments_on_cuda: tuple[str, ...]
     runs: tuple[tuple[str, ...], ...]
     tables: tuple[PublishedTable, ...]
+    images: int | None
+    """How many its figures are of; None where that is not known."""
+    decimals: int
+    """Of its printed figures."""
+    pixels: Mapping[str, int]
+    """Metrics that depend on the size of the images -> pixels per side of the published ones."""
 
     def commands(self, *, device: str, extra: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Arguments of ``harness`` for every run, ``extra`` last so that they win."""
@@ -106,9 +116,13 @@ def _published(name: str, dataset: str, value: Mapping[str, Any]) -> Published:
                 title=table["title"],
                 notes=tuple(table["notes"]),
                 rows=tuple(map(_row, table["rows"])),
+                also=MappingProxyType(dict(table.get("also", {}))),
             )
             for table in value["tables"]
         ),
+        images=_count(value.get("images")),
+        decimals=int(value.get("decimals", 4)),
+        pixels=MappingProxyType({k: int(n) for k, n in value.get("pixels", {}).items()}),
     )
 
 
@@ -118,4 +132,9 @@ def _row(value: Mapping[str, Any]) -> PublishedRow:
         method=value.get("method"),
         fraction=float(value.get("fraction", 1.0)),
         values=MappingProxyType({key: float(figure) for key, figure in value["values"].items()}),
+        images=_count(value.get("images")),
     )
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from harness.results.built import is_small
 from harness.results.finding import method_of
 from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
 from harness.results.reference import Tables
@@ -55,6 +56,8 @@ class Row:
     superseded: int
     """Older results of the same cell that this one replaces."""
 
+    small: bool = False
+    """Whether a small network was built in the place of the one that the method names."""
     status: str
     """One of ``STATUSES``, ``unfinished``, or ``damaged``: a file of the cell cannot be believed,
     and the reason names it."""
@@ -159,7 +162,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         method=cell["id"],
         task=cell["method"]["task"],
         family=cell["method"]["family"],
-        study=directory.path.resolve().parents[3].name,
+        study=found.directory.path.resolve().parents[3].name,
         dataset=cell["dataset"]["name"],
         root=cell["dataset"]["root"],
         fingerprint=cell["dataset"]["fingerprint"],
@@ -180,6 +183,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         selected_on_test=cell["split"]["selected_on_test"],
         directory=str(found.directory.path),
         superseded=superseded,
+        small=is_small(cell),
         machine=_machine(found.environment),
         # Figures that lie beside any other status are from before a failure or a repetition.
         timing=(found.timing if found.finished else None) or {},
@@ -203,7 +207,9 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
         method=method,
         task="unknown task",
         family="unknown",
+        study=study.resolve().name,
         dataset=dataset,
+        root=None,
         fingerprint="",
         protocol={"name": "unknown protocol"},
         device="unknown device",
@@ -233,6 +239,7 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
         blank,
         task=like.task if like.method == method else blank.task,
         family=like.family if like.method == method else blank.family,
+        root=like.root,
         fingerprint=like.fingerprint,
         protocol=like.protocol,
         device=like.device,

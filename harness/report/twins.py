@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.report.columns import name_of
 from harness.report.figures import UNKNOWN, number
 from harness.report.page import Shown
 from harness.report.rows import Row
@@ -116,7 +117,7 @@ def twin_columns(
 
 
 def _twin_name(pair: Pair) -> str:
-    return pair.twin_id if pair.twin else f"{pair.twin_id}: not run"
+    return name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
 
 
 def _image_counts(pair: Pair) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.results.built import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
 
 SCHEMA = 1
@@ -19,15 +20,18 @@ def model_card(cell: CellDirectory, facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     record = cell.cell
     method, weights = record["method"], record["weights"]
-    source = method["weights"] if weights["card"] else None
-    environment = cell.environment or {}
+    # What lies in a folder of the user's is not what the card describes.
+    source = method["weights"] if weights["card"] and weights["kind"] == "pretrained" else None
+    environment, timing = cell.environment or {}, cell.timing or {}
     return {
         "schema": SCHEMA,
-        "name": f"{record['id']} {record['name']}",
+        "name": f"{title(record)} {record['name']}",
         "intended_use": INTENDED_USE,
         "method": {
             "id": record["id"],
-            "summary": method["summary"],
+            "summary": sentence(record, timing),
+            "small": is_small(record),
+            "parameters": timing.get("parameters_total"),
             "family": method["family"],
             "reference": dict(method).get("reference", ""),
             "distribution": method["dist"],
@@ -57,6 +61,7 @@ def model_card(cell: CellDirectory, facts: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": cell.metrics or {},
         "initial_weights": {
             "kind": weights["kind"],
+            "start": start(record),
             "card": weights["card"],
             "digest": weights["digest"],
             **{
@@ -105,6 +110,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "## Training",
         _list(
             [
+                *([size(method["parameters"])] if method["parameters"] is not None else []),
                 f"method `{method['id']}` of {method['distribution']} {method['version']}"
                 + (f", {method['reference']}" if method["reference"] else ""),
                 f"protocol: {_pairs(card['protocol'])}",
@@ -118,10 +124,8 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "## Initial weights",
         _list(
             [
-                f"{source['kind']}"
-                + (f": {source['card']}, {source['pretraining_method']} on "
-                   f"{source['pretraining_data']}" if source["card"] else ""),
-                f"licence: {source['licence'] or 'none needed: nothing was taken from others'}",
+                source["start"],
+                f"licence: {_licence(source)}",
             ]
         ),
         "## Files",
@@ -131,6 +135,12 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         ),
     ]  # fmt: skip
     return "\n\n".join(blocks) + "\n"
+
+
+def _licence(source: Mapping[str, Any]) -> str:
+    if source["card"] is None:
+        return "none needed: nothing was taken from others"
+    return source["licence"] or "that of the files, which are the user's"
 
 
 def _usage(card: Mapping[str, Any]) -> list[str]:

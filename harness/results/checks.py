@@ -34,3 +34,11 @@ def check_probabilities(
             f"{int((~inside).sum())} images have class probabilities outside [0, 1], "
             f"the first is {ids[first]}: {values[first].tolist()}"
         )
+
+
+def check_sums(count: int, sums: NDArray[np.float64]) -> None:
+    """HarnessError unless there are three finite sums, none below 0, per image: [N, 3]."""
+    if sums.shape != (count, 3):
+        raise HarnessError(f"mask_sums has shape {sums.shape}, not ({count}, 3)")
+    if not np.isfinite(sums).all() or (sums < 0).any():
+        raise HarnessError("probabilities of masks are negative or not a number (mask_sums)")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.errors import HarnessError
 from harness.jsonio import write_bytes
 from harness.results.bits import check_bits, count_pixels, unpack_masks
-from harness.results.checks import check_labels, check_probabilities
+from harness.results.checks import check_labels, check_probabilities, check_sums
 
 Reference = Callable[[tuple[str, ...]], NDArray[np.uint8]]
 """Image ids -> their bit-packed reference masks, uint8 [N, B], in the same order."""
@@ -82,10 +82,16 @@ class MaskPredictions:
     """Bit-packed, [N, B]."""
     grid: int
     """Pixels per side."""
+    sums: NDArray[np.float64] | None = None
+    """Per image, over the pixels of the network's input, of p · g, p and g, [N, 3]: p the predicted
+    probability, g in [0, 1] the reference mask resized with grey levels at its edge. None where the
+    prediction file was written without."""
 
     def __post_init__(self) -> None:
         for what in ("predicted_bits", "reference_bits"):
             check_bits(what, getattr(self, what), len(self.ids), self.grid)
+        if self.sums is not None:
+            check_sums(len(self.ids), self.sums)
 
     @cached_property
     def intersection(self) -> NDArray[np.int64]:
@@ -132,6 +138,8 @@ class PredictionFile:
     mask_grid: int | None = None
     has_mask: NDArray[np.bool_] | None = None
     """Which images have a reference mask, [N]; given with ``mask_bits``."""
+    mask_sums: NDArray[np.float64] | None = None
+    """As :attr:`MaskPredictions.sums`, of all N images; g is 0 where there is no mask."""
 
     def __post_init__(self) -> None:
         check_labels(self.ids, self.labels, self.classes)
@@ -147,6 +155,8 @@ class PredictionFile:
         check_bits("mask_bits", self.mask_bits, len(self.ids), self.mask_grid)
         if self.has_mask.shape != (len(self.ids),):
             raise HarnessError(f"has_mask has shape {self.has_mask.shape}, not ({len(self.ids)},)")
+        if self.mask_sums is not None:
+            check_sums(len(self.ids), self.mask_sums)
 
     def class_predictions(self) -> ClassPredictions | None:
         """The ``label`` target's, or None where the task has none."""
@@ -172,6 +182,7 @@ class PredictionFile:
             predicted_bits=self.mask_bits[chosen],
             reference_bits=bits,
             grid=self.mask_grid,
+            sums=None if self.mask_sums is None else self.mask_sums[chosen],
         )
 
 
@@ -190,6 +201,7 @@ def write_predictions(path: Path, file: PredictionFile) -> None:
         "mask_bits": file.mask_bits,
         "mask_grid": None if file.mask_grid is None else np.array(file.mask_grid),
         "has_mask": file.has_mask,
+        "mask_sums": file.mask_sums,
     }
     arrays.update({name: array for name, array in optional.items() if array is not None})
     buffer = io.BytesIO()
@@ -282,6 +294,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> PredictionFile:
         mask_bits=arrays.get("mask_bits"),
         mask_grid=int(arrays["mask_grid"]) if "mask_grid" in arrays else None,
         has_mask=arrays.get("has_mask"),
+        mask_sums=arrays.get("mask_sums"),
     )
 
 

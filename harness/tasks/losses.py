@@ -13,6 +13,7 @@ from harness.specs import TargetSpec
 from harness.training.method import Batch
 
 DICE_SMOOTHING = 1.0
+POOLED_SMOOTHING = 1e-5
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -32,6 +33,20 @@ def bce_dice(logits: Tensor, masks: Tensor) -> Tensor:
     total = probabilities.sum(1) + flat.sum(1)
     dice = (2 * overlap + DICE_SMOOTHING) / (total + DICE_SMOOTHING)
     return F.binary_cross_entropy_with_logits(logits, masks) + (1 - dice).mean()
+
+
+def bce_pooled_dice(logits: Tensor, masks: Tensor) -> Tensor:
+    """Binary cross-entropy plus a soft Dice loss whose sums run over the whole batch.
+
+    As :func:`bce_dice` with one ratio for all pixels of the batch and s = 1e-5, so that large masks
+    weigh more, and the loss depends on the batch size: that of the forward pass, where a batch is
+    divided into micro-batches.
+    """
+    probabilities = logits.sigmoid()
+    overlap = (probabilities * masks).sum()
+    total = probabilities.sum() + masks.sum()
+    dice = (2 * overlap + POOLED_SMOOTHING) / (total + POOLED_SMOOTHING)
+    return F.binary_cross_entropy_with_logits(logits, masks) + 1 - dice
 
 
 def task_losses(

@@ -14,6 +14,7 @@ from harness.tasks.losses import activate
 from harness.training.contract import ContractError, check_outputs
 from harness.training.masks import pack_on_grid
 from harness.training.runner import Outputs
+from harness.training.soft import SoftOverlap
 
 
 @torch.inference_mode()
@@ -21,6 +22,7 @@ def collect(
     outputs: Iterable[Mapping[str, Tensor]],
     targets: Mapping[str, TargetSpec],
     mask_grid: int | None,
+    soft: SoftOverlap | None = None,
 ) -> Outputs:
     """The predictions of a part, from the logits of one batch after the other.
 
@@ -28,6 +30,7 @@ def collect(
         outputs: logits per target; computed without gradients where this is a generator.
         targets: what is predicted.
         mask_grid: pixels per side of the grid that masks end on; None where there are none.
+        soft: takes the sums of the masks' probabilities; None where there is no reference.
     """
     probabilities: list[NDArray[np.float32]] = []
     bits: list[NDArray[np.uint8]] = []
@@ -39,9 +42,12 @@ def collect(
             else:
                 assert mask_grid is not None
                 bits.append(pack_on_grid(values.squeeze(1), mask_grid))
+                if soft is not None:
+                    soft.add(values.squeeze(1))
     return Outputs(
         probabilities=np.concatenate(probabilities) if probabilities else None,
         mask_bits=np.concatenate(bits) if bits else None,
+        mask_sums=soft.sums() if bits and soft is not None else None,
     )
 
 

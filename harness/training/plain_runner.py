@@ -22,6 +22,7 @@ from harness.training.contract import ContractError, check_probabilities
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.soft import SoftOverlap, soft_overlap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -114,7 +115,8 @@ class PlainRunner:
 
     def predict(self, part: Part) -> Outputs:
         chunks = (part.indices[start : start + CHUNK] for start in range(0, len(part), CHUNK))
-        return self._outputs(part.images[rows] for rows in chunks)
+        soft = soft_overlap(part, self.input.size)
+        return self._outputs((part.images[rows] for rows in chunks), soft)
 
     def load(self) -> None:
         directory = self._setting.directory / "checkpoint"
@@ -135,7 +137,9 @@ class PlainRunner:
             targets = self._setting.problem.targets
             yield {name: self._checked(name, predicted, len(pixels)) for name in targets}
 
-    def _outputs(self, chunks: Iterable[NDArray[np.uint8]]) -> Outputs:
+    def _outputs(
+        self, chunks: Iterable[NDArray[np.uint8]], soft: SoftOverlap | None = None
+    ) -> Outputs:
         probabilities: list[NDArray[np.float32]] = []
         bits: list[NDArray[np.uint8]] = []
         for pixels in chunks:
@@ -148,9 +152,12 @@ class PlainRunner:
                     assert self._setting.mask_grid is not None
                     grid = self._setting.mask_grid
                     bits.append(pack_on_grid(torch.from_numpy(values), grid))
+                    if soft is not None:
+                        soft.add(torch.from_numpy(values))
         return Outputs(
             probabilities=np.concatenate(probabilities) if probabilities else None,
             mask_bits=np.concatenate(bits) if bits else None,
+            mask_sums=soft.sums() if bits and soft is not None else None,
         )
 
     def _checked(

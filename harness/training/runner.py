@@ -64,6 +64,8 @@ class Outputs:
     """Class probabilities [N, C]."""
     mask_bits: NDArray[np.uint8] | None = None
     """Thresholded masks on the native grid, packed: [N, ceil(grid * grid / 8)]."""
+    mask_sums: NDArray[np.float64] | None = None
+    """Sums over each image, [N, 3]; see :class:`harness.training.soft.SoftOverlap`."""
 
 
 @dataclass(frozen=True, kw_only=True)

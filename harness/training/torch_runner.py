@@ -24,6 +24,7 @@ from harness.training.method import InputSpec, TorchMethod
 from harness.training.outputs import as_probabilities, collect
 from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
 from harness.training.sizes import measure_size
+from harness.training.soft import soft_overlap
 from harness.training.step import Stepper
 from harness.training.views import Logits, Views, synchronise
 
@@ -65,7 +66,7 @@ class TorchRunner:
 
     def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
         def validate(logits: Logits) -> dict[str, float]:
-            return score(self._collect(logits(self._chunks(parts.val))))
+            return score(self._collect(logits(self._chunks(parts.val)), parts.val))
 
         training = self._training(parts, validate)
         progress = fit(training)
@@ -140,7 +141,7 @@ class TorchRunner:
     def predict(self, part: Part) -> Outputs:
         assert self._views is not None, "a cell fits before it predicts"
         view = self._views.of(self._method.stages[-1])
-        return self._collect(view.logits(self._batches(part))(self._chunks(part)))
+        return self._collect(view.logits(self._batches(part))(self._chunks(part)), part)
 
     def _chunks(self, part: Part) -> list[Tensor]:
         """All rows of a part, in order, by batches."""
@@ -248,8 +249,11 @@ class TorchRunner:
         dtype = AUTOCAST.get(self._setting.precision)
         return nullcontext() if dtype is None else torch.autocast(self._device.type, dtype=dtype)
 
-    def _collect(self, outputs: Iterable[Mapping[str, Tensor]]) -> Outputs:
-        return collect(outputs, self._setting.problem.targets, self._setting.mask_grid)
+    def _collect(
+        self, outputs: Iterable[Mapping[str, Tensor]], part: Part | None = None
+    ) -> Outputs:
+        soft = None if part is None else soft_overlap(part, self.input.size)
+        return collect(outputs, self._setting.problem.targets, self._setting.mask_grid, soft)
 
 
 def _never(_: Logits) -> dict[str, float]:

@@ -23,7 +23,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
         task="multitask",
         family="multitask",
         summary='Plain U-Net with a class head (the study called it "VNet")',
-        params={"widths": [64, 128, 256, 512, 1024], "hidden": 128},
+        params={"widths": [64, 128, 256, 512, 1024], "hidden": 128, "dice": "image"},
         tiny={"widths": [8, 16, 32, 64, 128], "hidden": 32},
         needs=frozenset({"masks"}),
         twins=TWINS,
@@ -35,7 +35,7 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
         factory="harness_multitask.auxiliary:AuxiliaryUNet",
         task="multitask",
         family="multitask",
-        summary="U-Net on a ResNet-50 encoder, ImageNet weights, and a class head",
+        summary="U-Net on a ResNet-50 encoder, with a class head",
         params={"encoder": "resnet50", "arguments": {}},
         tiny={
             "encoder": "tu-resnet10t",

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 import harness
+
+
+def pooled(problem: harness.Problem) -> harness.Problem:
+    """The problem with a Dice loss over the pixels of a batch."""
+    mask = replace(problem.targets["mask"], loss="harness.tasks.losses:bce_pooled_dice")
+    return replace(problem, targets={**problem.targets, "mask": mask})
 
 
 class MultitaskUNet(harness.TorchMethod):
@@ -18,12 +26,26 @@ class MultitaskUNet(harness.TorchMethod):
         problem: what to predict.
         widths: channels at each resolution, the finest first; the last is the bottleneck's.
         hidden: units of the class head's hidden layer.
+        dice: whether the mask's Dice loss is taken per ``"image"`` and averaged, as the task says,
+            or over the pixels of a ``"batch"``, as the original study did.
+
+    Raises:
+        HarnessError: a Dice loss of another name.
     """
 
     convolutional = True
 
-    def __init__(self, problem: harness.Problem, *, widths: Sequence[int], hidden: int) -> None:
-        super().__init__(problem)
+    def __init__(
+        self,
+        problem: harness.Problem,
+        *,
+        widths: Sequence[int],
+        hidden: int,
+        dice: Literal["image", "batch"] = "image",
+    ) -> None:
+        if dice not in ("image", "batch"):
+            raise harness.HarnessError(f"dice {dice!r}: use 'image' or 'batch'")
+        super().__init__(pooled(problem) if dice == "batch" else problem)
         self._widths = widths
         self._hidden = hidden
 

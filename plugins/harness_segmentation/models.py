@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 from torch import Tensor, nn
@@ -11,6 +12,12 @@ from torch import Tensor, nn
 import harness
 from harness_segmentation.architectures import ARCHITECTURES
 from harness_segmentation.cards import RESNET50
+
+
+def pooled(problem: harness.Problem) -> harness.Problem:
+    """The problem with a Dice loss over the pixels of a batch."""
+    mask = replace(problem.targets["mask"], loss="harness.tasks.losses:bce_pooled_dice")
+    return replace(problem, targets={**problem.targets, "mask": mask})
 
 
 class Segmenter(harness.TorchMethod):
@@ -22,9 +29,11 @@ class Segmenter(harness.TorchMethod):
             ``smp.create_model`` takes it.
         encoder: the library's name of the encoder.
         arguments: further ones of the architecture's class.
+        dice: whether the Dice loss is taken per ``"image"`` and averaged, as the task says, or over
+            the pixels of a ``"batch"``, as the original study did.
 
     Raises:
-        HarnessError: an architecture of another name.
+        HarnessError: an architecture or a Dice loss of another name.
     """
 
     convolutional = True
@@ -36,8 +45,11 @@ class Segmenter(harness.TorchMethod):
         architecture: str,
         encoder: str,
         arguments: Mapping[str, Any],
+        dice: Literal["image", "batch"] = "image",
     ) -> None:
-        super().__init__(problem)
+        if dice not in ("image", "batch"):
+            raise harness.HarnessError(f"dice {dice!r}: use 'image' or 'batch'")
+        super().__init__(pooled(problem) if dice == "batch" else problem)
         if architecture not in ARCHITECTURES:
             raise harness.HarnessError(
                 f"no architecture {architecture!r}; architectures: {', '.join(ARCHITECTURES)}"

@@ -21,6 +21,9 @@ STRATEGIES = {
     "lpft": "linear probe, then every layer (LP-FT)",
 }
 
+PARTLY_FROZEN = {"freeze8"}
+"""Strategies that freeze some blocks of an encoder and train those behind them."""
+
 SMALL = {"patch": 8, "width": 64, "heads": 2, "layer_scale": 0.1, "probe_lr_scale": 1.0}
 
 
@@ -42,7 +45,7 @@ MEMBERS = {
         reference="https://arxiv.org/abs/2304.07193",
     ),
     "beitv2_base": Member(
-        title="BEiTv2-B/16 (label-fine-tuned)",
+        title="BEiTv2-B/16",
         params={"encoder": "beitv2", "patch": 16, "width": 768, "heads": 12, "layer_scale": 1e-5},
         weights=BEITV2_BASE,
         reference="https://arxiv.org/abs/2208.06366",
@@ -61,7 +64,13 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
                 family="ssl",
                 summary=f"{member.title}, {description}",
                 # The scale is from the paper preset's 5e-5 to PROBE_LEARNING_RATE.
-                params={"strategy": strategy, **member.params, "probe_lr_scale": 20.0},
+                params={
+                    "strategy": strategy,
+                    **member.params,
+                    "probe_lr_scale": 20.0,
+                    "preprocessing": "weights",
+                    **({"train_class_token": False} if strategy in PARTLY_FROZEN else {}),
+                },
                 tiny=SMALL,
                 protocol={"learning_rate": PROBE_LEARNING_RATE} if strategy == "linear" else {},
                 weights=member.weights,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -37,6 +37,14 @@ class Classifier(harness.TorchMethod):
         layer_scale: initial value of every block's layer scale.
         probe_lr_scale: factor of the learning rate in a stage that trains the head alone before
             another stage trains the rest.
+        preprocessing: ``"weights"`` prepares images as the weights were trained; ``"imagenet"`` by
+            ImageNet's mean and deviation and bilinear resizing, as the original study did for every
+            network.
+        train_class_token: whether the class token trains where blocks behind it are frozen. Then
+            gradients flow through those, so nothing of them can be computed once.
+
+    Raises:
+        HarnessError: there is no such strategy, encoder or preprocessing.
     """
 
     def __init__(
@@ -50,6 +58,8 @@ class Classifier(harness.TorchMethod):
         heads: int,
         layer_scale: float,
         probe_lr_scale: float,
+        preprocessing: Literal["weights", "imagenet"] = "weights",
+        train_class_token: bool = False,
     ) -> None:
         super().__init__(problem)
         if strategy not in STRATEGIES:
@@ -58,19 +68,31 @@ class Classifier(harness.TorchMethod):
             )
         if encoder not in FAMILIES:
             raise harness.HarnessError(f"no encoder {encoder!r}; encoders: {', '.join(FAMILIES)}")
+        if preprocessing not in ("weights", "imagenet"):
+            raise harness.HarnessError(
+                f"preprocessing {preprocessing!r}: use 'weights' or 'imagenet'"
+            )
         self._family = FAMILIES[encoder]
+        self._preprocessing = preprocessing
+        self._train_class_token = train_class_token
         self._phases = {phase.name: phase for phase in STRATEGIES[strategy]}
-        self.stages = [stage(phase, probe_lr_scale) for phase in self._phases.values()]
+        self.stages = [
+            stage(phase, probe_lr_scale, train_class_token) for phase in self._phases.values()
+        ]
         self._patch, self._width, self._heads = patch, width, heads
         self._layer_scale = layer_scale
 
     @property
     def input(self) -> harness.InputSpec:
-        """The weights' preprocessing, at the multiple of the patch nearest to the protocol's
-        size."""
+        """The preprocessing, at the multiple of the patch nearest to the protocol's size."""
+        size = max(1, round(self.problem.image_size / self._patch)) * self._patch
+        if self._preprocessing == "imagenet":
+            return harness.InputSpec(
+                size=size, mean=harness.IMAGENET_MEAN, std=harness.IMAGENET_STD
+            )
         card = self._family.card
         return harness.InputSpec(
-            size=max(1, round(self.problem.image_size / self._patch)) * self._patch,
+            size=size,
             mean=card.mean,
             std=card.std,
             interpolation=card.interpolation,
@@ -98,7 +120,7 @@ class Classifier(harness.TorchMethod):
         assert isinstance(module, Network)
         encoder, head = module.encoder, module.head
         boundary = self._phases[stage.name].frozen_blocks
-        if boundary == 0:
+        if boundary == 0 or (self._train_class_token and boundary != ENCODER):
             return None
         if boundary == ENCODER:
             return encoder, lambda features: {"label": head(features)}

@@ -40,18 +40,22 @@ STRATEGIES: Mapping[str, tuple[Phase, ...]] = MappingProxyType(
 )
 
 
-def stage(phase: Phase, probe_lr_scale: float) -> harness.Stage:
-    """The phase as the training loop knows it."""
+def stage(phase: Phase, probe_lr_scale: float, class_token: bool = False) -> harness.Stage:
+    """The phase as the training loop knows it; ``class_token`` trains before frozen blocks, too."""
     frozen = phase.frozen_blocks
     return harness.Stage(
         name=phase.name,
         share_of_epochs=phase.share_of_epochs,
-        trainable=None if frozen == 0 else partial(trainable_names, frozen_blocks=frozen),
+        trainable=None
+        if frozen == 0
+        else partial(trainable_names, frozen_blocks=frozen, class_token=class_token),
         lr_scale=probe_lr_scale if phase.probe_rate else 1.0,
     )
 
 
-def trainable_names(network: nn.Module, *, frozen_blocks: int) -> Iterable[str]:
+def trainable_names(
+    network: nn.Module, *, frozen_blocks: int, class_token: bool = False
+) -> Iterable[str]:
     """Names of what trains: whatever lies behind the boundary, and the head.
 
     What trains is listed and all else is frozen, so no kind of embedding or token can be missed.
@@ -60,4 +64,5 @@ def trainable_names(network: nn.Module, *, frozen_blocks: int) -> Iterable[str]:
     if frozen_blocks != ENCODER:
         behind += [f"encoder.blocks.{i}." for i in range(frozen_blocks, DEPTH)]
         behind += ["encoder.norm.", "encoder.fc_norm."]
+        behind += ["encoder.cls_token"] if class_token else []
     return [name for name, _ in network.named_parameters() if name.startswith(tuple(behind))]

@@ -21,8 +21,12 @@ class Classifier(harness.TorchMethod):
         head: ``"replace"`` puts one linear layer in the place of the 1,000-way one; ``"study"``
             keeps that and adds ReLU and a linear layer behind it, as the original study did.
 
+        preprocessing: ``"weights"`` prepares images as the weights were trained; ``"imagenet"`` by
+            ImageNet's mean and deviation and bilinear resizing, as the original study did for every
+            network.
+
     Raises:
-        HarnessError: there is no such family or head.
+        HarnessError: there is no such family, head or preprocessing.
     """
 
     def __init__(
@@ -32,25 +36,35 @@ class Classifier(harness.TorchMethod):
         family: str,
         arguments: Mapping[str, Any],
         head: Literal["replace", "study"] = "replace",
+        preprocessing: Literal["weights", "imagenet"] = "weights",
     ) -> None:
         super().__init__(problem)
         if family not in FAMILIES:
             raise harness.HarnessError(f"no family {family!r}; families: {', '.join(FAMILIES)}")
         if head not in ("replace", "study"):
             raise harness.HarnessError(f"head {head!r}: use 'replace' or 'study'")
+        if preprocessing not in ("weights", "imagenet"):
+            raise harness.HarnessError(
+                f"preprocessing {preprocessing!r}: use 'weights' or 'imagenet'"
+            )
         self._family = FAMILIES[family]
         self._arguments = arguments
         self._head = head
+        self._preprocessing = preprocessing
         self.convolutional = self._family.convolutional
 
     @property
     def input(self) -> harness.InputSpec:
-        """The weights' preprocessing at the protocol's size; where patches have positions, at the
+        """The preprocessing at the protocol's size; where patches have positions, at the
         multiple of the patch nearest to it."""
         size = self.problem.image_size
         if self._family.positions:
             patch = self._arguments["patch"]
             size = max(1, round(size / patch)) * patch
+        if self._preprocessing == "imagenet":
+            return harness.InputSpec(
+                size=size, mean=harness.IMAGENET_MEAN, std=harness.IMAGENET_STD
+            )
         card = self._family.card
         return harness.InputSpec(
             size=size, mean=card.mean, std=card.std, interpolation=card.interpolation

@@ -131,7 +131,7 @@ def test_completion_prints_a_script_that_asks_harness(shell: str, tmp_path: Path
     [
         ("harness p", {"plan", "plugins", "predict"}),
         ("harness run --pre", {"--preset", "--precision"}),
-        ("harness run --preset ", {"quick", "paper"}),
+        ("harness run --preset ", {"quick", "paper", "study"}),
         ("harness run --plugins baselines/", {"baselines/majority", "baselines/pixels"}),
         ("harness run --plugins all,family:b", {"all,family:baseline"}),
         ("harness plan --dataset ph", {"phantom"}),

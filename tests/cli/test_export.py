@@ -63,6 +63,25 @@ def test_the_card_says_what_the_model_is(exported: tuple[Path, str], finished_ru
         assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
+def test_the_card_of_a_small_network_from_random_weights_claims_no_other(
+    exported: tuple[Path, str], finished_runs: Path
+) -> None:
+    timing = cell_of(finished_runs, "segmentation/unet").timing
+    assert timing is not None
+    value = card(exported[0])
+    assert value["name"].startswith("segmentation/unet (small) ")
+    assert value["method"]["small"] is True
+    assert value["method"]["parameters"] == timing["parameters_total"] < 1_500_000
+    assert value["initial_weights"]["start"] == "random weights"
+    texts = [(exported[0] / name).read_text() for name in ("card.md", "card.json")]
+    for text in texts:
+        assert "ImageNet" not in text
+        assert "ResNet-50" not in text
+        assert "resnet50" not in text
+        assert "random weights" in text
+        assert f"{timing['parameters_total'] / 1e6:.3g} M parameters" in text
+
+
 def test_the_card_is_there_for_people_too(exported: tuple[Path, str]) -> None:
     text = (exported[0] / "card.md").read_text()
     for words in ("segmentation/unet", "Not for diagnosis", "mask.dice", "fingerprint", "licence"):

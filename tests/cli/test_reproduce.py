@@ -146,7 +146,11 @@ def test_the_bundled_study_asks_for_the_protocol_that_it_states() -> None:
     cpu, cuda = (
         [" ".join(c) for c in study.commands(device=device, extra=())] for device in ("cpu", "cuda")
     )
-    assert all("--preset paper --split study --seeds 42" in line for line in cpu + cuda)
+    assert all("--preset study --split study --seeds 42" in line for line in cpu + cuda)
     assert all("--precision fp16" in line for line in cuda)
     assert not any("--precision" in line for line in cpu)
-    assert "--param supervised:head=study" in cpu[0]
+    assert "--param supervised:head=study --param supervised:preprocessing=imagenet" in cpu[0]
+    (encoders,) = (line for line in cpu if "ssl/" in line)
+    assert "--set batch_size=64" in encoders
+    assert "--param ssl/beitv2_base@freeze8:train_class_token=true" in encoders
+    assert sum("batch_size" in line for line in cpu) == 1

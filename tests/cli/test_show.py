@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,31 @@ def test_what_is_no_cell_is_refused(finished_runs: Path, name: str, says: str) -
 
 def test_without_results_the_option_is_named(tmp_path: Path) -> None:
     assert "--out" in harness("show", "abc", cwd=tmp_path).stderr
+
+
+@pytest.mark.parametrize("verb", ["show", "status", "report", "plan"])
+def test_a_small_network_is_marked_where_its_name_stands(finished_runs: Path, verb: str) -> None:
+    arguments = {
+        "show": ("segmentation/unet",),
+        "status": ("results",),
+        "report": ("results",),
+        "plan": ("--plugins", "segmentation/unet"),
+    }[verb]
+    done = harness(verb, *arguments, cwd=finished_runs)
+    assert done.returncode == 0, done.stderr
+    named = [line for line in done.stdout.splitlines() if line.startswith("segmentation/unet")]
+    assert named
+    assert all(line.startswith("segmentation/unet (small) ") for line in named)
+    assert not re.search(r"ImageNet|ResNet-50", done.stdout)
+    assert "baselines/pixels (small)" not in done.stdout
+
+
+def test_the_mark_is_no_part_of_the_id_in_files_for_programs(finished_runs: Path) -> None:
+    columns = ("--format", "csv", "--columns", "method,small")
+    done = harness("report", "results", *columns, cwd=finished_runs)
+    assert sorted(done.stdout.split()) == [
+        "baselines/pixels,false",
+        "method,small",
+        "segmentation/unet,true",
+        "supervised/convnext_base,true",
+    ]

@@ -35,7 +35,7 @@ def test_the_multitask_loss_weighs_label_and_mask_alike(core: Plugins) -> None:
 def test_columns_follow_the_order_of_definition(core: Plugins) -> None:
     labels = [entry.spec.label for entry in core.metrics.values()]
     assert labels[:7] == ["F1", "precision", "recall", "accuracy", "bal. acc.", "AUROC", "MCC"]
-    assert labels[7:] == ["Dice", "pooled Dice", "IoU"]
+    assert labels[7:] == ["Dice", "pooled Dice", "IoU", "soft Dice"]
 
 
 def test_every_primary_metric_is_offered_for_its_target(core: Plugins) -> None:

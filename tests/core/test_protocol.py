@@ -8,6 +8,7 @@ from harness import HarnessError
 from harness.protocol import (
     PAPER,
     QUICK,
+    STUDY,
     deviations,
     effective,
     override,
@@ -16,10 +17,15 @@ from harness.protocol import (
 )
 
 
-def test_paper_is_the_protocol_of_the_study() -> None:
+def test_paper_is_the_protocol_for_results() -> None:
     assert (PAPER.image_size, PAPER.epochs, PAPER.batch_size) == (224, 20, 64)
     assert (PAPER.learning_rate, PAPER.weight_decay, PAPER.flip) == (5e-5, 1e-6, False)
     assert (PAPER.tiny, PAPER.weights) == (False, "pretrained")
+
+
+def test_study_is_paper_in_the_published_batches_and_selected_by_the_published_dice() -> None:
+    changed = {name: pair[1] for name, pair in deviations(PAPER, STUDY).items()}
+    assert changed == {"name": "study", "batch_size": 16, "select_by": "mask.dice_soft"}
 
 
 def test_quick_is_small() -> None:
@@ -48,6 +54,7 @@ def test_settings_change_the_protocol() -> None:
         ("epochs=1.5", "expected int"),
         ("epochs=true", "expected int"),
         ("flip=1", "expected bool"),
+        ("select_by=5", "expected str"),
         ("epochs=0", "epochs must be positive"),
         ("batch_size=1", "at least 2"),
         ("image_size=16", "must be 32 to 8192"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness import HarnessError
 from harness.plugins import Plugins, discover
 from harness.protocol import PAPER, QUICK, override
 from harness.study import Cell, Request, plan
@@ -64,6 +65,25 @@ def test_the_source_of_the_plugin_is_part_of_the_cell(
     before = only(plugins).name
     monkeypatch.setattr("harness.provenance.source_digest", lambda root: "other code")
     assert only(plugins).name != before
+
+
+def test_select_by_takes_the_place_of_the_primary_metrics_of_the_targets_that_a_task_has(
+    plugins: Plugins,
+) -> None:
+    protocol = override(QUICK, ["select_by=mask.dice_soft"])
+    asked = ("multitask/unet_multitask", "segmentation/unet", METHOD)
+    cells = plan(request(methods=asked, protocol=protocol), plugins).cells
+    assert {cell.id: cell.record["task"]["primary"] for cell in cells} == {
+        "multitask/unet_multitask": ["mask.dice_soft"],
+        "segmentation/unet": ["mask.dice_soft"],
+        METHOD: ["label.f1"],
+    }
+
+
+@pytest.mark.parametrize("name", ["mask.dice_sort", "masks.dice", "dice", ""])
+def test_a_metric_to_select_by_that_nobody_offers_is_refused(plugins: Plugins, name: str) -> None:
+    with pytest.raises(HarnessError, match="select_by: no plugin offers a metric"):
+        only(plugins, protocol=replace(QUICK, select_by=f"label.f1,{name}"))
 
 
 def test_deviations_from_the_protocol_are_recorded(plugins: Plugins) -> None:

@@ -133,6 +133,26 @@ def test_a_batch_of_two_reaches_every_parameter_of_the_small_network(name: str) 
         assert torch.isfinite(value.grad).all(), parameter
 
 
+def test_the_dice_loss_is_taken_per_image_or_over_the_batch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn((3, 1, 8, 8), generator=generator)
+    masks = (torch.rand((3, 1, 8, 8), generator=generator) < 0.3).float()
+    masks[0] = 0
+    batch = Batch(images=logits, targets={"mask": masks}, present={"mask": None})
+    p, bce = logits.sigmoid(), torch.nn.functional.binary_cross_entropy_with_logits(logits, masks)
+    each = [
+        (2 * (a * m).sum() + 1) / (a.sum() + m.sum() + 1) for a, m in zip(p, masks, strict=True)
+    ]
+    expected = {
+        "image": bce + 1 - torch.stack(each).mean(),
+        "batch": bce + 1 - (2 * (p * masks).sum() + 1e-5) / (p.sum() + masks.sum() + 1e-5),
+    }
+    for dice, loss in expected.items():
+        params = {**tiny_params(SPECS["unet"]), "dice": dice}
+        method = Segmenter(make_problem("segmentation", 64), **params)
+        assert torch.isclose(method.loss({"mask": logits}, batch)["mask"], loss)
+
+
 @every
 def test_the_small_network_is_small(name: str) -> None:
     assert parameter_count(small(name).build()) < 1_500_000

@@ -31,9 +31,11 @@ def test_every_encoder_comes_with_every_strategy(encoder: str) -> None:
     assert strategies == ["full", "freeze8", "linear", "lpft"]
 
 
-def test_the_summary_says_which_encoder_has_seen_labels() -> None:
+def test_the_card_says_which_encoder_has_seen_labels() -> None:
     for name, spec in SPECS.items():
-        assert ("label-fine-tuned" in spec.summary) == name.startswith("beitv2"), name
+        assert spec.weights is not None
+        assert spec.weights.labels_used == name.startswith("beitv2"), name
+        assert ("labels" in spec.weights.pretraining_method) == spec.weights.labels_used, name
 
 
 @pytest.mark.parametrize(

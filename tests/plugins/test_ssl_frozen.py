@@ -54,6 +54,25 @@ def test_freeze8_freezes_embeddings_tokens_and_the_first_eight_blocks_and_nothin
 
 
 @each_encoder
+def test_a_class_token_that_trains_is_all_that_freeze8_frees_and_leaves_no_frozen_prefix(
+    encoder: str,
+) -> None:
+    spec = SPECS[f"{encoder}@freeze8"]
+    names = []
+    for free in (False, True):
+        params = {**tiny_params(spec), "train_class_token": free}
+        method = Classifier(make_problem("classification", 64), **params)
+        network = method.build()
+        apply_stage(network, method.stages[0])
+        names.append({name for name, p in network.named_parameters() if p.requires_grad})
+        assert (method.split(network, method.stages[0]) is None) == free
+    assert names[1] - names[0] == {"encoder.cls_token"}
+    method.forward(network, torch.randn(2, 3, 64, 64))["label"].sum().backward()
+    assert network.encoder.cls_token.grad is not None
+    assert network.encoder.cls_token.grad.any()
+
+
+@each_encoder
 @each_stage
 def test_two_steps_move_what_a_stage_trains_and_not_one_bit_of_the_rest(
     encoder: str, strategy: str, stage: int, tmp_path: Path

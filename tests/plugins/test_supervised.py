@@ -56,6 +56,15 @@ def loaded(name: str, checkpoint: Path, *, head: str = "replace", size: int = 64
     return Classifier(problem, **{**tiny_params(SPECS[name]), "head": head}).build()
 
 
+@each_network
+def test_one_preprocessing_for_all_is_that_of_imagenet(name: str) -> None:
+    params = {**tiny_params(SPECS[name]), "preprocessing": "imagenet"}
+    method = Classifier(make_problem("classification", 224), **params)
+    assert method.input == InputSpec(
+        size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear"
+    )
+
+
 def last_layer(network: nn.Module) -> str:
     """What the names of its parameters start with."""
     return list(network.state_dict())[-1].removesuffix("bias")

@@ -1,0 +1,74 @@
+"""What a cell's network is, told from what was built and not from what its method is called.
+
+A method's id and summary name its full network. The presets for a laptop build a small one of the
+same code in its place, and any of them may start from other weights than the published ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+SMALL = "(small)"
+"""Behind the id of a method whose small member stands for it."""
+
+
+def is_small(record: Mapping[str, Any]) -> bool:
+    """Whether the cell builds its method's small member; ``record`` is that of cell.json."""
+    return bool(record["protocol"].get("tiny") and record["method"].get("tiny"))
+
+
+def title(record: Mapping[str, Any]) -> str:
+    """The method's id as people read it: ``segmentation/unet (small)``."""
+    return f"{record['id']} {SMALL}" if is_small(record) else str(record["id"])
+
+
+def sentence(record: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
+    """What was built, how large it is, and what it started from; no full stop.
+
+    A small member is described by the parameters that make it small: the method's summary speaks of
+    the full one. A method without a network has neither size nor start.
+    """
+    parameters = timing.get("parameters_total")
+    if parameters is None:
+        return what(record)
+    return f"{what(record)}; {size(parameters)}; started from {start(record)}"
+
+
+def what(record: Mapping[str, Any]) -> str:
+    """The kind of network, or of other method."""
+    method = record["method"]
+    if not is_small(record):
+        return str(method["summary"])
+    made = ", ".join(f"{name} {_plain(method['params'][name])}" for name in method["tiny"])
+    return f"Small network in the place of the full one: {made}"
+
+
+def size(parameters: int) -> str:
+    """``32.5 M parameters``"""
+    if parameters < 1e4:
+        return f"{parameters:,} parameters"
+    return f"{parameters / 1e6:.3g} M parameters"
+
+
+def start(record: Mapping[str, Any]) -> str:
+    """What the parameters were before training."""
+    weights = record["weights"]
+    if weights["card"] is None:
+        return "random weights"
+    if weights["kind"] == "directory":
+        files = ", ".join(weights.get("files") or ()) or "files"
+        return f"weights of the user's ({files}) in the place of {weights['card']}"
+    source = record["method"]["weights"]
+    return (
+        f"pretrained weights {weights['card']} ({source['pretraining_method']}, "
+        f"{source['pretraining_data']})"
+    )
+
+
+def _plain(value: Any) -> str:
+    """A JSON value without its quotes and braces."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
