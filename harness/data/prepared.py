@@ -27,7 +27,7 @@ Interpolation = Literal["bilinear", "bicubic"]
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all images."""
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Raise it with every change of what a store contains."""
 
 
