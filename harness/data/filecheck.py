@@ -127,7 +127,8 @@ def _image_notes(name: str, read: Reading) -> Iterator[Defect]:
         yield _note(name, "dark", problem, "black to white is the range of its own levels")
     elif read.halved and np.percentile(read.grey, 99) < _DARK:
         problem = "uses less than a quarter of the 16-bit range"
-        yield _note(name, "dark", problem, "it comes out nearly black; write it as 16-bit grey")
+        remedy = "it comes out nearly black; write it as 16-bit grey"
+        yield _note(name, "dark-colour", problem, remedy)
     if read.grey.min() == read.grey.max():
         yield _note(name, "flat", "has one level in every pixel", "look at it")
 
