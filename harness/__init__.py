@@ -27,13 +27,7 @@ if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
     from harness.data.defects import Defect, SampleFiles, stray_files
     from harness.data.dicom import require_pydicom
-    from harness.data.files import (
-        fingerprint_files,
-        image_size,
-        is_image,
-        read_grey,
-        read_mask,
-    )
+    from harness.data.files import fingerprint_files, image_size, read_grey, read_mask
     from harness.data.prompts import parse_prompts
     from harness.execution.cell import run_cell
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
@@ -62,7 +56,6 @@ _LAZY = {
     "require_pydicom": "harness.data.dicom",
     "fingerprint_files": "harness.data.files",
     "image_size": "harness.data.files",
-    "is_image": "harness.data.files",
     "read_grey": "harness.data.files",
     "read_mask": "harness.data.files",
     "parse_prompts": "harness.data.prompts",
@@ -129,7 +122,6 @@ __all__ = [
     "fingerprint_files",
     "hookimpl",
     "image_size",
-    "is_image",
     "load_checkpoint",
     "parse_prompts",
     "read_grey",

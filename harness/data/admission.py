@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples, subset
 from harness.data.defects import Defect
+from harness.data.read_notes import counted
 from harness.data.verify import sample_names, verify
 from harness.errors import HarnessError
 from harness.jsonio import read_json, write_json
@@ -27,14 +27,6 @@ _NAMED = 5
 _PASSING = frozenset({"decoder", "unreadable"})
 """Kinds of errors that end when something else than the file changes."""
 _READERS = ("pillow", "pydicom", "kornia-rs")
-_OWN_RANGE = "black to white is the range of their own levels"
-_COUNTED = {
-    "dark": f"images use less than a quarter of the 16-bit range: {_OWN_RANGE}",
-    "dark-colour": "images of 16-bit colour use less than a quarter of their range: nearly black",
-    "window": f"DICOM images have no usable window: {_OWN_RANGE}",
-    "turned": "files are stored turned (EXIF orientation): read upright, as viewers show them",
-}
-"""Kind of note -> what a run says of the files that have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> Verifi
     """
     every = tuple(defects)
     errors = tuple(defect for defect in every if defect.severity == "error")
-    found = Verified(errors, _counts(every))
+    found = Verified(errors, counted(d.kind for d in every if d.severity == "note"))
     path = _remembered(dataset, cache)
     if any(error.kind in _PASSING for error in errors):
         return found
@@ -93,11 +85,6 @@ def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> Verifi
             "set CXR_HARNESS_CACHE to a folder with room"
         ) from error
     return found
-
-
-def _counts(defects: Iterable[Defect]) -> tuple[str, ...]:
-    counts = Counter(defect.kind for defect in defects if defect.severity == "note")
-    return tuple(f"{counts[kind]} {text}" for kind, text in _COUNTED.items() if counts[kind])
 
 
 def with_notes(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:

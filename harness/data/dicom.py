@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,13 +28,17 @@ _INSTALL = "reading DICOM needs pydicom: pip install 'cxr-harness[dicom]'"
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file's bytes are DICOM.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    with path.open("rb") as file:
-        return is_dicom_content(file.read(HEAD))
+    """Whether the file is DICOM by its bytes, whatever its name, or says so by its name."""
+    if path.suffix.lower() in DICOM_SUFFIXES:
+        return True
+    try:
+        # Opening a pipe would wait for somebody to write.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return is_dicom_content(file.read(HEAD))
+    except OSError:
+        return False  # Whoever reads the file is told.
 
 
 def is_dicom_content(content: bytes) -> bool:

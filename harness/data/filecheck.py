@@ -42,8 +42,6 @@ _BEGINNINGS = {
     "TIFF": (b"II*\0", b"MM\0*"),
     "WEBP": (b"RIFF",),
 }
-_DARK = 64
-"""Grey level that 99 of 100 pixels of 14-bit content in 16-bit colour do not exceed."""
 _RESTORE = "replace it by an intact copy, or remove it"
 
 
@@ -62,18 +60,13 @@ class _UnusableError(Exception):
     """(kind, problem, remedy) of a file of which nothing can be used."""
 
 
-def look_at_image(path: Path, name: str, *, any_suffix: bool = False) -> Look:
-    """Decode an image.
-
-    Args:
-        name: what its defects call it.
-        any_suffix: a name that says another format is no defect.
-    """
+def look_at_image(path: Path, name: str) -> Look:
+    """Decode an image; ``name`` is what its defects call it."""
     try:
-        read = _read(path, any_suffix=any_suffix)
+        read = _read(path)
     except _UnusableError as unusable:
         return Look((_error(name, *unusable.args),))
-    return Look(tuple(_image_notes(name, read)), _size(read), pixel_digest(read.grey))
+    return Look(tuple(_image_notes(name, read)), read.size, pixel_digest(read.grey))
 
 
 def look_at_mask(path: Path, name: str, image_size: tuple[int, int] | None) -> Look:
@@ -82,8 +75,8 @@ def look_at_mask(path: Path, name: str, image_size: tuple[int, int] | None) -> L
         read = _read(path, mask=True)
     except _UnusableError as unusable:
         return Look((_error(name, *unusable.args),))
-    defects = list(_turned(name, read))
-    size = _size(read)
+    defects = [_otherwise(name, kind, read) for kind in read.kinds if kind == "turned"]
+    size = read.size
     between = int(np.count_nonzero((read.grey != 0) & (read.grey != 255)))
     if between:
         levels = np.unique(read.grey)
@@ -116,27 +109,28 @@ def pixel_digest(grey: NDArray[np.uint8]) -> bytes:
 
 
 def _image_notes(name: str, read: Reading) -> Iterator[Defect]:
-    yield from _turned(name, read)
     if read.mode not in ("L", "1"):
         yield _converted(name, read)
-    if read.window:
-        done = "black to white is the range of its own levels"
-        yield _note(name, "window", read.window, done)
-    elif read.stretched:
-        problem = "uses less than a quarter of the 16-bit range"
-        yield _note(name, "dark", problem, "black to white is the range of its own levels")
-    elif read.halved and np.percentile(read.grey, 99) < _DARK:
-        problem = "uses less than a quarter of the 16-bit range"
-        remedy = "it comes out nearly black; write it as 16-bit grey"
-        yield _note(name, "dark-colour", problem, remedy)
+    for kind in read.kinds:
+        yield _otherwise(name, kind, read)
     if read.grey.min() == read.grey.max():
         yield _note(name, "flat", "has one level in every pixel", "look at it")
 
 
-def _turned(name: str, read: Reading) -> Iterator[Defect]:
-    if read.turned != 1:
-        problem = f"is stored turned (EXIF orientation {read.turned})"
-        yield _note(name, "turned", problem, "read upright, as viewers show it")
+def _otherwise(name: str, kind: str, read: Reading) -> Defect:
+    """A note of a file that is read otherwise than it is stored."""
+    quarter = "uses less than a quarter of the 16-bit range"
+    own = "black to white is the range of its own levels"
+    problem, done = {
+        "turned": (
+            f"is stored turned (EXIF orientation {read.turned})",
+            "read upright, as viewers show it",
+        ),
+        "window": (read.window, own),
+        "dark": (quarter, own),
+        "dark-colour": (quarter, "it comes out nearly black; write it as 16-bit grey"),
+    }[kind]
+    return _note(name, kind, problem, done)
 
 
 def _converted(name: str, read: Reading) -> Defect:
@@ -152,22 +146,18 @@ def _converted(name: str, read: Reading) -> Defect:
     return _note(name, "colour", f"is {read.mode} in place of grey", done)
 
 
-def _size(read: Reading) -> tuple[int, int]:
-    return read.grey.shape[1], read.grey.shape[0]
-
-
-def _read(path: Path, *, mask: bool = False, any_suffix: bool = False) -> Reading:
+def _read(path: Path, *, mask: bool = False) -> Reading:
     data = _content(path)
     suffix = path.suffix.lower()
     if is_dicom_content(data):
-        if suffix in _FORMATS and not any_suffix:
+        if suffix in _FORMATS:
             remedy = "rename it to what it is, or convert it"
             raise _UnusableError("format", "holds DICOM under this name", remedy)
         return _dicom(path, mask)
-    if suffix in DICOM_SUFFIXES and not any_suffix:
+    if suffix in DICOM_SUFFIXES:
         problem = f"holds no DICOM: its first bytes are {data[:8]!r}"
         raise _UnusableError("format", problem, _RESTORE)
-    return _image(data, () if any_suffix else _FORMATS.get(suffix, ()), mask)
+    return _image(data, _FORMATS.get(suffix, ()), mask)
 
 
 def _content(path: Path) -> bytes:

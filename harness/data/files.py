@@ -14,7 +14,6 @@ from PIL import Image
 
 from harness.data.decoders import MissingDecoderError, missing_in_pillow
 from harness.data.dicom import (
-    DICOM_SUFFIXES,
     HEAD,
     dicom_size,
     is_dicom,
@@ -27,12 +26,10 @@ from harness.data.pillow_image import read_open
 from harness.data.png import read_grey_png
 from harness.errors import HarnessError
 
-__all__ = ["fingerprint_files", "image_size", "is_image", "read_grey", "read_image", "read_mask"]
+__all__ = ["fingerprint_files", "image_size", "read_grey", "read_image", "read_mask"]
 
 MASK_THRESHOLD = 127
 """Grey levels above it are inside the mask."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", *DICOM_SUFFIXES)
-"""In lower case: of the files that a dataset takes for images by their names."""
 
 # What Pillow raises for damaged files, besides OSError: its decoders do not agree.
 DAMAGED = (
@@ -43,17 +40,6 @@ DAMAGED = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-
-def is_image(path: Path) -> bool:
-    """Whether the file is an image by its name, or DICOM by its bytes: those often have no suffix,
-    or end in a number. False for what is no file, or cannot be opened."""
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    try:
-        return path.is_file() and is_dicom(path)
-    except OSError:
-        return False
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

@@ -38,6 +38,24 @@ class Reading:
     halved: bool = False
     """16 bits of colour, of which the upper 8 were taken."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.grey.shape[1], self.grey.shape[0]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """In what it differs from the file as it is stored, one of the kinds of
+        :data:`harness.data.read_notes.COUNTED` each."""
+        kinds = ["turned"] if self.turned != 1 else []
+        if self.window:
+            kinds.append("window")
+        elif self.stretched:
+            kinds.append("dark")
+        elif self.halved and np.percentile(self.grey, _OUTLIERS[1]) < _DARK * 256:
+            kinds.append("dark-colour")
+        return tuple(kinds)
+
 
 def whole_range(levels: NDArray[np.integer], highest: int) -> NDArray[np.uint8]:
     """Levels 0 to ``highest`` as 0 to 255, rounded: ``levels * 255 / highest``."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import HarnessError, image_size, is_image, read_grey, read_mask
+from harness import HarnessError, image_size, read_grey, read_mask
 from tests.image_files import lungs, noise, write, write_dicom
 from tests.raw_images import chunk, exif, png, shown, tiff
 
@@ -276,12 +276,3 @@ def test_dicom_is_known_by_its_bytes(tmp_path: Path, name: str) -> None:
     path = write_dicom(tmp_path / name, STORED)
     assert np.array_equal(read_grey(path), STORED)
     assert image_size(path) == (WIDTH, HEIGHT)
-    assert is_image(path)
-
-
-def test_other_files_without_a_suffix_are_no_images(tmp_path: Path) -> None:
-    (tmp_path / "README").write_text("x" * 200)
-    assert not is_image(tmp_path / "README")
-    assert not is_image(tmp_path / "missing")
-    assert not is_image(tmp_path)
-    assert is_image(tmp_path / "a.WEBP")
