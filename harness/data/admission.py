@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples, subset
 from harness.data.defects import Defect
+from harness.data.names import on_one_line
 from harness.data.read_notes import counted
 from harness.data.verify import sample_names, verify
 from harness.errors import HarnessError
@@ -109,7 +110,9 @@ def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
             f"{strangers[0]}: cannot be left out, as it is neither an image nor a mask; repair it"
         )
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    note = f"{len(files)} bad files are left out: {', '.join(files[:_NAMED])}{more}"
+    note = (
+        f"{len(files)} bad files are left out: {', '.join(map(on_one_line, files[:_NAMED]))}{more}"
+    )
     if missing := {error.file: error.remedy for error in errors if error.kind == "decoder"}:
         remedies = ", ".join(sorted(set(missing.values())))
         note += f"; {len(missing)} of them only for want of a decoder ({remedies})"
