@@ -110,6 +110,7 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
     Raises:
         HarnessError: a root that is missing or not wanted, or bad content.
     """
+    from harness.data.names import as_text, is_utf8
     from harness.plugins import resolve
 
     if spec.needs_root and root is None:
@@ -118,6 +119,11 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
         )
     if not spec.needs_root and root is not None:
         raise HarnessError(f"dataset {spec.name!r} is made by its plugin and takes no --data-root")
+    if root is not None and not is_utf8(str(root.resolve())):
+        raise HarnessError(
+            f"--data-root {as_text(str(root))}: the path is not UTF-8, so no record can hold it; "
+            "rename the folder"
+        )
     if root is not None and not root.is_dir():
         if not root.is_file():
             raise HarnessError(f"--data-root {root}: no such folder")

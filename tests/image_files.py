@@ -63,7 +63,7 @@ def make_folders(
 
 
 def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> Path:
-    """An uncompressed DICOM file with one image of unsigned integers; ``tags`` by keyword."""
+    """An uncompressed DICOM file with one image of integers; ``tags`` by keyword."""
     import pydicom
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -83,10 +83,11 @@ def write_dicom(path: Path, pixels: NDArray[Any], **tags: Any) -> Path:
         record.PlanarConfiguration = 0
     record.BitsAllocated = 8 * pixels.dtype.itemsize
     record.BitsStored = record.BitsAllocated
-    record.HighBit = record.BitsStored - 1
     record.PixelRepresentation = 0
     for name, value in tags.items():
         setattr(record, name, value)
+    if "HighBit" not in tags:
+        record.HighBit = record.BitsStored - 1
     record.PixelData = pixels.tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     record.save_as(path, enforce_file_format=True)

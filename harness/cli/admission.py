@@ -1,4 +1,4 @@
-"""What is done about a dataset's errors: a verb stops, or goes on without the files."""
+"""What is done about a dataset's errors: a verb stops, or leaves the files out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
+    from harness.data.defects import Defect
 
 _LISTED = 50
 
@@ -24,25 +25,32 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
     """
 
     def admit(spec: DatasetSpec, dataset: Dataset) -> Dataset:
-        from harness.data.admission import known_errors, without
+        from harness.data.admission import verified, with_notes, without
         from harness.data.cache import cache_directory
+        from harness.data.names import on_one_line
 
         if not spec.needs_root:
             return dataset
         with counting("checking files", shown=shown) as report:
-            errors = known_errors(dataset, cache_directory(), report)
+            found = verified(dataset, cache_directory(), report)
+        errors = found.errors
         if not errors:
-            return dataset
+            return with_notes(dataset, found.notes)
         if skip_bad:
-            return without(dataset, errors)
-        lines = [f"  {error.file}: {error.problem}" for error in errors[:_LISTED]]
+            return with_notes(without(dataset, errors), found.notes)
+        lines = [f"  {on_one_line(error.file)}: {_said(error)}" for error in errors[:_LISTED]]
         if len(errors) > _LISTED:
             lines.append(f"  and {len(errors) - _LISTED} more")
-        found = "an error" if len(errors) == 1 else f"{len(errors)} errors"
+        many = "an error" if len(errors) == 1 else f"{len(errors)} errors"
         raise HarnessError(
-            f"dataset {spec.name!r} has {found}:\n" + "\n".join(lines) + "\n"
+            f"dataset {spec.name!r} has {many}:\n" + "\n".join(lines) + "\n"
             f"repair the files (harness data verify {spec.name} says how), "
             "or go on without them: --skip-bad"
         )
 
     return admit
+
+
+def _said(error: Defect) -> str:
+    """Of a file that may be whole also what reads it."""
+    return f"{error.problem}; {error.remedy}" if error.kind == "decoder" else error.problem

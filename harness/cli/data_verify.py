@@ -85,12 +85,18 @@ def _print(
 ) -> None:
     from tabulate import tabulate
 
-    rows = [*((d.severity, d.file, d.problem, d.remedy) for d in errors), *_note_rows(notes, every)]
+    rows = [*map(_row, errors), *_note_rows(notes, every)]
     if rows:
         heads = ("", "file", "problem", "remedy")
         click.echo(tabulate(rows, headers=heads, maxcolwidths=list(_WIDTHS), disable_numparse=True))
         click.echo()
     click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+def _row(defect: Defect) -> tuple[str, str, str, str]:
+    from harness.data.names import on_one_line
+
+    return defect.severity, on_one_line(defect.file), on_one_line(defect.problem), defect.remedy
 
 
 def _note_rows(notes: Sequence[Defect], every: bool) -> Iterator[tuple[str, str, str, str]]:
@@ -101,6 +107,6 @@ def _note_rows(notes: Sequence[Defect], every: bool) -> Iterator[tuple[str, str,
         shown[note.kind] += 1
         more = counts[note.kind] - _ALIKE
         if every or more <= 1 or shown[note.kind] <= _ALIKE:
-            yield note.severity, note.file, note.problem, note.remedy
+            yield _row(note)
         elif shown[note.kind] == _ALIKE + 1:
             yield note.severity, f"and {more} more files", note.problem, "--all shows them"

@@ -5,56 +5,92 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples, subset
 from harness.data.defects import Defect
+from harness.data.names import on_one_line
+from harness.data.read_notes import counted
 from harness.data.verify import sample_names, verify
 from harness.errors import HarnessError
 from harness.jsonio import read_json, write_json
+from harness.provenance import version
 from harness.specs import to_json
 
-VERSION = 1
-"""Raise it with every change of what is an error."""
+VERSION = 2
+"""Raise it with every change of what is an error, or of what is noted."""
 
 _NAMED = 5
+_PASSING = frozenset({"decoder", "unreadable"})
+"""Kinds of errors that end when something else than the file changes."""
+_READERS = ("pillow", "pydicom", "kornia-rs")
 
 
-def known_errors(
-    dataset: Dataset, cache: Path, progress: Callable[[int, int], None]
-) -> tuple[Defect, ...]:
-    """The dataset's errors: from ``cache`` where its content has been verified, or verified now.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What verification found in a dataset's files, as far as a run minds it."""
+
+    errors: tuple[Defect, ...]
+    notes: tuple[str, ...]
+    """How many files are read otherwise than they are stored, one line per kind."""
+
+
+def verified(dataset: Dataset, cache: Path, progress: Callable[[int, int], None]) -> Verified:
+    """What is wrong with the dataset: from ``cache`` where its content has been verified, or
+    verified now.
 
     Raises:
-        HarnessError: a file that cannot be opened, or the cache cannot be written.
+        HarnessError: a file is missing, or the cache cannot be written.
     """
     path = _remembered(dataset, cache)
     if path.exists():
         try:
-            return tuple(Defect(**defect) for defect in read_json(path)["errors"])
+            stored = read_json(path)
+            errors = tuple(Defect(**defect) for defect in stored["errors"])
+            return Verified(errors, tuple(map(str, stored["notes"])))
         except (HarnessError, KeyError, TypeError):
             pass  # Damaged: made again.
     return remember(dataset, verify(dataset, progress), cache)
 
 
-def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> tuple[Defect, ...]:
-    """Keep the errors among the defects for :func:`known_errors`, and return them."""
-    errors = tuple(defect for defect in defects if defect.severity == "error")
+def known_errors(
+    dataset: Dataset, cache: Path, progress: Callable[[int, int], None]
+) -> tuple[Defect, ...]:
+    """The errors of :func:`verified`."""
+    return verified(dataset, cache, progress).errors
+
+
+def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> Verified:
+    """What a run minds of the defects, kept for :func:`verified`.
+
+    Nothing is kept where a file could not be read at all, for want of a decoder or of a
+    permission: that says more of this machine, today, than of the dataset.
+    """
+    every = tuple(defects)
+    errors = tuple(defect for defect in every if defect.severity == "error")
+    found = Verified(errors, counted(d.kind for d in every if d.severity == "note"))
     path = _remembered(dataset, cache)
+    if any(error.kind in _PASSING for error in errors):
+        return found
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"errors": [to_json(error) for error in errors]})
+        stored = {"errors": [to_json(error) for error in errors], "notes": list(found.notes)}
+        write_json(path, stored)
     except OSError as error:
         raise HarnessError(
             f"{path}: the cache cannot be written ({error.strerror}); "
             "set CXR_HARNESS_CACHE to a folder with room"
         ) from error
-    return errors
+    return found
+
+
+def with_notes(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
+    """The dataset with more for a run to say of it; the same in all else."""
+    return _Noted(dataset, notes) if notes else dataset
 
 
 def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
@@ -64,7 +100,7 @@ def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
     Raises:
         HarnessError: an error is none of an image or mask, or no image is left.
     """
-    samples = dataset.samples
+    samples, errors = dataset.samples, tuple(errors)
     images, masks = sample_names(samples, getattr(dataset, "files", None))
     image_ids = dict(zip(images, samples.ids, strict=True))
     mask_ids = {mask: i for mask, i in zip(masks, samples.ids, strict=True) if mask is not None}
@@ -74,7 +110,12 @@ def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
             f"{strangers[0]}: cannot be left out, as it is neither an image nor a mask; repair it"
         )
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    note = f"{len(files)} bad files are left out: {', '.join(files[:_NAMED])}{more}"
+    note = (
+        f"{len(files)} bad files are left out: {', '.join(map(on_one_line, files[:_NAMED]))}{more}"
+    )
+    if missing := {error.file: error.remedy for error in errors if error.kind == "decoder"}:
+        remedies = ", ".join(sorted(set(missing.values())))
+        note += f"; {len(missing)} of them only for want of a decoder ({remedies})"
     left_out = [image_ids[file] for file in files if file in image_ids]
     masks_left_out = [mask_ids[file] for file in files if file in mask_ids]
     return leave_out(dataset, left_out, masks_left_out, notes=(note,))
@@ -119,6 +160,24 @@ def _remaining(
     )
 
 
+class _Noted:
+    """A dataset of which there is more to say."""
+
+    def __init__(self, whole: Dataset, notes: tuple[str, ...]) -> None:
+        self.samples = replace(whole.samples, notes=(*whole.samples.notes, *notes))
+        self._whole = whole
+
+    @property
+    def fingerprint(self) -> str:
+        return self._whole.fingerprint
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        return self._whole.image(index)
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        return self._whole.mask(index)
+
+
 class _Remaining:
     """A dataset without some of its files."""
 
@@ -141,8 +200,9 @@ class _Remaining:
 
 def _remembered(dataset: Dataset, cache: Path) -> Path:
     made_by = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
-    pillow = PIL.__version__.partition(".")[0]
-    return cache / "verified" / f"{_digest([VERSION, dataset.fingerprint, made_by, pillow])}.json"
+    # Another version of a library may read what this one could not.
+    readers = [version(name) for name in _READERS]
+    return cache / "verified" / f"{_digest([VERSION, dataset.fingerprint, made_by, readers])}.json"
 
 
 def _digest(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.names import as_text, is_utf8
 from harness.errors import HarnessError
 
 
@@ -20,7 +21,8 @@ class Samples:
     """
 
     ids: tuple[str, ...]
-    """Unique and stable: what split files and prediction files name an image by."""
+    """Unique and stable: what split files and prediction files name an image by. In these and all
+    other names, bytes that are no UTF-8 become ``\\xNN``, as no record could hold them."""
     labels: NDArray[np.int64]
     """Class index per image, [N], each in ``range(len(classes))``."""
     classes: tuple[str, ...]
@@ -43,6 +45,10 @@ class Samples:
     """Ids of images, still in ``ids``, whose mask a run was told to go on without."""
 
     def __post_init__(self) -> None:
+        for name in ("ids", "classes", "groups", "sources", "notes"):
+            values = getattr(self, name)
+            if values is not None and not all(map(is_utf8, values)):
+                object.__setattr__(self, name, tuple(map(as_text, values)))
         count = len(self.ids)
         if count == 0:
             raise HarnessError("the dataset holds no image")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.data.names import as_text
 from harness.errors import HarnessError
 
 
@@ -52,8 +53,9 @@ class SampleFiles:
     masks: tuple[Path | None, ...]
 
     def name(self, path: Path) -> str:
-        """The path relative to the dataset's folder, with slashes."""
-        return path.relative_to(self.root).as_posix()
+        """The path relative to the dataset's folder, with slashes; bytes that are no UTF-8 as
+        ``\\xNN``."""
+        return as_text(path.relative_to(self.root).as_posix())
 
 
 def stray_files(root: Path, known: Collection[Path]) -> Iterator[Defect]:
@@ -72,7 +74,7 @@ def stray_files(root: Path, known: Collection[Path]) -> Iterator[Defect]:
 
 
 def _stray(root: Path, path: Path) -> Defect:
-    name = path.relative_to(root).as_posix()
+    name = as_text(path.relative_to(root).as_posix())
     if path.name.startswith("."):
         return Defect(file=name, severity="note", problem="hidden", remedy="ignored", kind="hidden")
     return Defect(

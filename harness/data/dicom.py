@@ -1,53 +1,70 @@
 """DICOM files as grey pixels, by the optional package pydicom.
 
-Stored values pass, in the order of the standard, through the modality transform (rescale slope and
-intercept, or its table) and the VOI transform (window, or its table), and come out as they would be
-shown: MONOCHROME1 is inverted, so that bone is bright in every file.
+A file is DICOM if its bytes say so, whatever its name: many have none but a number.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from harness.data.decoders import MissingDecoderError, packages_for
+from harness.data.dicom_grey import shown
+from harness.data.levels import Reading
 from harness.errors import HarnessError
 
 DICOM_SUFFIXES = (".dcm", ".dicom")
 DICOM_MAGIC = b"DICM"
 """At byte 128 of every DICOM file."""
+HEAD = 132
+"""Bytes of a file that tell whether it is DICOM."""
 
 _INSTALL = "reading DICOM needs pydicom: pip install 'cxr-harness[dicom]'"
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file's name says DICOM."""
-    return path.suffix.lower() in DICOM_SUFFIXES
+    """Whether the file is DICOM by its bytes, whatever its name, or says so by its name."""
+    if path.suffix.lower() in DICOM_SUFFIXES:
+        return True
+    try:
+        # Opening a pipe would wait for somebody to write.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return is_dicom_content(file.read(HEAD))
+    except OSError:
+        return False  # Whoever reads the file is told.
+
+
+def is_dicom_content(content: bytes) -> bool:
+    """Whether a file that begins so is DICOM."""
+    return content[128:HEAD] == DICOM_MAGIC
 
 
 def require_pydicom(path: Path) -> None:
     """Raise HarnessError, with the command that installs it, where pydicom is missing."""
     if importlib.util.find_spec("pydicom") is None:
-        raise HarnessError(f"{path}: {_INSTALL}")
+        raise MissingDecoderError(f"{path}: {_INSTALL}")
 
 
-def read_dicom(path: Path) -> NDArray[np.uint8]:
-    """The image as 8-bit grey, uint8 [H, W], as a viewer shows it.
+def read_dicom(path: Path, *, mask: bool = False) -> Reading:
+    """The image as 8-bit grey, as a viewer shows it.
 
-    A window (the first, where there are several) or a VOI table decides the range. Without one,
-    8-bit files keep their levels and deeper ones span the image's own range. Colour becomes luma.
+    A window (the first that is usable) or a VOI table decides the range. Without one, 8-bit files
+    keep their levels and deeper ones span their own range. Colour becomes luma; padding is black.
+
+    Args:
+        mask: levels that no window is for are scaled by the range of the bits stored.
 
     Raises:
         FileNotFoundError: there is no such file.
-        HarnessError: pydicom is missing, the file is damaged or no DICOM, or it holds no single
-            image; names it.
+        MissingDecoderError: pydicom or a decoder for the file's compression is missing.
+        HarnessError: the file is damaged or no DICOM, or it holds no single image; names it.
     """
     with _told_about_the_file(path):
         record = _pydicom().dcmread(path)
@@ -55,7 +72,9 @@ def read_dicom(path: Path) -> NDArray[np.uint8]:
             raise ValueError("it holds no pixels")
         if int(record.get("NumberOfFrames") or 1) != 1:
             raise ValueError(f"it holds {record.NumberOfFrames} frames in place of one image")
-        return _shown(record)
+        with _decoders_of(record, path):
+            record.pixel_array  # noqa: B018  Decoded here, kept by the record.
+        return shown(record, mask=mask)
 
 
 def dicom_size(path: Path) -> tuple[int, int]:
@@ -76,76 +95,46 @@ def _pydicom() -> Any:
 
 
 @contextmanager
+def _decoders_of(record: Any, path: Path) -> Iterator[None]:
+    """Says what to install where compressed pixels cannot be decoded with what there is."""
+    syntax = record.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
+        yield
+        return
+    packages = packages_for(syntax)
+    try:
+        decoder = importlib.import_module("pydicom.pixels").get_decoder(syntax)
+    except NotImplementedError as error:
+        raise ValueError(f"its compression, {syntax.name}, is not supported") from error
+    if not decoder.is_available:
+        raise MissingDecoderError(
+            f"{path}: is compressed ({syntax.name}), and what decodes it is not installed: "
+            f"pip install {packages}"
+        )
+    try:
+        yield
+    except Exception as error:  # Decoders let whatever they meet escape.
+        if not packages or not decoder.missing_dependencies:
+            raise
+        raise MissingDecoderError(
+            f"{path}: is compressed ({syntax.name}) and cannot be decoded ({_line(error)}); "
+            f"if the file is whole, install another decoder: pip install {packages}"
+        ) from error
+
+
+@contextmanager
 def _told_about_the_file(path: Path) -> Iterator[None]:
     require_pydicom(path)
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, MissingDecoderError):
         raise
     except Exception as error:  # pydicom and its decoders let whatever they meet escape
         raise HarnessError(
             f"{path}: cannot be read as DICOM ({_line(error)}); "
-            "replace it by an intact, uncompressed copy or remove it from the dataset"
+            "replace it by an intact copy or remove it from the dataset"
         ) from error
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _shown(record: Any) -> NDArray[np.uint8]:
-    pixels = record.pixel_array
-    if record.SamplesPerPixel == 3:
-        if pixels.dtype != np.uint8:
-            raise ValueError(f"colour of {record.BitsAllocated} bits is not supported")
-        return np.array(Image.fromarray(pixels).convert("L"))
-    if pixels.ndim != 2:
-        raise ValueError(f"its pixels have shape {list(pixels.shape)} in place of rows and columns")
-    kind = record.PhotometricInterpretation
-    if kind not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ValueError(f"photometric interpretation {kind} is not supported")
-    grey = _windowed(record, pixels)
-    return 255 - grey if kind == "MONOCHROME1" else grey
-
-
-def _windowed(record: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Stored values to levels 0 to 255."""
-    transforms = importlib.import_module("pydicom.pixels")
-    values = np.asarray(transforms.apply_modality_lut(pixels, record))
-    if record.get("VOILUTSequence"):
-        table = record.VOILUTSequence[0]
-        levels = np.asarray(transforms.apply_voi(values, record), dtype=np.float64)
-        return _to_bytes(levels / (2.0 ** int(table.LUTDescriptor[2]) - 1))
-    values = values.astype(np.float64)
-    if record.get("WindowWidth") is not None and record.get("WindowCenter") is not None:
-        centre, width = _first(record.WindowCenter), _first(record.WindowWidth)
-        return _to_bytes(_window(values, centre, width, record.get("VOILUTFunction", "LINEAR")))
-    if pixels.dtype == np.uint8 and record.BitsStored == 8 and np.array_equal(values, pixels):
-        return np.asarray(pixels)
-    lowest, highest = values.min(), values.max()
-    return _to_bytes((values - lowest) / max(highest - lowest, 1e-12))
-
-
-def _window(
-    values: NDArray[np.float64], centre: float, width: float, function: str
-) -> NDArray[np.float64]:
-    """Values to the share of full white, as DICOM PS3.3 C.11.2.1 defines the functions; the linear
-    ones go beyond 0 and 1 where the window is left."""
-    if function == "SIGMOID":
-        return np.asarray(1 / (1 + np.exp(-4 * (values - centre) / width)))
-    if function == "LINEAR_EXACT":
-        return (values - centre) / width + 0.5
-    if width <= 1:
-        return np.where(values <= centre - 0.5, 0.0, 1.0)
-    return (values - (centre - 0.5)) / (width - 1) + 0.5
-
-
-def _first(value: Any) -> float:
-    """Windows come alone or as a list."""
-    return float(
-        value[0] if hasattr(value, "__getitem__") and not isinstance(value, str) else value
-    )
-
-
-def _to_bytes(share: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)

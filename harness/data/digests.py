@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ Known = tuple[int, int, int, str]
 
 _FORMAT = 2
 _FILES_PER_TASK = 64
+_UNREADABLE = "unreadable: "
+"""Begins what stands in place of a digest."""
 _SETTLED_NS = 2_000_000_000
 """A file changed within the coarsest clock of a file system (2 s) may change again unseen."""
 
@@ -28,16 +31,22 @@ def fingerprint_files(paths: Sequence[Path], root: Path) -> str:
 
     Neither the order of ``paths`` nor where ``root`` lies matters. Content digests are kept in the
     cache folder under path, size and times, so a second call reads only what has changed since.
+    A file that is there and cannot be read, as a link that leads nowhere, counts as such, so that
+    verification can name it and a run can leave it out; nothing of it is kept.
 
     Raises:
-        HarnessError: a file is missing, cannot be read or lies outside ``root``; names it.
+        HarnessError: a file is missing or lies outside ``root``; names it.
     """
     named = {_relative_name(path, root): path for path in paths}
     memory = cache_directory() / "digests" / f"{_text_digest(str(root.absolute()))}.json"
     known = _recall(memory)
     started = time.time_ns()
     current = _digests(named, known)
-    settled = {name: e for name, e in current.items() if e[1] + _SETTLED_NS < started}
+    settled = {
+        name: entry
+        for name, entry in current.items()
+        if entry[1] + _SETTLED_NS < started and not entry[3].startswith(_UNREADABLE)
+    }
     if any(known.get(name) != entry for name, entry in settled.items()):
         _remember(memory, {**known, **settled})
     listing = "".join(f"{name}\0{current[name][3]}\n" for name in sorted(current))
@@ -67,16 +76,20 @@ def _digests(named: Mapping[str, Path], known: Mapping[str, Known]) -> dict[str,
 
 def _digest(path: Path, known: Known | None) -> Known:
     try:
-        stat = path.stat()
-        seen = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        now = path.stat()
+        seen = (now.st_size, now.st_mtime_ns, now.st_ctime_ns)
         if known and known[:3] == seen:
             return known
+        if not stat.S_ISREG(now.st_mode):  # Opening a pipe would wait for somebody to write.
+            return (*seen, f"{_UNREADABLE}no regular file")
         with path.open("rb") as file:
             content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     except OSError as error:
-        raise HarnessError(
-            f"{path}: cannot be read ({error.strerror}); restore the file or its permissions"
-        ) from error
+        if not os.path.lexists(path):
+            raise HarnessError(
+                f"{path}: cannot be read ({error.strerror}); restore the file or its permissions"
+            ) from error
+        return (0, 0, 0, f"{_UNREADABLE}{error.errno}")
     return (*seen, content.hexdigest())
 
 

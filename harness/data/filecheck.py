@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.data.decoders import MissingDecoderError, missing_in_pillow
 from harness.data.defects import Defect
-from harness.data.dicom import DICOM_MAGIC, dicom_size, is_dicom, read_dicom
-from harness.data.files import DAMAGED, grey_levels
+from harness.data.dicom import DICOM_SUFFIXES, dicom_size, is_dicom_content, read_dicom
+from harness.data.files import DAMAGED
+from harness.data.levels import Reading
+from harness.data.pillow_image import read_open
 from harness.errors import HarnessError
 
 LARGEST = 64_000_000
@@ -29,10 +33,15 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     ".bmp": ("BMP", "DIB"),
     ".tif": ("TIFF",),
     ".tiff": ("TIFF",),
+    ".webp": ("WEBP",),
 }
-_BEGINNINGS = {"PNG": b"\x89PNG", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "TIFF": b"II*\0"}
-_DARK = 16
-"""Grey level that 12-bit content of a 16-bit file does not exceed."""
+_BEGINNINGS = {
+    "PNG": (b"\x89PNG",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "BMP": (b"BM",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+    "WEBP": (b"RIFF",),
+}
 _RESTORE = "replace it by an intact copy, or remove it"
 
 
@@ -47,16 +56,6 @@ class Look:
     """Of its grey pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pixels:
-    grey: NDArray[np.uint8]
-    mode: str
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.grey.shape[1], self.grey.shape[0]
-
-
 class _UnusableError(Exception):
     """(kind, problem, remedy) of a file of which nothing can be used."""
 
@@ -64,34 +63,35 @@ class _UnusableError(Exception):
 def look_at_image(path: Path, name: str) -> Look:
     """Decode an image; ``name`` is what its defects call it."""
     try:
-        pixels = _pixels(path)
+        read = _read(path)
     except _UnusableError as unusable:
         return Look((_error(name, *unusable.args),))
-    return Look(tuple(_image_notes(name, pixels)), pixels.size, pixel_digest(pixels.grey))
+    return Look(tuple(_image_notes(name, read)), read.size, pixel_digest(read.grey))
 
 
 def look_at_mask(path: Path, name: str, image_size: tuple[int, int] | None) -> Look:
     """Decode a mask and compare it with its image's width and height, where these are known."""
     try:
-        pixels = _pixels(path)
+        read = _read(path, mask=True)
     except _UnusableError as unusable:
         return Look((_error(name, *unusable.args),))
-    defects = []
-    between = int(np.count_nonzero((pixels.grey != 0) & (pixels.grey != 255)))
+    defects = [_otherwise(name, kind, read) for kind in read.kinds if kind == "turned"]
+    size = read.size
+    between = int(np.count_nonzero((read.grey != 0) & (read.grey != 255)))
     if between:
-        levels = np.unique(pixels.grey)
+        levels = np.unique(read.grey)
         shown = ", ".join(map(str, levels[:5])) + (", …" if len(levels) > 5 else "")
         problem = f"has {len(levels)} levels ({shown}) in place of 0 and 255"
         defects.append(
             _error(name, "mask-levels", problem, "write 255 inside, 0 outside, as PNG or TIFF")
         )
-    if image_size is not None and not same_field(pixels.size, image_size):
-        shape = f"is {_times(pixels.size)}, its image {_times(image_size)}"
+    if image_size is not None and not same_field(size, image_size):
+        shape = f"is {_times(size)}, its image {_times(image_size)}"
         remedy = "the mask must cover the whole image in the image's aspect"
         defects.append(_error(name, "mask-shape", shape, remedy))
-    if not between and not pixels.grey.any():
+    if not between and not read.grey.any():
         defects.append(_note(name, "empty-mask", "marks no pixel", "it counts as an empty mask"))
-    return Look(tuple(defects), pixels.size)
+    return Look(tuple(defects), size)
 
 
 def same_field(mask: tuple[int, int], image: tuple[int, int]) -> bool:
@@ -108,57 +108,82 @@ def pixel_digest(grey: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
-def _image_notes(name: str, pixels: _Pixels) -> list[Defect]:
-    notes = []
-    mode = pixels.mode
-    if mode not in ("L", "1"):
-        deep = mode.startswith("I")
-        problem = "is 16-bit in place of 8-bit grey" if deep else f"is {mode} in place of grey"
-        done = "levels are scaled by 255/65535" if deep else "its luma (ITU-R 601) is taken"
-        if mode in ("RGBA", "LA", "PA"):
-            done += ", transparency laid over black"
-        notes.append(_note(name, "16-bit" if deep else "colour", problem, done))
-        if deep and pixels.grey.max() <= _DARK:
-            notes.append(
-                _note(
-                    name,
-                    "dark",
-                    "uses less than a sixteenth of the 16-bit range",
-                    "it comes out nearly black; stretch its levels, or use DICOM",
-                )
-            )
-    if pixels.grey.min() == pixels.grey.max():
-        notes.append(_note(name, "flat", "has one level in every pixel", "look at it"))
-    return notes
+def _image_notes(name: str, read: Reading) -> Iterator[Defect]:
+    if read.mode not in ("L", "1"):
+        yield _converted(name, read)
+    for kind in read.kinds:
+        yield _otherwise(name, kind, read)
+    if read.grey.min() == read.grey.max():
+        yield _note(name, "flat", "has one level in every pixel", "look at it")
 
 
-def _pixels(path: Path) -> _Pixels:
+def _otherwise(name: str, kind: str, read: Reading) -> Defect:
+    """A note of a file that is read otherwise than it is stored."""
+    quarter = "uses less than a quarter of the 16-bit range"
+    own = "black to white is the range of its own levels"
+    problem, done = {
+        "turned": (
+            f"is stored turned (EXIF orientation {read.turned})",
+            "read upright, as viewers show it",
+        ),
+        "window": (read.window, own),
+        "dark": (quarter, own),
+        "dark-colour": (quarter, "it comes out nearly black; write it as 16-bit grey"),
+    }[kind]
+    return _note(name, kind, problem, done)
+
+
+def _converted(name: str, read: Reading) -> Defect:
+    if read.mode.startswith("I"):
+        return _note(
+            name, "16-bit", "is 16-bit in place of 8-bit grey", "levels are scaled by 255/65535"
+        )
+    done = "its luma (ITU-R 601) is taken"
+    if read.mode in ("RGBA", "LA", "PA"):
+        done += ", transparency laid over black"
+    if read.halved:
+        done += ", of 16 bits the upper 8"
+    return _note(name, "colour", f"is {read.mode} in place of grey", done)
+
+
+def _read(path: Path, *, mask: bool = False) -> Reading:
+    data = _content(path)
+    suffix = path.suffix.lower()
+    if is_dicom_content(data):
+        if suffix in _FORMATS:
+            remedy = "rename it to what it is, or convert it"
+            raise _UnusableError("format", "holds DICOM under this name", remedy)
+        return _dicom(path, mask)
+    if suffix in DICOM_SUFFIXES:
+        problem = f"holds no DICOM: its first bytes are {data[:8]!r}"
+        raise _UnusableError("format", problem, _RESTORE)
+    return _image(data, _FORMATS.get(suffix, ()), mask)
+
+
+def _content(path: Path) -> bytes:
     try:
+        # Opening a pipe would wait for somebody to write.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _UnusableError("unreadable", "is no regular file", "move it away")
         data = path.read_bytes()
     except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise _UnusableError(
-            "unreadable", problem, "restore the file or its permissions"
-        ) from error
+        link = path.is_symlink() and not path.exists()
+        problem = "is a link that leads nowhere" if link else f"cannot be read ({error.strerror})"
+        remedy = "restore the file or its permissions"
+        raise _UnusableError("unreadable", problem, remedy) from error
     if not data:
         raise _UnusableError("no-bytes", "has no bytes", _RESTORE)
-    return _dicom_pixels(path, data) if is_dicom(path) else _image_pixels(path, data)
+    return data
 
 
-def _image_pixels(path: Path, data: bytes) -> _Pixels:
-    wanted = _FORMATS.get(path.suffix.lower(), ())
+def _image(data: bytes, wanted: tuple[str, ...], mask: bool) -> Reading:
     try:
         image = Image.open(BytesIO(data))
     except Image.DecompressionBombError as error:
         problem = f"is larger than {LARGEST / 1e6:.0f} megapixels"
         raise _UnusableError("huge", problem, "scale it down") from error
     except (OSError, *DAMAGED) as error:
-        if any(data.startswith(_BEGINNINGS.get(name, b"\0\0\0\0")) for name in wanted):
-            raise _UnusableError(
-                "truncated", "is cut off or damaged in its header", _RESTORE
-            ) from error
-        problem = f"holds no image: its first bytes are {data[:8]!r}"
-        raise _UnusableError("format", problem, _RESTORE) from error
+        raise _unopened(data, wanted, error) from error
     with image:
         if wanted and image.format not in wanted:
             remedy = "rename it to what it is, or convert it"
@@ -167,19 +192,33 @@ def _image_pixels(path: Path, data: bytes) -> _Pixels:
         if lost := _cut_off(data, image.format):
             raise _UnusableError(*lost, _RESTORE)
         try:
-            return _Pixels(grey_levels(image), image.mode)
+            return read_open(image, mask=mask)
         except (OSError, *DAMAGED) as error:
+            if missing := missing_in_pillow(data, error):
+                raise _missing(missing) from error
             kind = "truncated" if "truncated" in str(error) else "damaged"
             raise _UnusableError(kind, f"cannot be decoded ({error})", _RESTORE) from error
 
 
-def _dicom_pixels(path: Path, data: bytes) -> _Pixels:
-    if data[128:132] != DICOM_MAGIC:
-        problem = f"holds no DICOM: its first bytes are {data[:8]!r}"
-        raise _UnusableError("format", problem, _RESTORE)
+def _unopened(data: bytes, wanted: tuple[str, ...], error: Exception) -> _UnusableError:
+    if missing := missing_in_pillow(data, error):
+        return _missing(missing)
+    if any(data.startswith(_BEGINNINGS[name]) for name in wanted if name in _BEGINNINGS):
+        return _UnusableError("truncated", "is cut off or damaged in its header", _RESTORE)
+    return _UnusableError("format", f"holds no image: its first bytes are {data[:8]!r}", _RESTORE)
+
+
+def _missing(text: str) -> _UnusableError:
+    problem, _, remedy = text.rpartition("; " if "; " in text else ": ")
+    return _UnusableError("decoder", problem, remedy)
+
+
+def _dicom(path: Path, mask: bool) -> Reading:
     try:
         _check_area(dicom_size(path))
-        return _Pixels(read_dicom(path), "L")
+        return read_dicom(path, mask=mask)
+    except MissingDecoderError as error:
+        raise _missing(str(error).removeprefix(f"{path}: ")) from error
     except HarnessError as error:
         problem = str(error).removeprefix(f"{path}: ").partition(";")[0]
         raise _UnusableError("damaged", problem, _RESTORE) from error

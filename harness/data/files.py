@@ -12,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.dicom import dicom_size, is_dicom, read_dicom
+from harness.data.decoders import MissingDecoderError, missing_in_pillow
+from harness.data.dicom import (
+    HEAD,
+    dicom_size,
+    is_dicom,
+    read_dicom,
+)
 from harness.data.digests import fingerprint_files
+from harness.data.levels import Reading
+from harness.data.orientation import shown_size
+from harness.data.pillow_image import read_open
 from harness.data.png import read_grey_png
 from harness.errors import HarnessError
 
-__all__ = ["fingerprint_files", "grey_levels", "image_size", "read_grey", "read_mask"]
+__all__ = ["fingerprint_files", "image_size", "read_grey", "read_image", "read_mask"]
 
 MASK_THRESHOLD = 127
 """Grey levels above it are inside the mask."""
@@ -34,26 +43,46 @@ DAMAGED = (
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """The image as 8-bit grey, uint8 [H, W].
+    """The image as 8-bit grey, uint8 [H, W], as a viewer shows it.
 
-    Colour becomes luma (ITU-R 601), transparency lies over black, and 16-bit levels are scaled by
-    255 / 65535. A ``.dcm`` file is read by :func:`harness.data.dicom.read_dicom`.
+    Colour becomes luma (ITU-R 601) and transparency lies over black; EXIF orientation is applied,
+    and white-is-zero is inverted. Deeper levels become 8 bits by :mod:`harness.data.levels`, and
+    DICOM is read by :func:`harness.data.dicom.read_dicom`. 8-bit levels stay as they are.
 
     Raises:
-        HarnessError: the file is missing, truncated or no image; names it.
+        HarnessError: the file is missing, truncated or no single image; names it.
+    """
+    return read_image(path).grey
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """The mask bool [H, W]: grey levels above 127 are inside, after scaling by the file's range.
+
+    Raises:
+        HarnessError: as :func:`read_grey`.
+    """
+    return read_image(path, mask=True).grey > MASK_THRESHOLD
+
+
+def read_image(path: Path, *, mask: bool = False) -> Reading:
+    """What :func:`read_grey` and :func:`read_mask` read, and how.
+
+    Raises:
+        HarnessError: as :func:`read_grey`; MissingDecoderError where a library is missing.
     """
     with _told_about_the_file(path):
         if is_dicom(path):
-            return read_dicom(path)
+            return read_dicom(path, mask=mask)
         levels = read_grey_png(path)
         if levels is not None:
-            return levels
-        with Image.open(path) as image:
-            return grey_levels(image)
+            return Reading(levels)
+        # Of a file that it opened by name, Pillow maps turned TIFF pixels with their sides swapped.
+        with path.open("rb") as file, Image.open(file) as image:
+            return read_open(image, mask=mask)
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, from the file's header.
+    """Width and height in pixels as a viewer shows it, from the file's header.
 
     Raises:
         HarnessError: the file is missing or its header says no size; names it.
@@ -62,7 +91,7 @@ def image_size(path: Path) -> tuple[int, int]:
         if is_dicom(path):
             return dicom_size(path)
         with Image.open(path) as image:
-            return image.size
+            return shown_size(image, path)
 
 
 @contextmanager
@@ -72,38 +101,17 @@ def _told_about_the_file(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise HarnessError(f"{path}: no such file; restore it from the original dataset") from error
     except (OSError, *DAMAGED) as error:
+        if missing := missing_in_pillow(_head(path), error):
+            raise MissingDecoderError(f"{path}: {missing}") from error
         raise HarnessError(
             f"{path}: cannot be read as an image ({error}); "
             "replace it by an intact copy or remove it from the dataset"
         ) from error
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """The mask bool [H, W]: grey levels above 127 are inside.
-
-    Raises:
-        HarnessError: as :func:`read_grey`.
-    """
-    return read_grey(path) > MASK_THRESHOLD
-
-
-def grey_levels(image: Image.Image) -> NDArray[np.uint8]:
-    """The open image as 8-bit grey, uint8 [H, W], as :func:`read_grey` makes it.
-
-    Raises:
-        OSError, ValueError: the pixels are damaged or have no fixed range.
-    """
-    if image.mode.startswith("I"):
-        return _from_16_bit(np.asarray(image))
-    if image.mode == "F":
-        raise ValueError("floating-point levels have no fixed range")
-    if image.has_transparency_data:
-        colour = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), colour)
-    return np.array(image.convert("L"))
-
-
-def _from_16_bit(levels: NDArray[np.integer]) -> NDArray[np.uint8]:
-    if levels.min() < 0 or levels.max() > 65535:
-        raise ValueError("levels outside the 16-bit range")
-    return ((levels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""

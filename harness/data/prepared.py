@@ -33,7 +33,7 @@ UNSHARED = (
     "own, and harness clean cannot see which are in use"
 )
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Raise it with every change of what a store contains."""
 
 

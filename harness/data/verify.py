@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Samples
+from harness.data.decoders import MissingDecoderError
 from harness.data.defects import Defect, SampleFiles
 from harness.data.filecheck import Look, look_at_image, look_at_mask, pixel_digest
+from harness.data.names import is_utf8
 from harness.errors import HarnessError
 
 Progress = Callable[[int, int], None]
@@ -100,18 +102,15 @@ def _look_through(
     """The looks at a sample whose files only the dataset knows."""
 
     def failed(name: str, error: HarnessError) -> Look:
-        remedy = "repair the file, or remove it"
-        return Look(
-            (
-                Defect(
-                    file=name,
-                    severity="error",
-                    problem=str(error),
-                    remedy=remedy,
-                    kind="unreadable",
-                ),
-            )
+        missing = isinstance(error, MissingDecoderError)
+        defect = Defect(
+            file=name,
+            severity="error",
+            problem=str(error),
+            remedy="install it" if missing else "repair the file, or remove it",
+            kind="decoder" if missing else "unreadable",
         )
+        return Look((defect,))
 
     try:
         grey = dataset.image(index)
@@ -202,6 +201,15 @@ def _unusual_names(files: SampleFiles) -> Iterator[Defect]:
     paths = [path for path in (*files.images, *files.masks) if path is not None]
     plain = Counter(str(path).casefold() for path in paths)
     for path in paths:
+        if not is_utf8(str(path.relative_to(files.root))):
+            yield Defect(
+                file=files.name(path),
+                severity="error",
+                problem="has a name that is not UTF-8, which no table can hold",
+                remedy="rename it, e.g. with convmv -f latin1 -t utf8",
+                kind="name",
+            )
+            continue
         problem = _name_problem(path)
         if plain[str(path).casefold()] > 1:
             problem = "differs from another name in upper and lower case only"

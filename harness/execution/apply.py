@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,22 +75,30 @@ def rebuild(cell: Finished, *, device: str) -> Model:
 
 
 def predict_files(
-    model: Model, images: list[NewImage], folder: Path, progress: Callable[[int, int], None]
+    models: Sequence[Model],
+    images: Sequence[NewImage],
+    folder: Path,
+    progress: Callable[[int, int], None],
 ) -> None:
     """Write ``predictions.csv``, and for a task with masks ``masks/<stem>.png`` per image.
 
-    Images are prepared as for training. A mask has its image's own size and levels 0 and 255.
+    Images are prepared as for training. A mask has its image's own size, as a viewer shows it, and
+    levels 0 and 255.
+
+    Args:
+        models: one, or several that differ by their seed: the mean of their probabilities counts.
 
     Raises:
         HarnessError: an image cannot be read, or the method predicts what it must not.
     """
+    model = models[0]
     lines: list[list[str]] = []
     progress(0, len(images))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(images), AT_ONCE):
             chunk = images[start : start + AT_ONCE]
             pixels = np.stack(list(pool.map(lambda image: _prepared(model, image), chunk)))
-            for predicted in _one_by_one(model, pixels):
+            for predicted in _means(models, pixels):
                 image = images[len(lines)]
                 lines.append([str(image.path), *_line(model, image, predicted, folder)])
                 progress(len(lines), len(images))
@@ -100,6 +108,21 @@ def predict_files(
 def _prepared(model: Model, image: NewImage) -> NDArray[np.uint8]:
     spec = model.runner.input
     return resized(read_grey(image.path), spec.size, spec.interpolation)
+
+
+def _means(
+    models: Sequence[Model], pixels: NDArray[np.uint8]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Per image and target the mean of what the models predict."""
+    for predicted in zip(*(_one_by_one(model, pixels) for model in models), strict=True):
+        if len(predicted) == 1:
+            yield predicted[0]
+            continue
+        yield {name: _mean([one[name] for one in predicted]) for name in predicted[0]}
+
+
+def _mean(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.asarray(np.mean(values, axis=0, dtype=np.float64)).astype(np.float32)
 
 
 def _one_by_one(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import provenance
@@ -65,6 +66,31 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
     if made_by != provenance.core_digest():
         warnings.append(f"{name} was trained by other code of the harness than is installed here")
     return Finished(directory=directory, record=record, warnings=tuple(warnings))
+
+
+def finished_seeds(directories: Sequence[CellDirectory], *, force: bool = False) -> list[Finished]:
+    """The cells of several seeds that are ok, ready to be averaged; the first warns of the others.
+
+    Args:
+        force: as of :func:`finished`.
+
+    Raises:
+        HarnessError: fewer than two are ok; otherwise as :func:`finished`.
+    """
+    ok = [one for one in directories if one.status and one.status["status"] == "ok"]
+    seeds = ", ".join(str(one.cell["seed"]) for one in ok) or "none"
+    if len(ok) < 2:
+        record = directories[0].cell
+        raise HarnessError(
+            f"{record['id']}: an average needs two seeds or more that are ok, and there are "
+            f"{len(ok)} (seeds: {seeds}); train more with --seeds, or leave out --average"
+        )
+    cells = [finished(one, force=force) for one in ok]
+    if len(ok) < len(directories):
+        others = ", ".join(str(one.cell["seed"]) for one in directories if one not in ok)
+        warning = f"the average is of seeds {seeds}; not ok and left out: {others}"
+        cells[0] = replace(cells[0], warnings=(*cells[0].warnings, warning))
+    return cells
 
 
 def _changed(made_by: dict[str, Any]) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,9 +26,51 @@ def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
     Raises:
         HarnessError: there is no such cell, or more than one; names them.
     """
+    found = _meant(text, out, option)
+    if len(found) == 1:
+        return CellDirectory(found[0].path.absolute())
+    raise HarnessError("\n".join([f"{text!r} may mean any of these cells:", *_to_choose(found)]))
+
+
+def find_seeds(text: str, out: Path, option: str = "--out") -> list[CellDirectory]:
+    """The cells that ``text`` may mean, which differ by their seed alone; of one cell, all those
+    that differ from it so. Sorted by seed.
+
+    Args:
+        out: as of :func:`find_cell`.
+        option: as of :func:`find_cell`.
+
+    Raises:
+        HarnessError: there is no such cell, or some differ in more; names them.
+    """
+    found = [CellDirectory(cell.path.absolute()) for cell in _meant(text, out, option)]
+    questions = {_without_seed(cell) for cell in found}
+    if len(questions) > 1:
+        said = f"{text!r} means cells that differ in more than their seed:"
+        raise HarnessError("\n".join([said, *_to_choose(found)]))
+    seeds = [cell for cell in newest(_near(found[0], out)) if _without_seed(cell) in questions]
+    return sorted(seeds, key=lambda cell: cell.cell["seed"])
+
+
+def _near(cell: CellDirectory, out: Path) -> list[CellDirectory]:
+    """The cells among which those of other seeds are looked for: of ``out`` if it holds this one,
+    otherwise of the cell's study, or itself alone where it was copied out of one."""
+    cells = find_cells(out) if out.is_dir() and cell.path.is_relative_to(out.absolute()) else []
+    if any(one.path.absolute() == cell.path for one in cells):
+        return cells
+    return find_cells(cell.path.parents[3]) if cell.path.parents[2].name == "cells" else [cell]
+
+
+def _without_seed(cell: CellDirectory) -> str:
+    identity = {name: value for name, value in cell.cell["identity"].items() if name != "seed"}
+    return json.dumps(identity, sort_keys=True)
+
+
+def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
+    """Every cell that ``text`` may mean, at least one."""
     folder = Path(text)
     if text and (folder / "cell.json").is_file():
-        return CellDirectory(folder.absolute())
+        return [CellDirectory(folder.absolute())]
     no_cell = f"{text}: this folder is no cell's (it holds no cell.json)"
     if not out.is_dir():
         seen = no_cell if text and folder.is_dir() else f"{text!r}: there is no such folder"
@@ -37,12 +81,8 @@ def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
     found = [cell for cell in every if _begins(cell, text)]
     # A method's older results, made by other code, are no other cells.
     found = found or list(newest(cell for cell in every if method_of(cell) == text))
-    if len(found) == 1:
-        return CellDirectory(found[0].path.absolute())
     if found:
-        names = [f"  {method_of(cell)} {cell.path.name}" for cell in found[:_SHOWN]]
-        more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise HarnessError("\n".join([f"{text!r} may mean any of these cells:", *names, *more]))
+        return found
     if text and folder.is_dir():
         raise HarnessError(no_cell)
     known = {name for cell in every for name in (cell.path.name, method_of(cell))}
@@ -50,6 +90,41 @@ def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
         f"{text!r}: no cell in {out} has a name or hash that begins so, nor is it the id of a "
         f"method there{did_you_mean(text, sorted(known))}; 'harness status {out}' lists them"
     )
+
+
+def _to_choose(cells: list[CellDirectory]) -> list[str]:
+    """A line per cell with what tells it from the others, the newest first."""
+    newest_first = sorted(cells, key=lambda cell: cell.cell["created"], reverse=True)
+    rows = [_facts(cell) for cell in newest_first[:_SHOWN]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    more = [f"  and {len(cells) - _SHOWN} more"] if len(cells) > _SHOWN else []
+    lines = [
+        "  ".join(f"{fact:{width}}" for fact, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return [*(f"  {line.rstrip()}" for line in lines), *more]
+
+
+def _facts(cell: CellDirectory) -> tuple[str, str, str, str]:
+    record = cell.cell
+    created = datetime.fromisoformat(record["created"])
+    return (
+        f"{method_of(cell)} {cell.path.name}",
+        record["dataset"]["name"],
+        f"{created:%Y-%m-%d %H:%M}",
+        _score(cell),
+    )
+
+
+def _score(cell: CellDirectory) -> str:
+    """The primary metric on the test set, or what has become of the cell."""
+    status = cell.status
+    if status is None or status["status"] != "ok":
+        return "unfinished" if status is None else status["status"]
+    metrics = (cell.metrics or {}).get("test")
+    if metrics is None or metrics["primary"] is None:
+        return "not scored"
+    return f"{' and '.join(metrics['primary_metrics'])} {metrics['primary']:.4f}"
 
 
 def method_of(cell: CellDirectory) -> str:

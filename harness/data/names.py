@@ -1,0 +1,34 @@
+"""File names as text that can be written and printed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def is_utf8(name: str) -> bool:
+    """Whether the name is text: bytes of a file system that are no UTF-8 come as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(name: str) -> str:
+    """The name, with bytes that are no UTF-8 as ``\\xNN``: what records and tables can hold."""
+    if is_utf8(name):
+        return name
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "backslashreplace").decode()
+
+
+def on_one_line(name: str) -> str:
+    """The name as a terminal can show it: control characters are escaped, too."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Zl", "Zp")
+        else character
+        for character in as_text(name)
+    )
