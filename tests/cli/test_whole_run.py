@@ -104,6 +104,8 @@ def test_predictions_cover_the_test_part_and_metrics_are_between_0_and_1(
     for method, scores in metrics.items():
         assert scores["test"]["images"] == cells[method]["data"]["test"]["images"] == 16
         assert 0 <= scores["test"]["primary"] <= 1
+        if scores["test"]["mask"] is not None:
+            assert 0 < scores["test"]["mask"]["dice_soft"] < 1
 
 
 def test_the_clock_accounts_for_the_whole_cell(phantom: tuple[Path, str]) -> None:

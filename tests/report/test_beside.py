@@ -195,3 +195,16 @@ def test_a_marked_time_enters_no_comparison(tmp_path: Path) -> None:
         if line.startswith("demo/net")
     )  # fmt: skip
     assert told.split()[-1] == UNKNOWN
+
+
+def test_a_small_network_is_not_compared_with_the_full_one(tmp_path: Path) -> None:
+    cell = make_cell(tmp_path, label={"f1": 0.9}, timing={"minutes_per_epoch": 0.5})
+    record = dict(cell.cell)
+    method, protocol = {**record["method"], "tiny": {"width": 8}}, {**record["protocol"]}
+    small = {**record, "method": method, "protocol": {**protocol, "tiny": True}}
+    cell.write_cell(small)  # type: ignore[arg-type]
+    study = study_of(published_row(label__f1=0.95, minutes_per_epoch=8.95))
+    line, text = line_of(tmp_path, study)
+    assert line == ["0.9500", "0.9000", UNKNOWN, "8.95", "0.5", UNKNOWN]
+    assert "Ours are small networks in the place of the full ones" in text
+    assert "0.025" not in expected_time(study, rows_of(tmp_path))
