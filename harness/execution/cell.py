@@ -23,6 +23,7 @@ from harness.execution.construct import LoadFailedError, first_line, make_runner
 from harness.execution.environment import describe_environment, reset_peak_memory
 from harness.execution.executor import Resources
 from harness.execution.measure import step_record, timing_record
+from harness.execution.selected import check_selected
 from harness.execution.status import write_status
 from harness.jsonio import read_json
 from harness.plugins import resolve
@@ -83,6 +84,10 @@ class _Cell:
         self.cell = CellDirectory(directory)
         self.resources = resources
         self.clock = clock
+        with clock.bucket("start"):
+            self._read(directory)
+
+    def _read(self, directory: Path) -> None:
         self.record: Mapping[str, Any] = read_json(directory / "cell.json")
         self.study = directory.parents[3]
         fingerprint = self.record["dataset"]["fingerprint"]
@@ -136,9 +141,11 @@ class _Cell:
     def _train_and_predict(
         self, runner: Runner, parts: Parts, named: Mapping[str, Part], store: Store
     ) -> Fitted:
-        fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
+        # What the loop does beside its epochs, making optimisers for one, is training as well.
+        with self.clock.bucket("train"):
+            fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
         with self.clock.bucket("predict"):
-            self._predict(runner, named, store)
+            self._predict(runner, fitted, named, store)
         return fitted
 
     def _dataset(self) -> Dataset:
@@ -195,17 +202,27 @@ class _Cell:
         return report
 
     def _validate(self, outputs: Outputs, part: Part, store: Store) -> dict[str, float]:
-        return validation_metrics(
+        figures = validation_metrics(
             self._file(outputs, part), self.metrics, self.task.primary, _reference(part, store)
         )
+        return figures if outputs.loss is None else {**figures, "loss": outputs.loss}
 
-    def _predict(self, runner: Runner, parts: Mapping[str, Part], store: Store) -> None:
-        """Predict every part but train, once each."""
+    def _predict(
+        self, runner: Runner, fitted: Fitted, parts: Mapping[str, Part], store: Store
+    ) -> None:
+        """Predict every part but train, once each.
+
+        Raises:
+            HarnessError: val is not predicted as it was after the selected epoch.
+        """
         scores: MetricsRecord = {}
         for name, part in parts.items():
             if name == "train":
                 continue
-            file = self._file(runner.predict(part), part)
+            outputs = runner.predict(part, loss=name == "val")
+            if name == "val":
+                check_selected(fitted, self._validate(outputs, part, store), part)
+            file = self._file(outputs, part)
             self.cell.write_predictions(name, file)
             scores[name] = score_file(
                 file,

@@ -17,7 +17,7 @@ from harness.results.record import ActivationsRecord
 from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
-from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.runner import Fitted, Outputs, Parts, Score, Setting, Size
 
 CHUNK = 256
 """Images that ``predict`` is handed at once."""
@@ -41,7 +41,7 @@ class PlainRunner:
     def build(self) -> None:
         """A plain method has been built by its factory."""
 
-    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+    def fit(self, parts: Parts, score: Score) -> Fitted:
         seconds = self._learn(parts)
         with self._setting.clock.bucket("validate"):
             metrics = score(self.predict(parts.val))
@@ -77,7 +77,7 @@ class PlainRunner:
     def _report(self, figures: Mapping[str, float]) -> None:
         self._setting.report({"event": "figures", **figures})
 
-    def predict(self, part: Part) -> Outputs:
+    def predict(self, part: Part, *, loss: bool = False) -> Outputs:
         return self._outputs(part.pixels, CHUNK)
 
     def load(self) -> None:

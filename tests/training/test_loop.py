@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.data.batches import Part
 from harness.protocol import QUICK, override
-from harness.training.loop import Training, epochs_per_stage, fit
+from harness.training.loop import Training, fit
+from harness.training.stages import epochs_per_stage
 from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 
@@ -316,7 +317,7 @@ def test_epochs_are_shared_out_whole_and_none_is_lost() -> None:
     halves = (Stage(share_of_epochs=0.5), Stage(share_of_epochs=0.5))
     assert epochs_per_stage(halves, 20) == (10, 10)
     assert epochs_per_stage(halves, 3) == (2, 1)
-    assert epochs_per_stage(halves, 1) == (1, 1)
+    assert epochs_per_stage(halves, 1) == (1, 0)
 
 
 def test_shares_that_do_not_sum_to_one_are_refused() -> None:
