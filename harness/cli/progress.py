@@ -75,6 +75,8 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
         return f"goes on after epoch {line['epochs_done']}"
     if event == "restarted":
         return f"starts again: {line['reason']}"
+    if event == "no_validation_loss":
+        return f"loss() fails on the validation part: {line['reason']}"
     return _EVENTS.get(event)
 
 
