@@ -80,6 +80,8 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
         return f"says no more: {line['reason']}"
     if event == "restarted":
         return f"starts again: {line['reason']}"
+    if event == "no_validation_loss":
+        return f"loss() fails on the validation part: {line['reason']}"
     return _EVENTS.get(event)
 
 

@@ -26,6 +26,7 @@ from harness.execution.environment import describe_environment, reset_peak_memor
 from harness.execution.executor import Resources
 from harness.execution.imported import libraries_as_recorded
 from harness.execution.measure import step_record, timing_record
+from harness.execution.selected import check_selected
 from harness.execution.status import write_status
 from harness.jsonio import read_json
 from harness.plugins import resolve
@@ -99,6 +100,10 @@ class _Cell:
         self.cell = CellDirectory(directory)
         self.resources = resources
         self.clock = clock
+        with clock.bucket("start"):
+            self._read(directory)
+
+    def _read(self, directory: Path) -> None:
         self.record: Mapping[str, Any] = read_json(directory / "cell.json")
         check_identity(directory, self.record)
         self.study = directory.parents[3]
@@ -150,12 +155,16 @@ class _Cell:
             with self.clock.bucket("probe"):
                 measured = step_record(runner, self.protocol, parts)
         else:
-            fitted = runner.fit(parts, lambda outputs: self._validate(outputs, parts.val, store))
+            # What the loop does beside its epochs, making optimisers for one, is training as well.
+            with self.clock.bucket("train"):
+                fitted = runner.fit(
+                    parts, lambda outputs: self._validate(outputs, parts.val, store)
+                )
         # What a method is tested on is opened when it has learned.
         named = {"val": parts.val, **self._opened(store, rows, set(rows) - {"train", "val"})}
         if not self.protocol.time_only:
             with self.clock.bucket("predict"):
-                files = self._predict(runner, named, store)
+                files = self._predict(runner, fitted, named, store)
         with self.clock.bucket("probe"):
             timing = timing_record(
                 runner, self.protocol, store, fitted, named["test"], self.resources.device
@@ -236,17 +245,25 @@ class _Cell:
         return report
 
     def _validate(self, outputs: Outputs, part: Part, store: Store) -> dict[str, float]:
-        return validation_metrics(
+        figures = validation_metrics(
             self._file(outputs, part), self.metrics, self.task.primary, _reference(part, store)
         )
+        return figures if outputs.loss is None else {**figures, "loss": outputs.loss}
 
     def _predict(
-        self, runner: Runner, parts: Mapping[str, Part], store: Store
+        self, runner: Runner, fitted: Fitted, parts: Mapping[str, Part], store: Store
     ) -> dict[str, tuple[PredictionFile, Reference]]:
-        """Predict and write every part, once each."""
+        """Predict and write every part, once each.
+
+        Raises:
+            HarnessError: val is not predicted as it was after the selected epoch.
+        """
         files = {}
         for name, part in parts.items():
-            file = self._file(runner.predict(part), part)
+            outputs = runner.predict(part, loss=name == "val")
+            if name == "val":
+                check_selected(fitted, self._validate(outputs, part, store), part)
+            file = self._file(outputs, part)
             self.cell.write_predictions(name, file)
             files[name] = (file, _reference(part, store))
         return files

@@ -128,7 +128,7 @@ def _stages(section: Section) -> Iterable[Note]:
     for row in section.rows:
         if len(stages := row.timing.get("stages", [])) > 1:
             parts = (
-                f"{stage['name']} ({stage['epochs']} epoch{'s' if stage['epochs'] > 1 else ''}, "
+                f"{stage['name']} ({stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}, "
                 f"learning rate {stage['learning_rate']:g})"
                 for stage in stages
             )

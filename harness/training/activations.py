@@ -154,6 +154,8 @@ class Boundary:
     @torch.no_grad()
     def compute(self, batches: Batches, rows: Tensor, flipped: Tensor | None = None) -> Tensor:
         """The prefix of the images at the rows of a part, computed now."""
+        # Where nothing is kept, training has put what has no parameters into train mode.
+        self._prefix.eval()
         with self._autocast():
             return self._prefix(batches.images(rows, flipped))  # type: ignore[no-any-return]
 

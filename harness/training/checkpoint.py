@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
 
 TRAIN_AGAIN = "repeat its run with --rerun"
+
+Figures = Mapping[str, float]
+"""Of the validation part: metrics as ``target.metric``, ``primary``, and ``loss`` where the method
+has one that is finite."""
 
 
 def nothing_kept(path: Path) -> str:
@@ -37,6 +41,8 @@ class Progress:
     epochs_done: int = 0
     best_epoch: int | None = None
     best_primary: float | None = None
+    best_val: Figures | None = None
+    """All figures of the best epoch on the validation part."""
     resumed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     """The clock's buckets until this checkpoint."""
@@ -52,12 +58,16 @@ class Checkpoints:
     While training goes on, only what training can have changed is written: a frozen encoder is made
     again from its seed or its weights. Saving copies the tensors and returns; a thread writes them
     beside the next epoch. What is kept of a finished cell is complete.
+
+    New best weights take the place of the old ones only once ``last``, which says what epoch they
+    are of, is written: whenever the process is killed, both belong together.
     """
 
     def __init__(self, directory: Path) -> None:
         self.last = directory / "last.pt"
         self.best = directory / "best.safetensors"
         self._best_so_far = directory / "best-so-far.safetensors"
+        self._next_best = directory / "next-best.safetensors"
         self._copies = Copies()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
@@ -75,7 +85,7 @@ class Checkpoints:
         ``best``; waits until the checkpoint before this one is on disk.
 
         Args:
-            moved: names of the parameters that have been trained; buffers are kept anyway.
+            moved: names of the parameters that any stage trains; buffers are kept anyway.
             stepping: state of the optimiser; None where no step will go on from it.
 
         Raises:
@@ -98,19 +108,22 @@ class Checkpoints:
             writing.result()
 
     def _write(self, state: Mapping[str, Any], best: bool) -> None:
-        # The best weights first: ``last`` says which epoch they are of.
         if best:
-            self._replace(self._best_so_far, partial(save_file, state["module"]))
+            weights = {name: value.contiguous() for name, value in state["module"].items()}
+            epoch = {"epoch": str(state["progress"]["best_epoch"])}
+            self._replace(self._next_best, partial(save_file, weights, metadata=epoch))
         # The checksum takes most of the time, and nothing reads it.
         torch.serialization.set_crc32_options(False)
         self._replace(self.last, partial(torch.save, state))
+        if best:
+            self._next_best.replace(self._best_so_far)
 
     def load_last(self, module: nn.Module, device: torch.device) -> dict[str, Any] | None:
         """What :meth:`save` wrote last, its weights put into ``module``; None where there is
         nothing.
 
         Raises:
-            DamagedCheckpointError: it cannot be read.
+            DamagedCheckpointError: it cannot be read, or the best weights that it speaks of.
         """
         for half_written in self.last.parent.glob(".*.*"):
             half_written.unlink()
@@ -121,19 +134,41 @@ class Checkpoints:
         except Exception as error:  # What it raises depends on where the damage is.
             reason = " ".join(str(error).split())[:100]
             raise DamagedCheckpointError(f"{self.last} cannot be read ({reason})") from error
+        if (epoch := state["progress"]["best_epoch"]) is not None:
+            self._settle_best(epoch)
         _put(state.pop("module"), module)
         return state
 
+    def _settle_best(self, epoch: int) -> None:
+        """Make ``best-so-far`` the weights of the epoch that ``last`` calls the best."""
+        if self._next_best.exists():
+            if _epoch_of(self._next_best) == epoch:
+                self._next_best.replace(self._best_so_far)
+            else:
+                self._next_best.unlink()
+        # A cell that was killed while it cleared up has its best weights in full.
+        if self._best_so_far.exists() or not self.best.exists():
+            found = _epoch_of(self._best_so_far)
+            if found != epoch:
+                raise DamagedCheckpointError(
+                    f"{self._best_so_far} holds epoch {found}, and not epoch {epoch}"
+                )
+
     def load_best_so_far(self, module: nn.Module, device: torch.device) -> None:
+        """The weights of the best epoch, those left out that no stage trains."""
         self.wait()
-        _put(load_file(self._best_so_far, device=str(device)), module)
+        if self._best_so_far.exists():
+            _put(load_file(self._best_so_far, device=str(device)), module)
+        else:
+            self.load_finished(module, device)
 
     def keep(self, module: nn.Module) -> None:
         """Leave all weights of the module, and nothing that only an unfinished cell needs but
         :attr:`last`."""
         self.wait()
         self._replace(self.best, lambda temporary: save_model(module, str(temporary)))
-        self._best_so_far.unlink(missing_ok=True)
+        for path in (self._best_so_far, self._next_best):
+            path.unlink(missing_ok=True)
 
     def load_finished(self, module: nn.Module, device: torch.device) -> None:
         """The best weights of a cell that has ended; HarnessError where there are none to use."""
@@ -152,7 +187,7 @@ class Checkpoints:
 
     def drop_best(self) -> None:
         self.wait()
-        for path in (self.best, self._best_so_far):
+        for path in (self.best, self._best_so_far, self._next_best):
             path.unlink(missing_ok=True)
 
     def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
@@ -174,7 +209,8 @@ class Checkpoints:
 class Copies:
     """Copies of nested records with tensors, in memory that is used again from time to time.
 
-    A copy holds until the next one is made.
+    A copy lies in memory as the tensor does, as fused optimisers walk through moments in the order
+    of their memory. It holds until the next one is made.
     """
 
     def __init__(self) -> None:
@@ -195,10 +231,29 @@ class Copies:
         if not isinstance(value, Tensor):
             return value
         buffer = self._buffers.get(path)
-        if buffer is None or buffer.shape != value.shape or buffer.dtype != value.dtype:
-            buffer = torch.empty(value.shape, dtype=value.dtype, pin_memory=value.is_cuda)
+        if buffer is None or not same_layout(buffer, value):
+            buffer = torch.empty_like(value, device="cpu", pin_memory=value.is_cuda)
             self._buffers[path] = buffer
         return buffer.copy_(value.detach(), non_blocking=True)
+
+
+def same_layout(one: Tensor, other: Tensor) -> bool:
+    """Whether both have one shape, one type, and their elements in one order in memory."""
+    return one.shape == other.shape and one.dtype == other.dtype and one.stride() == other.stride()
+
+
+def _epoch_of(path: Path) -> int:
+    """The epoch whose weights the file holds.
+
+    Raises:
+        DamagedCheckpointError: it is not there, cut off or something else.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return int(file.metadata()["epoch"])
+    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise DamagedCheckpointError(f"{path} cannot be read ({reason})") from error
 
 
 def _changed(module: nn.Module, moved: Collection[str]) -> dict[str, Tensor]:

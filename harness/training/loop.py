@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,17 @@ from harness.data.batches import Batches, in_even_chunks, shuffled
 from harness.errors import HarnessError
 from harness.protocol import Precision, Protocol
 from harness.seeds import derive_seed
-from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Progress
+from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Figures, Progress
 from harness.training.clock import Clock
 from harness.training.contract import Unchanged
-from harness.training.freeze import apply_stage, frozen_names, set_train_mode, trainable_names
+from harness.training.freeze import apply_stage, frozen_names, set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
+from harness.training.stages import Span, spans
 from harness.training.step import Chunk, Stepper
 from harness.training.views import Logits, Views, synchronise
 
-Validate = Callable[[Logits], dict[str, float]]
-"""Takes what gives logits of the validation part; returns metrics with ``primary``."""
+Validate = Callable[[Logits], Figures]
+"""Takes what gives logits of the validation part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,29 +49,17 @@ class Training:
     """Of the primary metric."""
 
 
-def epochs_per_stage(stages: Sequence[Stage], epochs: int) -> tuple[int, ...]:
-    """Whole epochs of every stage, at least one each, by rounding the cumulated shares.
-
-    Raises:
-        HarnessError: the shares do not sum to 1.
-    """
-    shares = [stage.share_of_epochs for stage in stages]
-    if not math.isclose(sum(shares), 1.0, abs_tol=1e-6) or min(shares) <= 0:
-        raise HarnessError(f"the stages' shares of the epochs are {shares}; they must sum to 1")
-    ends = [math.floor(epochs * sum(shares[: i + 1]) + 0.5) for i in range(len(shares))]
-    counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    return tuple(max(1, count) for count in counts)
-
-
 def fit(training: Training) -> Progress:
     """Train through all stages, from the last checkpoint where there is one.
 
-    The module ends with the weights of the epoch whose primary metric on validation is the best
-    (the earliest of equals). A method that trains nothing in any stage gets no epoch.
+    The module ends with the weights of the epoch whose primary metric on validation is the best; of
+    equals, that with the lowest validation loss, and the earliest of these. A method that trains
+    nothing in any stage gets no epoch.
     """
     saved = None
     try:
-        saved = training.checkpoints.load_last(training.module, training.device)
+        with training.clock.bucket("checkpoint"):
+            saved = training.checkpoints.load_last(training.module, training.device)
     except DamagedCheckpointError as damage:
         training.report({"event": "restarted", "reason": str(damage)})
     progress = Progress()
@@ -79,17 +68,13 @@ def fit(training: Training) -> Progress:
         progress.resumed += 1
         training.clock.add(progress.seconds)
         training.report({"event": "resumed", "epochs_done": progress.epochs_done})
-    end = 0
-    moved: set[str] = set()
-    stages = training.method.stages
-    for stage, count in zip(
-        stages, epochs_per_stage(stages, training.protocol.epochs), strict=True
-    ):
-        start, end = end, end + count
-        moved |= trainable_names(training.module, stage)
-        if progress.epochs_done < end:
-            resumed = saved if saved is not None and progress.epochs_done > start else None
-            _run_stage(training, stage, range(start, end), moved, progress, resumed)
+    plan = spans(training.method.stages, training.module, training.protocol.epochs)
+    # Of all stages, in every checkpoint: which stage the best epoch lies in is not known before.
+    moved = frozenset().union(*(span.names for span in plan if span.epochs))
+    for span in plan:
+        if span.epochs and progress.epochs_done < span.epochs.stop:
+            within = saved is not None and progress.epochs_done > span.epochs.start
+            _run_stage(training, span, moved, progress, saved if within else None)
     with training.clock.bucket("checkpoint"):
         training.checkpoints.wait()
         if progress.best_epoch not in (None, progress.epochs_done):
@@ -137,15 +122,14 @@ def epoch_steps(training: Training, epoch: int) -> list[list[Chunk]]:
 
 def _run_stage(
     training: Training,
-    stage: Stage,
-    epochs: range,
+    span: Span,
     moved: Collection[str],
     progress: Progress,
     resumed: dict[str, Any] | None,
 ) -> None:
+    stage, epochs = span.stage, span.epochs
     take_step = stepper(training, stage)
-    if take_step is None:
-        return
+    assert take_step is not None, "a stage that trains nothing has no epochs"
     if resumed is not None:
         take_step.load(resumed["stepping"])
     if training.protocol.compile:
@@ -215,10 +199,10 @@ def _keep(
     line: dict[str, Any],
 ) -> None:
     """Save the epoch, with the optimiser where the stage goes on."""
-    primary, best = line["val"]["primary"], progress.best_primary
-    better = best is None or (primary > best if training.higher_is_better else primary < best)
+    better = _better(line["val"], progress.best_val, higher=training.higher_is_better)
     if better:
-        progress.best_epoch, progress.best_primary = line["epoch"], primary
+        progress.best_epoch, progress.best_primary = line["epoch"], line["val"]["primary"]
+        progress.best_val = dict(line["val"])
     progress.epochs_done = line["epoch"]
     progress.seconds = training.clock.read()
     progress.epochs.append({k: line[k] for k in ("images", "train_seconds", "data_wait_seconds")})
@@ -229,3 +213,13 @@ def _keep(
         progress,
         best=better,
     )
+
+
+def _better(now: Figures, best: Figures | None, *, higher: bool) -> bool:
+    """Whether an epoch is better than the best before it."""
+    if best is None:
+        return True
+    if now["primary"] != best["primary"]:
+        return (now["primary"] > best["primary"]) == higher
+    loss, lowest = now.get("loss"), best.get("loss")
+    return loss is not None and (lowest is None or loss < lowest)

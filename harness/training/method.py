@@ -71,7 +71,8 @@ class Stage:
 
     name: str = "train"
     share_of_epochs: float = 1.0
-    """Share of the protocol's epochs, in (0, 1]; the shares of all stages sum to 1."""
+    """Share of the protocol's epochs, in (0, 1]; the shares of all stages sum to 1. Rounded to
+    whole epochs, it may be none: the stage is left out then."""
     trainable: Callable[[nn.Module], Iterable[str]] | None = None
     """Names of the parameters that train; None trains all. What it leaves out is frozen: no
     gradients, out of the optimiser, normalisation statistics fixed."""
@@ -126,7 +127,8 @@ class TorchMethod(ABC):
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Terms whose sum is minimised, one scalar each. Default: the task's losses, each over the
-        samples that have the target. ``outputs`` are float32."""
+        samples that have the target. ``outputs`` are float32. Also called on the validation part,
+        in evaluation mode and without gradients, to tell epochs of equal scores apart."""
         from harness.tasks.losses import task_losses
 
         return task_losses(self.problem.targets, outputs, batch)

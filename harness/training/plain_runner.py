@@ -21,7 +21,7 @@ from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.contract import ContractError, check_probabilities
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
-from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.runner import Fitted, Outputs, Parts, Score, Setting, Size
 from harness.training.soft import SoftOverlap, soft_overlap
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -77,7 +77,7 @@ class PlainRunner:
     def build(self) -> None:
         """A plain method has been built by its factory."""
 
-    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+    def fit(self, parts: Parts, score: Score) -> Fitted:
         seconds = self._learn(parts)
         with self._setting.clock.bucket("validate"):
             metrics = score(self.predict(parts.val))
@@ -113,7 +113,7 @@ class PlainRunner:
     def _report(self, figures: Mapping[str, float]) -> None:
         self._setting.report({**figures, "event": "figures"})
 
-    def predict(self, part: Part) -> Outputs:
+    def predict(self, part: Part, *, loss: bool = False) -> Outputs:
         chunks = (part.indices[start : start + CHUNK] for start in range(0, len(part), CHUNK))
         soft = soft_overlap(part, self.input.size)
         return self._outputs((part.images[rows] for rows in chunks), soft)

@@ -66,6 +66,14 @@ class Outputs:
     """Thresholded masks on the native grid, packed: [N, ceil(grid * grid / 8)]."""
     mask_sums: NDArray[np.float64] | None = None
     """Sums over each image, [N, 3]; see :class:`harness.training.soft.SoftOverlap`."""
+    loss: float | None = None
+    """The method's loss, in float32 and averaged over the samples that have each target; None where
+    it was not asked for, is not finite, or the method has none."""
+
+
+Rounding = Literal["none", "float32", "half"]
+"""Between two predictions of the same images by the same weights: ``none`` on a CPU by the same
+operations in one process, else that of the arithmetic used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +83,15 @@ class Fitted:
     epochs: list[dict[str, float]] = field(default_factory=list)
     """Per epoch ``images``, ``train_seconds``, ``data_wait_seconds``."""
     best_epoch: int | None = None
+    best_val: Mapping[str, float] | None = None
+    """Figures of the best epoch on the validation part; None where no epoch was selected."""
+    rounding: Rounding = "none"
+    """How the final predictions may differ from those that the best epoch was selected by."""
     resumed: int = 0
+
+
+Score = Callable[[Outputs], dict[str, float]]
+"""Figures of predictions of the validation part, as in ``val`` of the history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +120,13 @@ class Runner(TypingProtocol):
         """Make the network, where there is one."""
         ...
 
-    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
-        """Learn; ``score`` gives the metrics of predictions of the validation part."""
+    def fit(self, parts: Parts, score: Score) -> Fitted:
+        """Learn; ``score`` gives the figures of predictions of the validation part."""
         ...
 
-    def predict(self, part: Part) -> Outputs: ...
+    def predict(self, part: Part, *, loss: bool = False) -> Outputs:
+        """Predictions of a part; with ``loss``, which looks at the part's targets, its loss too."""
+        ...
 
     def load(self) -> None:
         """Take what a finished cell has kept, in place of ``fit``; after ``build``.

@@ -10,10 +10,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.protocol import Protocol
 from harness.results.record import StageRecord
-from harness.training.freeze import normalises_batches, trainable_names
-from harness.training.loop import epochs_per_stage
+from harness.training.freeze import normalises_batches
 from harness.training.method import Stage
 from harness.training.runner import Size
+from harness.training.stages import Span, spans
 
 
 def measure_size(
@@ -30,19 +30,18 @@ def measure_size(
         protocol: how many epochs it trains, and at which rate.
         forward: runs it on one image.
     """
-    trained = [trainable_names(module, stage) for stage in stages]
-    counts = epochs_per_stage(stages, protocol.epochs)
+    found = spans(stages, module, protocol.epochs)
 
-    def parameters(names: set[str]) -> int:
+    def parameters(names: frozenset[str]) -> int:
         return sum(p.numel() for name, p in module.named_parameters() if name in names)
 
-    def record(stage: Stage, names: set[str], epochs: int) -> StageRecord:
+    def record(span: Span) -> StageRecord:
         return {
-            "name": stage.name,
-            "epochs": epochs if names else 0,
-            "learning_rate": protocol.learning_rate * stage.lr_scale,
-            "parameters": parameters(names),
-            "normalises_batches": normalises_batches(module, stage),
+            "name": span.stage.name,
+            "epochs": len(span.epochs),
+            "learning_rate": protocol.learning_rate * span.stage.lr_scale,
+            "parameters": parameters(span.names),
+            "normalises_batches": normalises_batches(module, span.stage),
         }
 
     # With gradients: without them, torch runs attention in one operation that hides its work.
@@ -50,7 +49,7 @@ def measure_size(
         forward()
     return Size(
         parameters_total=sum(p.numel() for p in module.parameters()),
-        parameters_trainable=parameters(set().union(*trained)),
+        parameters_trainable=parameters(frozenset().union(*(span.names for span in found))),
         flops_per_image=counter.get_total_flops(),
-        stages=tuple(map(record, stages, trained, counts)),
+        stages=tuple(map(record, found)),
     )

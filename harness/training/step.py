@@ -78,6 +78,10 @@ class Stepper:
     def load(self, saved: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state`."""
         self.optimizer.load_state_dict(saved["optimizer"])
+        for parameter, state in self.optimizer.state.items():
+            for name, value in state.items():
+                if value.shape == parameter.shape:
+                    state[name] = _laid_out(value, parameter)
         if self.scaler is not None:
             self.scaler.load_state_dict(saved["scaler"])
 
@@ -142,3 +146,10 @@ class Stepper:
             terms = {name: term * shares.get(name, shares[""]) for name, term in terms.items()}
         first, *others = terms.values()
         return sum(others, start=first).float()
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """The values in memory as the parameter's: fused Adam takes that for granted."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

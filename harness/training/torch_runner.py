@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -22,11 +23,13 @@ from harness.training.layout import channels_last
 from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
 from harness.training.method import InputSpec, TorchMethod
 from harness.training.outputs import as_probabilities, collect
-from harness.training.runner import Fitted, Outputs, Parts, Setting, Size
+from harness.training.runner import Fitted, Outputs, Parts, Rounding, Score, Setting, Size
 from harness.training.sizes import measure_size
 from harness.training.soft import soft_overlap
+from harness.training.stages import spans, stage_of
 from harness.training.step import Stepper
-from harness.training.views import Logits, Views, synchronise
+from harness.training.validation_loss import ValidationLoss
+from harness.training.views import Logits, View, Views, synchronise
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -42,6 +45,10 @@ class TorchRunner:
         self._module: nn.Module = nn.Identity()
         self._views: Views | None = None
         self._learned: Unchanged | None = None
+        self._stage = method.stages[-1]
+        """Whose view the final predictions take."""
+        self._told = False
+        """Whether the history says that the method's loss fails on the validation part."""
         self._activations: dict[str, ActivationsRecord] = {}
         self._budget = Budget(self._device, setting.device_budget)
         self._batch_size = setting.protocol.batch_size
@@ -64,22 +71,34 @@ class TorchRunner:
             module = module.to(memory_format=torch.channels_last)
         self._module = module
 
-    def fit(self, parts: Parts, score: Callable[[Outputs], dict[str, float]]) -> Fitted:
+    def fit(self, parts: Parts, score: Score) -> Fitted:
         def validate(logits: Logits) -> dict[str, float]:
-            return score(self._collect(logits(self._chunks(parts.val)), parts.val))
+            return score(self._predicted(logits, training.val))
 
         training = self._training(parts, validate)
         progress = fit(training)
-        # Predictions take the way of the last stage, also where it trains nothing.
-        last = self._method.stages[-1]
-        training.views.of(last).note(progress.activations, last)
+        plan = spans(self._method.stages, self._module, self._setting.protocol.epochs)
+        # The way of the stage that trained the weights: its frozen prefix is theirs, also where a
+        # later stage has trained on.
+        self._stage = stage_of(plan, progress.best_epoch)
+        view = training.views.of(self._stage)
+        view.note(progress.activations, self._stage)
         self._activations = progress.activations
         self._learned = Unchanged(self._module, self._module.state_dict())
         return Fitted(
             epochs=progress.epochs,
             best_epoch=progress.best_epoch,
+            best_val=progress.best_val,
+            rounding=self._rounding(view, progress.resumed),
             resumed=progress.resumed,
         )
+
+    def _rounding(self, view: View, resumed: int) -> Rounding:
+        """Activations may be kept elsewhere by now, and a resumed cell be on another processor."""
+        if self._setting.precision != "fp32":
+            return "half"
+        same = self._device.type == "cpu" and view.boundary is None and not resumed
+        return "none" if same else "float32"
 
     def training_step(self, parts: Parts) -> Callable[[], None] | None:
         training = self._training(parts, validate=_never)
@@ -138,10 +157,24 @@ class TorchRunner:
             sharing=setting.sharing,
         )
 
-    def predict(self, part: Part) -> Outputs:
+    def predict(self, part: Part, *, loss: bool = False) -> Outputs:
         assert self._views is not None, "a cell fits before it predicts"
-        view = self._views.of(self._method.stages[-1])
-        return self._collect(view.logits(self._batches(part))(self._chunks(part)), part)
+        batches = self._batches(part)
+        return self._predicted(self._views.of(self._stage).logits(batches), batches, loss=loss)
+
+    def _predicted(self, logits: Logits, batches: Batches, *, loss: bool = True) -> Outputs:
+        # What is random in it, if anything, is the same after every epoch and in the end.
+        torch.manual_seed(derive_seed("prediction", self._setting.seed))
+        losses = ValidationLoss(self._method, batches) if loss else None
+        watch = None if losses is None else losses.add
+        part = batches.part
+        outputs = self._collect(logits(self._chunks(part), watch), part)
+        if losses is None:
+            return outputs
+        if losses.failure is not None and not self._told:
+            self._told = True
+            self._setting.report({"event": "no_validation_loss", "reason": losses.failure})
+        return replace(outputs, loss=losses.mean())
 
     def _chunks(self, part: Part) -> list[Tensor]:
         """All rows of a part, in order, by batches."""

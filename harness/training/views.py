@@ -23,8 +23,16 @@ from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.sharing import Sharing
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
-Logits = Callable[[Sequence[Tensor]], Iterator[Mapping[str, Tensor]]]
-"""From chunks of rows, int64 [B] each on the CPU, to the logits per target of one by one."""
+Watch = Callable[[Tensor, Tensor, Mapping[str, Tensor]], None]
+"""Shown a chunk: its rows, what the network was given of them, and the logits per target."""
+
+
+class Logits(Protocol):
+    """From chunks of rows, int64 [B] each on the CPU, to the logits per target of one by one."""
+
+    def __call__(
+        self, chunks: Sequence[Tensor], watch: Watch | None = None
+    ) -> Iterator[Mapping[str, Tensor]]: ...
 
 
 class Inputs(Protocol):
@@ -60,11 +68,16 @@ class View:
         """What the stage's layers say of a part, which is read ahead where it is not at hand."""
         inputs = self.inputs(batches)
 
-        def chunk_by_chunk(chunks: Sequence[Tensor]) -> Iterator[Mapping[str, Tensor]]:
+        def chunk_by_chunk(
+            chunks: Sequence[Tensor], watch: Watch | None = None
+        ) -> Iterator[Mapping[str, Tensor]]:
             inputs.announce([(rows, None) for rows in chunks])
             for rows in chunks:
+                given = inputs(rows)
                 with self.autocast():
-                    outputs = self.forward(inputs(rows))
+                    outputs = self.forward(given)
+                if watch is not None:
+                    watch(rows, given, outputs)
                 yield outputs
 
         return chunk_by_chunk

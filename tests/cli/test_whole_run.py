@@ -108,10 +108,22 @@ def test_predictions_cover_the_test_part_and_metrics_are_between_0_and_1(
             assert 0 < scores["test"]["mask"]["dice_soft"] < 1
 
 
-def test_the_clock_accounts_for_the_whole_cell(phantom: tuple[Path, str]) -> None:
-    for method, timing in records(phantom[0], "timing.json").items():
-        assert set(timing["buckets"]) >= {"start", "build", "train", "predict", "other"}
-        assert min(timing["buckets"].values()) >= 0, method
+def test_every_trained_method_trains_the_epochs_of_the_protocol(phantom: tuple[Path, str]) -> None:
+    timings = records(phantom[0], "timing.json")
+    assert {m: timings[m]["epochs"] for m in SMALL_PARAMETERS} == dict.fromkeys(SMALL_PARAMETERS, 1)
+    for method in SMALL_PARAMETERS:
+        assert sum(stage["epochs"] for stage in timings[method]["stages"]) == 1
+
+
+def test_the_validation_predictions_are_those_of_the_best_epoch(phantom: tuple[Path, str]) -> None:
+    metrics = records(phantom[0], "metrics.json")
+    for path in phantom[0].rglob("cells/*/*/*/history.jsonl"):
+        method = json.loads((path.parent / "cell.json").read_text())["id"]
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        ends = [line["val"] for line in lines if line["event"] in ("epoch", "fitted")]
+        assert ends, method
+        assert metrics[method]["val"]["primary"] == pytest.approx(ends[-1]["primary"], abs=1e-6)
+        assert ("loss" in ends[-1]) == (method in SMALL_PARAMETERS)
 
 
 def test_trainable_and_all_parameters_are_those_of_the_list(phantom: tuple[Path, str]) -> None:

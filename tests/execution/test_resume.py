@@ -7,18 +7,28 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.cli_tools import command, environment, harness
 
-EPOCHS = 40
+CONVNEXT, UNET = "supervised/convnext_base", "segmentation/unet"
+EPOCHS = {CONVNEXT: 40, UNET: 8}
 """Enough of them that a signal arrives before the last."""
-ARGUMENTS = (
-    "run", "--plugins", "supervised/convnext_base,baselines/majority", "--jobs", "1",
-    "--set", f"epochs={EPOCHS}", "--set", "train_images=64", "--set", "test_images=16",
-)  # fmt: skip
+
+
+def arguments(method: str) -> tuple[str, ...]:
+    return (
+        "run", "--plugins", f"{method},baselines/majority", "--jobs", "1",
+        "--set", f"epochs={EPOCHS[method]}", "--set", "train_images=64",
+        "--set", "test_images=16", "--set", "probe_seconds=0.1",
+    )  # fmt: skip
+
+
+ARGUMENTS = arguments(CONVNEXT)
 
 
 def predictions(folder: Path) -> dict[str, bytes]:
@@ -27,25 +37,35 @@ def predictions(folder: Path) -> dict[str, bytes]:
 
 
 def epochs(folder: Path) -> list[int]:
-    histories = list((folder / "results").rglob("supervised--*/*/*/history.jsonl"))
+    histories = list((folder / "results").rglob("cells/*/*/*/history.jsonl"))
     lines = [json.loads(line) for h in histories for line in h.read_text().splitlines()]
     return [line["epoch"] for line in lines if line["event"] == "epoch"]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = harness(*ARGUMENTS, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return predictions(folder)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, bytes]]:
+    @cache
+    def predicted(method: str) -> dict[str, bytes]:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        done = harness(*arguments(method), cwd=folder)
+        assert done.returncode == 0, done.stderr
+        return predictions(folder)
+
+    return predicted
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("method", "how"),
+    [(CONVNEXT, signal.SIGKILL), (CONVNEXT, signal.SIGINT), (UNET, signal.SIGKILL)],
+)
 def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
-    how: signal.Signals, undisturbed: dict[str, bytes], tmp_path: Path
+    method: str,
+    how: signal.Signals,
+    undisturbed: Callable[[str], dict[str, bytes]],
+    tmp_path: Path,
 ) -> None:
     process = subprocess.Popen(
-        command(*ARGUMENTS),
+        command(*arguments(method)),
         cwd=tmp_path,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -63,16 +83,16 @@ def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
     assert process.returncode == (-9 if how == signal.SIGKILL else 130), stderr
     assert "Traceback" not in stderr
     finished = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("status.json")}
-    assert all("supervised" not in str(p) for p in finished)
+    assert all("baselines" in str(p) for p in finished)
     before = len(epochs(tmp_path))
 
-    done = harness(*ARGUMENTS, cwd=tmp_path)
+    done = harness(*arguments(method), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert predictions(tmp_path) == undisturbed
+    assert predictions(tmp_path) == undisturbed(method)
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in finished.items())
-    assert len(epochs(tmp_path)) - before < EPOCHS, "it went on from a checkpoint"
+    assert len(epochs(tmp_path)) - before < EPOCHS[method], "it went on from a checkpoint"
     assert "goes on after epoch " in done.stderr
-    assert f"epoch 1/{EPOCHS}" not in done.stderr, "an earlier run has told that"
+    assert f"epoch 1/{EPOCHS[method]}" not in done.stderr, "an earlier run has told that"
 
 
 def test_no_process_of_a_killed_run_lives_on(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.data.batches import Part
 from harness.protocol import QUICK, override
-from harness.training.loop import Training, epochs_per_stage, fit
+from harness.training.clock import Clock
+from harness.training.loop import Training, fit
 from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 
@@ -178,6 +179,29 @@ def test_a_prefix_computed_once_honours_flips(tmp_path: Path) -> None:
     torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_has_no_parameters_is_frozen_in_front_of_the_boundary_too(
+    tmp_path: Path, kept: bool
+) -> None:
+    class Dropped(CachedLinear):
+        def build(self) -> nn.Module:
+            module = SmallNet()
+            module.drop = nn.Dropout(0.9)
+            return module
+
+        def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]]:
+            return nn.Sequential(Features(module), module.drop), lambda features: {
+                "label": module.head(features)
+            }
+
+    sharing = {} if kept else {"disk_budget": 0, "memory_budget": 0}
+    whole = training(CachedLinear(PROBLEM), tmp_path / "whole")
+    run = training(Dropped(PROBLEM), tmp_path / "dropped", sharing=sharing)
+    fit(whole)
+    fit(run)
+    torch.testing.assert_close(run.module.head.weight, whole.module.head.weight)
+
+
 def test_a_split_whose_prefix_trains_is_refused(tmp_path: Path) -> None:
     class Wrong(CachedLinear):
         def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]]:
@@ -217,6 +241,39 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path, higher_is_better
     progress = fit(run)
     assert progress.best_epoch == 2
     assert all(torch.equal(seen[1][n], v) for n, v in run.module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ((0.9, 0.7, 0.8, 0.7), 2),
+        ((0.9, 0.9, 0.9, 0.9), 1),
+        ((None, 0.9, 0.8, 0.9), 3),
+        ((0.9, None, None, None), 1),
+    ],
+    ids=["the lowest loss", "the earliest", "a known loss", "an unknown loss"],
+)
+def test_equal_scores_are_told_apart_by_the_validation_loss(
+    tmp_path: Path, losses: tuple[float | None, ...], best: int
+) -> None:
+    coming = iter(losses)
+    run = training(Small(PROBLEM), tmp_path)
+
+    def validate(logits: Any) -> dict[str, float]:
+        loss = next(coming)
+        return {"primary": 0.25} if loss is None else {"primary": 0.25, "loss": loss}
+
+    object.__setattr__(run, "validate", validate)
+    assert fit(run).best_epoch == best
+
+
+def test_a_lower_loss_does_not_beat_a_better_score(tmp_path: Path) -> None:
+    figures = iter([(0.5, 0.9), (0.4, 0.1), (0.5, 0.8), (0.4, 0.2)])
+    run = training(Small(PROBLEM), tmp_path)
+    object.__setattr__(
+        run, "validate", lambda logits: dict(zip(("primary", "loss"), next(figures), strict=True))
+    )
+    assert fit(run).best_epoch == 3
 
 
 @pytest.mark.parametrize("size", [0, 1000, None], ids=["empty", "cut off", "other content"])
@@ -276,6 +333,35 @@ def test_a_resumed_run_ends_bit_identical(
     assert all(torch.equal(expected[n], v) for n, v in resumed.module.state_dict().items())
 
 
+def test_a_resumed_run_counts_no_time_that_was_lost(tmp_path: Path) -> None:
+    """Ten seconds per validation of four epochs: the third was validated twice."""
+
+    def timed(**changes: Any) -> Training:
+        run, now = training(Small(PROBLEM), tmp_path, **changes), 0.0
+        clock = Clock(now=lambda: now)
+
+        def validate(logits: Logits) -> dict[str, float]:
+            nonlocal now
+            now += 10
+            return {"primary": 0.5}
+
+        object.__setattr__(run, "clock", clock)
+        object.__setattr__(run, "validate", validate)
+        return run
+
+    def cut(line: Mapping[str, Any]) -> None:
+        if line.get("epoch") == 3:
+            raise PowerCutError
+
+    killed = timed(report=cut)
+    with pytest.raises(PowerCutError):
+        fit(killed)
+    killed.checkpoints.wait()
+    resumed = timed()
+    fit(resumed)
+    assert resumed.clock.read()["validate"] == sum(resumed.clock.read().values()) == 40
+
+
 def test_a_checkpoint_holds_what_has_been_trained_and_no_frozen_weight(tmp_path: Path) -> None:
     sizes = {}
     for method in (Small, Linear, TwoStages):
@@ -310,18 +396,6 @@ def test_a_loss_that_is_not_finite_stops_the_cell(tmp_path: Path) -> None:
 
     with pytest.raises(HarnessError, match="training has diverged"):
         fit(training(Exploding(PROBLEM), tmp_path))
-
-
-def test_epochs_are_shared_out_whole_and_none_is_lost() -> None:
-    halves = (Stage(share_of_epochs=0.5), Stage(share_of_epochs=0.5))
-    assert epochs_per_stage(halves, 20) == (10, 10)
-    assert epochs_per_stage(halves, 3) == (2, 1)
-    assert epochs_per_stage(halves, 1) == (1, 1)
-
-
-def test_shares_that_do_not_sum_to_one_are_refused() -> None:
-    with pytest.raises(HarnessError, match="must sum to 1"):
-        epochs_per_stage((Stage(share_of_epochs=0.5),), 4)
 
 
 def test_compiling_changes_no_result_but_in_the_last_bits(tmp_path: Path) -> None:
