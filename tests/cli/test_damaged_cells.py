@@ -158,7 +158,7 @@ def test_scoring_again_repairs_damaged_metrics_and_skips_damaged_predictions(
     done = inside("score", "results", cwd=tmp_path)
     assert done.returncode == 1
     assert "not scored: baselines/majority" in done.stderr
-    assert "predictions-val.npz: is no prediction file" in done.stderr
+    assert "predictions-val.npz: is damaged" in done.stderr
     assert "scored 1 cells" in done.stdout
 
 

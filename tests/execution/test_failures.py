@@ -15,13 +15,13 @@ LIGHT = """
     HARNESS_API = 1
     NAMES = (
         "raises", "memory", "killed", "hangs", "exits", "skips", "shapeless", "unbuildable",
-        "unimportable", "good",
+        "unimportable", "stalls", "good",
     )
 
     @harness.hookimpl
     def harness_methods():
         for name in NAMES:
-            kind = "broken" if name == "unimportable" else "models"
+            kind = {"unimportable": "broken", "stalls": "stalls"}.get(name, "models")
             yield harness.MethodSpec(
                 name=name,
                 factory=f"harness_naughty_{kind}:{name.capitalize()}",
@@ -102,6 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict]
     folder = tmp_path_factory.mktemp("naughty")
     plugins = write_plugin(folder / "site", "naughty", LIGHT, MODELS)
     (plugins / "harness_naughty_broken.py").write_text("import surely_not_there\n")
+    (plugins / "harness_naughty_stalls.py").write_text("import time\ntime.sleep(600)\n")
     done = harness(
         "run", "--plugins", "naughty", *TINY, "--timeout", "20", cwd=folder, plugins=plugins
     )
@@ -119,6 +120,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict]
         ("memory", "oom", "no room for 3 TB"),
         ("killed", "failed", "killed by SIGKILL"),
         ("hangs", "timeout", "ran past --timeout 20 s"),
+        ("stalls", "timeout", "ran past --timeout 20 s"),
         ("exits", "failed", "ended with code 7"),
         ("skips", "skipped", "it is raining"),
         ("shapeless", "failed", "expected probabilities of shape"),
@@ -141,6 +143,7 @@ def test_the_run_tells_and_exits_with_1(run: tuple[Path, dict[str, dict], str, i
     assert "naughty/raises" in printed
     assert "the knob fell off" in printed
     assert "naughty/good" in printed
+    assert "naughty/stalls  importing harness_naughty_stalls of plugin naughty" in printed
 
 
 def test_the_last_lines_of_the_log_are_kept(run: tuple[Path, dict[str, dict], str, int]) -> None:

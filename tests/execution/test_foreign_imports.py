@@ -119,7 +119,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     done = harness("run", "--plugins", ",".join((*OTHERS, "stranger")), *quick, cwd=beside,
                    plugins=site)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "importing harness_stranger_models of plugin stranger" in done.stderr
+    (beside / "said.txt").write_text(done.stderr)
     return alone, beside
 
 
@@ -150,6 +150,12 @@ def test_other_metrics_are_the_same_beside_a_strangers_metric(
     assert beside["test"]["label"].pop("strange") == 0.5
     beside["val"]["label"].pop("strange")
     assert alone == beside
+
+
+def test_progress_says_whose_module_is_imported(runs: tuple[Path, Path]) -> None:
+    said = (runs[1] / "said.txt").read_text()
+    assert "stranger/wide  importing harness_stranger_models of plugin stranger" in said
+    assert "importing harness_stranger_metric of plugin stranger" in said
 
 
 def test_cells_get_the_environment_that_the_command_was_given(runs: tuple[Path, Path]) -> None:

@@ -106,7 +106,8 @@ MODELS = """
 
     class Spoils(harness.TorchMethod):
         def build(self):
-            return nn.Sequential(nn.Flatten(), nn.LazyLinear(len(self.problem.classes)))
+            features = 3 * self.problem.image_size**2
+            return nn.Sequential(nn.Flatten(), nn.Linear(features, len(self.problem.classes)))
 
         def forward(self, module, images):
             return {"label": module(images)}
