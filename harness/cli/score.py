@@ -35,7 +35,7 @@ def command(directory: Path, data_root: Path | None) -> None:
 
     \b
     harness score results
-    harness score results/radiography-paper --data-root DIR
+    harness score results/radiography-films-paper --data-root DIR
 
     Exit codes: 0, or 2 where there is nothing to score or the dataset is another one.
     """
