@@ -52,7 +52,7 @@ class Request:
     split_file: Path | None = None
     out: Path = Path("results")
     name: str | None = None
-    """Of the study's folder; ``<dataset>-<preset>`` unless given."""
+    """Of the study's folder; as :func:`harness.studyname.default_name` has it unless given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,7 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     from harness.planner import Planner
     from harness.planner_methods import Resolver
     from harness.select import select
+    from harness.studyname import default_name
 
     ids = select(request.methods, request.exclude, plugins)
     spec = find_dataset(plugins, request.dataset, request.data_params)
@@ -161,7 +162,10 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         split = read_split(request.split_file, samples)
     else:
         split = make_split(samples, request.split)
-    directory = request.out / (request.name or f"{spec.name}-{request.protocol.name}")
+    name = request.name or default_name(
+        request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
+    )
+    directory = request.out / name
     resolver = Resolver(request, plugins)
     planner = Planner(request, resolver, spec, dataset, split, directory)
     cells = tuple(

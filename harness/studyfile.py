@@ -11,13 +11,14 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import HarnessError
 from harness.home import expanded
 from harness.protocol import did_you_mean
+from harness.studyruns import RUN, over
 from harness.tomlio import line_of
 
 NAME = "study.toml"
@@ -55,7 +56,22 @@ class StudyFile:
     """As it was given, for messages."""
     text: str
     values: Mapping[str, Any]
-    """Key -> text, number, flag, path, tuple of texts (of a list), or mapping (of a table)."""
+    """Key -> text, number, flag, path, tuple of texts (of a list), or mapping (of a table). In a
+    file with several runs, what counts for all of them."""
+    own: tuple[Mapping[str, Any], ...] = ()
+    """What each ``[[run]]`` says itself."""
+    run: int | None = None
+    """Which of them this is."""
+
+    @property
+    def runs(self) -> tuple[StudyFile, ...]:
+        """One per run, with what counts for all; the file itself where it has no ``[[run]]``."""
+        if self.run is not None or not self.own:
+            return (self,)
+        return tuple(
+            replace(self, values=over(self.values, own), run=number)
+            for number, own in enumerate(self.own)
+        )
 
     def settings(self, table: str) -> tuple[str, ...]:
         """A table as ``NAME=VALUE``, in its order; empty where the file has none."""
@@ -63,7 +79,10 @@ class StudyFile:
 
     def at(self, *key: str) -> str:
         """``study.toml, line 4``: where the key, or the key of a table, begins."""
-        return f"{self.path}, line {line_of(self.text, key)}"
+        place: tuple[str | int, ...] = key
+        if self.run is not None and _has(self.own[self.run], key):
+            place = (RUN, self.run, *key)
+        return f"{self.path}, line {line_of(self.text, place)}"
 
 
 def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
@@ -80,8 +99,19 @@ def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise HarnessError(_no_toml(path, text, str(error))) from error
-    folder = path.absolute().parent
     file = StudyFile(path, text, {})
+    runs = found.pop(RUN, [])
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise HarnessError(f"{file.at(RUN)}: write a table [[{RUN}]] for each run")
+    values = _values(file, found, keys)
+    # While their values are read, mistakes are looked for where the run says them.
+    raw = replace(file, own=tuple(runs))
+    own = [_values(replace(raw, run=number), run, keys) for number, run in enumerate(runs)]
+    return StudyFile(path, text, values, tuple(own))
+
+
+def _values(file: StudyFile, found: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
+    folder = file.path.absolute().parent
     values = {}
     for name, value in found.items():
         if name not in keys:
@@ -91,7 +121,15 @@ def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
                 f"keys: {', '.join(keys)}"
             )
         values[name] = _value(file, name, value, keys[name], folder)
-    return StudyFile(path, text, values)
+    return values
+
+
+def _has(value: Any, key: Iterable[str]) -> bool:
+    for name in key:
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return True
 
 
 def _read(path: Path) -> str:

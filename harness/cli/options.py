@@ -136,7 +136,9 @@ _OPTIONS = (
         help="Where results go (default: results).",
     ),
     click.option(
-        "--name", metavar="NAME", help="Of the study's folder (default: <dataset>-<preset>)."
+        "--name",
+        metavar="NAME",
+        help="Of the study's folder (default: <dataset>-<root>-<preset>).",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,40 @@ from harness.cli.options import installed_plugins, study_options
 from harness.cli.plan_output import as_json, as_text
 from harness.cli.request import request_of
 from harness.cli.run_options import run_options
-from harness.cli.study_file import blaming
+from harness.cli.study_file import StudyCommand, blaming
 from harness.cli.terminal import terminal_width
 from harness.data.cache import cache_directory
 from harness.execution.hooks import caller, keep_selected
-from harness.forecast import forecast
-from harness.study import plan
+from harness.forecast import Forecast, forecast
+from harness.study import Study, plan
 from harness.studyfile import StudyFile
 from harness.variants import check_prompts
 
 
-@click.command(name="plan")
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one run would do."""
+
+    study: Study
+    told: Forecast
+    as_json: bool
+    quiet: bool
+
+
+def _finish(plans: list[Planned]) -> None:
+    if plans[0].as_json:
+        runs = [as_json(planned.study, planned.told) for planned in plans]
+        every = {"cells": [cell for run in runs for cell in run["cells"]], "runs": runs}
+        click.echo(json.dumps(runs[0] if len(runs) == 1 else every, indent=2))
+        return
+    if not plans[0].quiet:
+        for note in dict.fromkeys(note for planned in plans for note in planned.study.notes):
+            click.echo(f"note: {note}", err=True)
+    texts = [as_text(planned.study, planned.told, terminal_width()) for planned in plans]
+    click.echo("\n\n".join(texts))
+
+
+@click.command(name="plan", cls=StudyCommand, finish=_finish)
 @study_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes about the data.")
@@ -42,7 +66,7 @@ def command(
     device_memory: str | None,
     activation_space: str | None,
     **options: Any,
-) -> None:
+) -> Planned:
     """Show the cells that a run would have and what they lack, take and share; run nothing.
 
     Takes the words of "harness run", a study file too. Time and memory are told from finished
@@ -76,13 +100,7 @@ def command(
             keep_checkpoints=keep_checkpoints,
             rerun=rerun,
         )
-    if as_json_text:
-        click.echo(json.dumps(as_json(study, told), indent=2))
-        return
-    if not quiet:
-        for note in dict.fromkeys(study.notes):
-            click.echo(f"note: {note}", err=True)
-    click.echo(as_text(study, told, terminal_width()))
+    return Planned(study, told, as_json_text, quiet)
 
 
 def _warn(text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from harness.cli.options import installed_plugins, study_options
 from harness.cli.progress import WithHooks, progress
 from harness.cli.request import request_of
 from harness.cli.run_options import run_options
-from harness.cli.study_file import blaming, file_of_run
+from harness.cli.study_file import StudyCommand, blaming, run_of
 from harness.cli.tables import broken_plugins, print_report
 from harness.execution.hooks import Caller, caller, environment_facts, keep_selected
 from harness.plugins import Plugins
@@ -24,11 +26,34 @@ from harness.results.rundir import CellDirectory
 from harness.select import meant
 from harness.study import Request, Study, plan
 from harness.studyfile import StudyFile
+from harness.studyruns import with_run
 from harness.surroundings import Surroundings
 from harness.variants import check_prompts
 
 
-@click.command(name="run")
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of one run."""
+
+    study: Study
+    plugins: Plugins
+    code: int
+    quiet: bool
+
+
+def _finish(runs: list[Ran]) -> None:
+    """The table of all runs, where their results are, and the exit code."""
+    cells = {cell.directory: CellDirectory(cell.directory) for r in runs for cell in r.study.cells}
+    plugins = runs[-1].plugins
+    damaged = print_report(cells.values(), plugins, broken=broken_plugins(plugins))
+    if not runs[0].quiet:
+        for directory in dict.fromkeys(run.study.directory for run in runs):
+            click.echo(f"results: {os.path.relpath(directory)}")
+    codes = {run.code for run in runs} | ({1} if damaged else set())
+    raise SystemExit(next((code for code in (1, 0) if code in codes), 3))
+
+
+@click.command(name="run", cls=StudyCommand, finish=_finish)
 @study_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
@@ -52,11 +77,12 @@ def command(
     strict: bool,
     prompts: Path | None,
     **options: Any,
-) -> None:
+) -> Ran:
     """Train, time and score methods; ends with the table.
 
     FILE is a study file (docs/study-files.md), or a folder with one: it says in lines what options
-    say, and options win over it. Every run leaves <study>/study.toml, which repeats it.
+    say, and options win over it. Every run adds itself to <study>/study.toml, which repeats
+    all that lies there.
 
     Interrupted and repeated, a run goes on where it stopped: finished cells are kept, an unfinished
     one resumes at its last epoch. "harness plan" with the same words shows what would run.
@@ -122,17 +148,12 @@ def command(
                 store_progress=display.preparing,
                 say=display.say,
                 command=tuple(sys.argv[1:]),
-                file=file_of_run(ctx, request, study),
+                file=partial(with_run, run_of(ctx, request, study)),
             )
         code = exit_code(statuses, broken=bool(broken))
     finally:
         call("harness_session_finish", directory=study.directory, exit_code=code)
-    cells = [CellDirectory(cell.directory) for cell in study.cells]
-    if print_report(cells, plugins, broken=broken_plugins(plugins)):
-        code = 1
-    if not quiet:
-        click.echo(f"results: {os.path.relpath(study.directory)}")
-    raise SystemExit(code)
+    return Ran(study, plugins, code, quiet)
 
 
 def _warn(text: str) -> None:

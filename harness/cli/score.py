@@ -37,7 +37,7 @@ def command(directory: Path, data_root: Path | None) -> None:
 
     \b
     harness score results
-    harness score results/radiography-paper --data-root DIR
+    harness score results/radiography-films-paper --data-root DIR
 
     Exit codes: 0, 1 where a cell could not be scored (its figures stay as they were), or 2 where
     none could, or the dataset is another one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +16,6 @@ from harness.errors import HarnessError
 from harness.home import expanded
 from harness.protocol import Protocol, preset
 from harness.studyfile import Key, StudyFile, read_study_file, table_of
-from harness.tomlio import write_toml
 
 if TYPE_CHECKING:
     from harness.study import Request, Study
@@ -50,11 +49,54 @@ def study_file_argument() -> Any:
     )
 
 
+class StudyCommand(click.Command):
+    """A verb that takes a study file: called once for each run in it.
+
+    Its callback returns what ``finish``, given in the decorator, is handed for all runs at the end.
+    """
+
+    def __init__(self, *args: Any, finish: Callable[[list[Any]], None], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._finish = finish
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta.setdefault(_WORDS, list(args))
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> None:
+        file: StudyFile | None = ctx.params["study_file"]
+        runs = () if file is None else file.runs
+        if len(runs) < 2:
+            self._finish([super().invoke(ctx)])
+            return
+        results = []
+        for run in runs:
+            ctx.meta[_RUN] = run
+            with self.make_context(ctx.info_name, list(ctx.meta[_WORDS]), parent=ctx) as own:
+                results.append(super().invoke(own))
+        self._finish(results)
+
+
+_WORDS, _RUN = "harness.words", "harness.run"
+"""Keys of what the contexts of a study file's runs share: the command line, and the run's turn."""
+
+
 def _load(ctx: click.Context, _: click.Parameter, path: Path | None) -> StudyFile | None:
     if path is None:
         return None
-    options = _options(ctx.command)
+    if (run := ctx.meta.get(_RUN)) is not None:
+        _use(ctx, run)
+        return run  # type: ignore[no-any-return]
     file = read_study_file(path, study_keys(ctx.command))
+    # The first run last: it is the only one where there are no others.
+    for run in reversed(file.runs):
+        _use(ctx, run)
+    return file if len(file.runs) > 1 else file.runs[0]
+
+
+def _use(ctx: click.Context, file: StudyFile) -> None:
+    """Make what the file says the defaults of the options."""
+    options = _options(ctx.command)
     ctx.default_map = {
         options[name].name: value
         for name, value in file.values.items()
@@ -68,7 +110,6 @@ def _load(ctx: click.Context, _: click.Parameter, path: Path | None) -> StudyFil
             raise HarnessError(f"{file.at(name)}: {name}: {error.message}") from error
     for name in set(SHORTHANDS) & file.values.keys() & file.values.get("set", {}).keys():
         raise HarnessError(f"{file.at('set', name)}: {name} stands above the tables, too; keep one")
-    return file
 
 
 def study_keys(command: click.Command) -> dict[str, Key]:
@@ -121,8 +162,8 @@ def _holds(patterns: tuple[str, ...], said: str) -> bool:
     return any(f"'{p.strip()}'" in said for item in patterns for p in item.split(","))
 
 
-def file_of_run(ctx: click.Context, request: Request, study: Study) -> str:
-    """A study file that asks for the same cells from anywhere on this machine.
+def run_of(ctx: click.Context, request: Request, study: Study) -> dict[str, Any]:
+    """The keys of a study file that asks for the same cells from anywhere on this machine.
 
     Args:
         ctx: of the command that runs.
@@ -156,10 +197,7 @@ def file_of_run(ctx: click.Context, request: Request, study: Study) -> str:
         "data_param": table_of(request.data_params),
     }
     order = [name for name in _options(ctx.command) if values.get(name) not in (None, {}, ())]
-    return write_toml(
-        {name: values[name] for name in order},
-        comment="Written by harness run; 'harness run' with this file repeats it.",
-    )
+    return {name: values[name] for name in order}
 
 
 def _given(value: Any, option: click.Option) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.data.lock import take, without_locks
 from harness.data.recorded import write_samples
 from harness.data.splits import write_split
 from harness.errors import HarnessError
+from harness.execution.study_record import with_earlier
 from harness.jsonio import write_bytes, write_json
 from harness.study import Study
 from harness.studyfile import NAME
@@ -63,39 +62,40 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def write_study(study: Study, command: tuple[str, ...], file: str) -> None:
+def write_study(
+    study: Study, command: tuple[str, ...], file: Callable[[str | None, Path], str]
+) -> None:
     """Everything of the study but its cells: the sample table, the split, ``study.json`` and
-    ``study.toml``."""
-    # First what says that the folder is a study's: a run that ends before the rest may be repeated.
-    write_json(
-        study.directory / "study.json",
-        {
-            "command": list(command),
-            "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
-            "notes": list(study.notes),
-            "dropped": {
-                plugin: [str(c.directory.relative_to(study.directory)) for c in cells]
-                for plugin, cells in study.dropped.items()
-            },
-            "left_out": {
-                "images": list(study.samples.left_out),
-                "masks": list(study.samples.masks_left_out),
-            },
+    ``study.toml``, both with what earlier runs have said in them.
+
+    Args:
+        file: makes the study file to leave of the one that is there, or of None, and its path.
+
+    Raises:
+        HarnessError: what earlier runs have left cannot be read.
+    """
+    path = study.directory / NAME
+    before = path.read_text(encoding="utf-8-sig") if path.exists() else None
+    after = file(before, path)
+    facts = {
+        "command": list(command),
+        "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
+        "notes": list(study.notes),
+        "dropped": {
+            plugin: [str(c.directory.relative_to(study.directory)) for c in cells]
+            for plugin, cells in study.dropped.items()
         },
-    )
+        "left_out": {
+            "images": list(study.samples.left_out),
+            "masks": list(study.samples.masks_left_out),
+        },
+    }
+    # First what says that the folder is a study's: a run that ends before the rest may be repeated.
+    write_json(study.directory / "study.json", with_earlier(facts, study))
     fingerprint = study.dataset.fingerprint
     write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
     splits = study.directory / "splits"
     splits.mkdir(exist_ok=True)
     write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
-    path = study.directory / NAME
-    # A user's own comments and order are kept where they say the same.
-    if not (path.exists() and _parsed(path.read_text(errors="replace")) == _parsed(file)):
-        write_bytes(path, file.encode())
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+    if after != before:
+        write_bytes(path, after.encode())

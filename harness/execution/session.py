@@ -59,13 +59,13 @@ def run_session(
     store_progress: Callable[[int, int], None],
     say: Callable[[str], None],
     command: tuple[str, ...],
-    file: str,
+    file: Callable[[str | None, Path], str],
 ) -> dict[str, StatusRecord]:
     """Run what is not finished and return every cell's status, by its directory's name.
 
     Args:
         command: the words of the command line, kept with the study.
-        file: a study file that repeats it, kept as well.
+        file: makes the study file to leave, as :func:`harness.execution.folder.write_study` has it.
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished

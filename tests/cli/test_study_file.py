@@ -81,7 +81,7 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
         'plugins = "baselines"\ndataset = "radiography"\ndata_root = "films"\nout = "../results"\n'
     )
     (first, *_) = cells("studies/study.toml", cwd=tmp_path)
-    assert first.startswith(str(tmp_path / "results" / "radiography-quick"))
+    assert first.startswith(str(tmp_path / "results" / "radiography-films-quick"))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,68 @@ def test_running_the_file_that_is_left_trains_nothing_and_keeps_it_as_it_is(ran:
     assert left.read_text().startswith("# my own words\n")
 
 
+def test_a_second_run_adds_to_what_the_first_has_left(tmp_path: Path) -> None:
+    for arguments in (
+        ("--plugins", "baselines/majority", "--seeds", "0"),
+        ("--plugins", "baselines/majority", "--seeds", "1,2"),
+        ("--plugins", "baselines/majority", "--set", "batch_size=8"),
+    ):
+        done = harness("run", *TINY, *arguments, "-q", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    study = tmp_path / "results" / "phantom-quick"
+    there = {str(path.parent) for path in study.rglob("cell.json")}
+    assert len(there) == 4
+    assert cells(study, cwd=tmp_path) == there
+    record = json.loads((study / "study.json").read_text())
+    assert {str(study / cell) for cell in record["cells"]} == there
+    assert [run["command"][-2] for run in record["runs"]] == ["0", "1,2", "batch_size=8"]
+    assert {run["dataset"]["name"] for run in record["runs"]} == {"phantom"}
+    done = harness("run", study, "--no-progress", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("results: ") == 1
+    assert {str(path.parent) for path in study.rglob("cell.json")} == there
+    assert len(json.loads((study / "study.json").read_text())["runs"]) == 4
+
+
+def test_two_datasets_in_one_named_study_are_both_repeated(tmp_path: Path) -> None:
+    make_tree(tmp_path / "films")
+    named = ("--plugins", "baselines/majority", *TINY, "--name", "both", "-q")
+    for data in ((), ("--dataset", "radiography", "--data-root", "films")):
+        assert harness("run", *named, *data, cwd=tmp_path).returncode == 0
+    study = tmp_path / "results" / "both"
+    assert cells(study, cwd=tmp_path) == {str(p.parent) for p in study.rglob("cell.json")}
+    assert len(list(study.rglob("cell.json"))) == 2
+
+
+def test_an_option_wins_over_every_run_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        'plugins = "baselines/majority"\n[[run]]\nseeds = [0, 1]\n[[run]]\nseeds = [2]\n'
+        "[run.set]\nepochs = 2\n"
+    )
+    assert len(cells("study.toml", cwd=tmp_path)) == 3
+    assert len(cells("study.toml", "--seeds", "5", cwd=tmp_path)) == 2
+    assert len(cells("study.toml", "--seeds", "5", "--set", "epochs=1", cwd=tmp_path)) == 1
+
+
+def test_a_mistake_in_a_later_run_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        'plugins = "baselines/majority"\n[[run]]\nseeds = [0]\n[[run]]\nplugins = "nobody"\n'
+    )
+    done = inside("plan", "study.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("harness: study.toml, line 5: pattern 'nobody'")
+
+
+def test_two_roots_of_one_dataset_have_folders_of_their_own(tmp_path: Path) -> None:
+    found = set()
+    for root in ("hospital-a", "hospital-b"):
+        make_tree(tmp_path / root)
+        data = ("--dataset", "radiography", "--data-root", root)
+        (cell,) = cells("--plugins", "baselines/majority", *data, cwd=tmp_path)
+        found.add(Path(cell).parents[3].name)
+    assert found == {"radiography-hospital-a-quick", "radiography-hospital-b-quick"}
+
+
 EVERYTHING = (
     "--plugins", "ssl/*,clip/*", "--plugins", "baselines", "--exclude", "clip/*@photo",
     "--preset", "paper", "--seeds", "3,4", "--fractions", "0.25,1", "--split", "study",
@@ -189,7 +251,8 @@ EVERYTHING = (
 def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     """What the words of ``harness run`` ask for, and the study file that they would leave."""
     from harness.cli.request import request_of
-    from harness.cli.study_file import file_of_run
+    from harness.cli.study_file import run_of
+    from harness.studyruns import written
 
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None
@@ -199,7 +262,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})
         study = plan(request, discover())
-        return request, file_of_run(ctx, request, study)
+        return request, written([run_of(ctx, request, study)])
 
 
 def test_a_file_repeats_every_option_of_a_run(
