@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import stat
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +19,7 @@ from harness.data.dicom import DICOM_SUFFIXES, dicom_size, is_dicom_content, rea
 from harness.data.files import DAMAGED
 from harness.data.levels import Reading
 from harness.data.pillow_image import read_open
+from harness.data.truncation import cut_off
 from harness.errors import HarnessError
 
 LARGEST = 64_000_000
@@ -189,7 +188,7 @@ def _image(data: bytes, wanted: tuple[str, ...], mask: bool) -> Reading:
             remedy = "rename it to what it is, or convert it"
             raise _UnusableError("format", f"holds {image.format} under this name", remedy)
         _check_area(image.size)
-        if lost := _cut_off(data, image.format):
+        if lost := cut_off(data, image.format):
             raise _UnusableError(*lost, _RESTORE)
         try:
             return read_open(image, mask=mask)
@@ -228,34 +227,6 @@ def _check_area(size: tuple[int, int]) -> None:
     if size[0] * size[1] > LARGEST:
         problem = f"is {_times(size)}, above {LARGEST / 1e6:.0f} megapixels"
         raise _UnusableError("huge", problem, "scale it down")
-
-
-def _cut_off(data: bytes, form: str | None) -> tuple[str, str] | None:
-    """Kind and problem of a file whose end is missing or whose checksums differ. Decoders stop
-    where they have all rows and need not notice."""
-    if form == "PNG":
-        return _png_problem(data)
-    if form in ("JPEG", "MPO") and data.rfind(b"\xff\xd9") < 0:
-        return "truncated", "is cut off: it has no end mark"
-    return None
-
-
-def _png_problem(data: bytes) -> tuple[str, str] | None:
-    view, at = memoryview(data), 8
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        if end + 4 > len(data):
-            break
-        # Chunks in lower case can be left out of account, damaged or not.
-        if kind[:1].isupper() and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
-            view[end : end + 4]
-        ):
-            return "damaged", f"is damaged: the checksum of its {kind.decode()} chunk differs"
-        if kind == b"IEND":
-            return None
-        at = end + 4
-    return "truncated", "is cut off: it ends before its last chunk"
 
 
 def _times(size: tuple[int, int]) -> str:

@@ -17,7 +17,7 @@ _DARK = 0.25
 """Share of the highest level, that the content of a file with two unused bits does not exceed."""
 _OUTLIERS = (1, 99)
 """Percentiles between which the content lies, whatever is burnt into a corner."""
-_MARGIN = 0.1
+_MARGIN = 0.25
 """Of the distance between these, added at either end as far as there are levels."""
 
 
@@ -67,7 +67,7 @@ def own_range(
 ) -> NDArray[np.uint8]:
     """The values with their own range as 0 to 255.
 
-    The range reaches from the 1st to the 99th percentile, and beyond either by a tenth of their
+    The range reaches from the 1st to the 99th percentile, and beyond either by a quarter of their
     distance, but not beyond the lowest and highest value. Values outside are black or white.
 
     Args:

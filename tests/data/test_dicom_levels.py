@@ -244,7 +244,13 @@ def test_a_dicom_mask_is_inside_at_its_highest_level(
 # Compression
 
 
-def test_a_missing_decoder_is_named_with_what_to_install(tmp_path: Path) -> None:
+def test_a_missing_decoder_is_named_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unavailable:
+        is_available = False
+
+    monkeypatch.setattr(pydicom.pixels, "get_decoder", lambda syntax: Unavailable)
     record = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", FILM))
     record.file_meta.TransferSyntaxUID = JPEGLosslessSV1
     record.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9" * 50])
