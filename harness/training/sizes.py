@@ -59,7 +59,8 @@ def count_flops(forward: Callable[[], object]) -> int:
     multiplication and an addition, those of attention among them whatever kernel it runs in."""
     with _plain_attention(), FlopCounterMode(display=False) as counter:
         forward()
-    return counter.get_total_flops()
+    operations: int = counter.get_total_flops()
+    return operations
 
 
 @contextmanager
