@@ -122,7 +122,13 @@ class _Cell:
         fitted = Fitted()
         if self.protocol.time_only:
             with self.clock.bucket("probe"):
-                measured = step_record(runner, self.protocol, parts)
+                measured = step_record(
+                    runner,
+                    self.protocol,
+                    parts,
+                    images=self.record["data"]["train"]["images"],
+                    fraction=self.record["fraction"],
+                )
         else:
             fitted = self._train_and_predict(runner, parts, named, store)
         with self.clock.bucket("probe"):
@@ -131,7 +137,10 @@ class _Cell:
             )
         with self.clock.bucket("checkpoint"):
             runner.finish()
-        self.cell.write_timing({**timing, **measured, "buckets": self.clock.read()})
+        blocks = {**timing["blocks"], **measured.get("blocks", {})}
+        self.cell.write_timing(
+            {**timing, **measured, "blocks": blocks, "buckets": self.clock.read()}
+        )
 
     def _train_and_predict(
         self, runner: Runner, parts: Parts, named: Mapping[str, Part], store: Store

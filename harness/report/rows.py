@@ -53,6 +53,10 @@ class Row:
     log_tail: tuple[str, ...] = ()
     concurrent: bool = False
     machine: str | None = None
+    threads: int | None = None
+    """Of the cell's process."""
+    cores: int | None = None
+    """Of the machine."""
     timing: TimingRecord = field(default_factory=TimingRecord)
 
     part: str
@@ -67,12 +71,6 @@ class Row:
     classes: tuple[str, ...]
     classes_present: tuple[str, ...] | None = None
     """Classes that occur in the set; None where it has not been scored."""
-
-    @property
-    def timed_beside_another(self) -> bool:
-        """Whether a cell that ran at the same time may have slowed it down; probes that are all
-        there is to it take turns."""
-        return self.concurrent and not self.protocol.get("time_only")
 
     def metric(self, name: str) -> float | None:
         """The value of a metric given as ``target.metric``."""
@@ -116,7 +114,7 @@ def _counted(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
 
 
 def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
-    cell, status = directory.cell, directory.status
+    cell, status, environment = directory.cell, directory.status, directory.environment
     # Figures that lie beside any other status are from before a failure or a repetition.
     finished = status is not None and status["status"] == "ok"
     classes = tuple(cell["dataset"]["classes"])
@@ -144,7 +142,9 @@ def _row(directory: CellDirectory, part: str, superseded: int) -> Row:
         selected_on_test=cell["split"]["selected_on_test"],
         directory=str(directory.path),
         superseded=superseded,
-        machine=_machine(directory.environment),
+        machine=_machine(environment),
+        threads=(environment or {}).get("threads"),
+        cores=(environment or {}).get("cpu_count"),
         timing=(directory.timing if finished else None) or {},
         part=part,
         **_outcome(status),

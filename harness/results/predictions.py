@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -202,15 +203,39 @@ def read_predictions(path: Path) -> PredictionFile:
     Raises:
         HarnessError: the file is missing, broken, or of another schema; names it.
     """
+    with _named(path):
+        return _from_arrays(_arrays(path))
+
+
+def read_scored_ids(path: Path, target: str) -> tuple[str, ...]:
+    """The images that a file's metrics of the target are over; its predictions are not read.
+
+    Raises:
+        HarnessError: as :func:`read_predictions`, or the file has no such target.
+    """
+    with _named(path):
+        if target != "mask":
+            return tuple(map(str, _arrays(path, ("schema", "ids"))["ids"]))
+        arrays = _arrays(path, ("schema", "ids", "has_mask"))
+        return tuple(map(str, arrays["ids"][arrays["has_mask"]]))
+
+
+def _arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    stored = np.load(path, allow_pickle=False)
+    if not isinstance(stored, np.lib.npyio.NpzFile):
+        raise HarnessError("is no prediction file (a single array)")
+    with stored:
+        arrays = {name: stored[name] for name in stored.files if names is None or name in names}
+    if arrays["schema"] != _SCHEMA:
+        raise HarnessError(f"schema {arrays['schema']}, this version reads {_SCHEMA}")
+    return arrays
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with a file, in a sentence that names it."""
     try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise HarnessError("is no prediction file (a single array)")
-        with stored:
-            arrays = {name: stored[name] for name in stored.files}
-        if arrays["schema"] != _SCHEMA:
-            raise HarnessError(f"schema {arrays['schema']}, this version reads {_SCHEMA}")
-        return _from_arrays(arrays)
+        yield
     except HarnessError as error:
         raise HarnessError(f"{path}: {error}") from error
     except KeyError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import cycle
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from harness.data.batches import Batches, Part, in_order
 from harness.data.rows import Budget
-from harness.results.record import ActivationsRecord
+from harness.results.record import ActivationsRecord, EpochRecord
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints
 from harness.training.freeze import set_train_mode, trainable_names
@@ -72,7 +73,7 @@ class TorchRunner:
         training.views.of(last).note(progress.activations, last)
         self._activations = progress.activations
         return Fitted(
-            epochs=progress.epochs,
+            epochs=cast("list[EpochRecord]", progress.epochs),
             best_epoch=progress.best_epoch,
             resumed=progress.resumed,
         )
