@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypedDict
 
 _STAT = Path("/proc/stat")
+LONGEST = 1.3
+"""Wall time by CPU time, beyond which a process has waited for something."""
 
 
 class Taken(TypedDict):
@@ -59,6 +61,13 @@ def _busy_seconds() -> float | None:
         return None
     user, nice, system, _idle, _wait, irq, softirq = (int(word) for word in words[1:8])
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def has_waited(taken: Taken) -> bool:
+    """Whether a block of work on the CPU had to wait: for a core, or for a disk. False where its CPU
+    time is unknown."""
+    cpu = taken["cpu_seconds"]
+    return cpu is not None and taken["wall_seconds"] > LONGEST * cpu
 
 
 def together(blocks: Sequence[Taken]) -> Taken | None:

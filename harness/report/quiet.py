@@ -9,14 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from harness.report.rows import Row
-from harness.stopwatch import Taken
+from harness.stopwatch import Taken, has_waited
 
 DISTURBED = "*"
 """Behind what was timed while other work held it up."""
 UNRECORDED = "?"
 """Behind what is from a record that does not say whether other work held it up."""
-LONGEST = 1.3
-"""Wall time by CPU time, beyond which a process has waited for something."""
 SLACK = 0.3
 """Cores that others may keep busy beyond those that are left to them."""
 
@@ -57,8 +55,8 @@ def is_disturbed(row: Row, taken: Taken) -> bool:
     work is in no CPU time: others left it no core.
     """
     on_cpu = row.device.startswith("cpu")
-    cpu, load = taken["cpu_seconds"], taken["other_load"]
-    if on_cpu and cpu is not None and taken["wall_seconds"] > LONGEST * cpu:
+    load = taken["other_load"]
+    if on_cpu and has_waited(taken):
         return True
     needed = row.threads if on_cpu else 1
     if load is None or row.cores is None or needed is None or (on_cpu and needed == 1):
