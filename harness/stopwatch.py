@@ -64,8 +64,8 @@ def _busy_seconds() -> float | None:
 
 
 def has_waited(taken: Taken) -> bool:
-    """Whether a block of work on the CPU had to wait: for a core, or for a disk. False where its CPU
-    time is unknown."""
+    """Whether a block of work on the CPU had to wait: for a core, or for a disk. False where its
+    CPU time is unknown."""
     cpu = taken["cpu_seconds"]
     return cpu is not None and taken["wall_seconds"] > LONGEST * cpu
 

@@ -44,11 +44,13 @@ def _marks(section: Section, view: View) -> Iterable[str]:
         )
     marks = {c.mark(row) for c in shown for row in section.rows if c.value(row) is not None}
     if DISTURBED in marks:
-        also = " or, for wall times, another cell was running"
+        on_cpu = section.first.device.startswith("cpu")
+        why = "wall time more than 30 % above CPU time" if on_cpu else "no core was free"
+        if any(column.time == "wall" for column in shown):
+            why += ", or another cell was running"
         yield (
-            f"Timings marked {DISTURBED} were taken while other work held the cell up (its wall "
-            f"time is more than 30 % above its CPU time, on a GPU no core was free){also}. They "
-            "enter no comparison."
+            f"Timings marked {DISTURBED} were taken while other work held the cell up ({why}). "
+            "They enter no comparison."
         )
     if UNRECORDED in marks:
         yield (
