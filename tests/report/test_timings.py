@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.report.catalogue import catalogue
 from harness.report.rows import rows
 from harness.report.table import render
 from harness.report.view import View
@@ -192,3 +193,11 @@ def test_older_records_are_shown_with_their_frozen_pass(tmp_path) -> None:
     (record,) = records(tmp_path, columns=columns)
     values = [float(record[name]) for name in columns]
     assert values == pytest.approx([0.15, 0.05, 85.3 / 3])
+
+
+def test_only_an_unmarked_figure_may_be_compared(tmp_path) -> None:
+    make_cell(tmp_path, "a/net", label=LABEL, timing=blocks(train=DISTURBED))
+    make_cell(tmp_path, "b/net", label=LABEL)
+    held_up, quiet = rows(find_cells(tmp_path))
+    minutes = catalogue((), ())["minutes_per_epoch"]
+    assert (minutes.undisturbed(held_up), minutes.undisturbed(quiet)) == (None, 0.05)
