@@ -61,12 +61,17 @@ class Kept:
     array: NDArray[Any] | None = None
     """Activations [views * N, ...] of the N images, as they are and then mirrored."""
 
+    @property
+    def seconds(self) -> float:
+        """Wall time of making them; 0 where nothing is kept."""
+        return 0.0 if self.taken is None else self.taken["wall_seconds"]
+
     def to_json(self) -> ActivationsRecord:
         taken = self.taken
         return {
             "where": self.where,
             "bytes": self.nbytes,
-            "seconds": 0.0 if taken is None else taken["wall_seconds"],
+            "seconds": self.seconds,
             "cpu_seconds": 0.0 if taken is None else taken["cpu_seconds"],
             "other_load": None if taken is None else taken["other_load"],
             "key": self.key,
