@@ -15,6 +15,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.results.record import CellRecord, TimingRecord
 from harness.results.rundir import CellDirectory
+from harness.stopwatch import has_waited
 
 _SPEED = (
     "image_size",
@@ -67,6 +68,9 @@ class Estimate:
     """Of the weights that stay."""
     activation_bytes: int | None = None
     """Activations at frozen boundaries; 0 where the method has none. Other cells may share them."""
+    activation_seconds: float | None = None
+    """Wall time of computing these, which ``seconds`` leaves out: the first of the cells that share
+    them does. 0 where the method has none."""
     input_size: int | None = None
     """Pixels per side that the method was given."""
     cells: int = 0
@@ -128,12 +132,13 @@ def estimate(
         finished: cells of the same method.
         machine: what the cell will run on.
         concurrent: whether others will run beside it. Cells that ran so are asked first then, and
-            those that ran alone otherwise.
+            those that ran alone otherwise; of these, those that other work did not hold up.
         epochs_done: epochs that the cell need not repeat.
     """
     same = [past for past in finished if _same_network(past.record, record)]
     timed = [p for p in same if p.machine == machine and _same_speed(p.record, record)]
     timed = [past for past in timed if past.concurrent == concurrent] or timed
+    timed = [past for past in timed if not _held_up(past)] or timed
     seconds = [s for past in timed if (s := _seconds(past, record, epochs_done)) is not None]
     peaks = [peak for past in timed if (peak := past.timing.get("peak_memory_bytes"))]
     sized = [past for past in same if _same_size(past.record, record)]
@@ -142,9 +147,16 @@ def estimate(
         memory_bytes=max(peaks) if peaks else None,
         checkpoint_bytes=_checkpoint_bytes(same),
         activation_bytes=_activation_bytes(sized, record),
+        activation_seconds=_activation_seconds(timed, record),
         input_size=sized[-1].timing.get("input_size") if sized else None,
         cells=len(timed),
     )
+
+
+def _held_up(past: Past) -> bool:
+    """Whether training waited for other work; on a GPU, waiting for the device looks the same."""
+    train = past.timing.get("blocks", {}).get("train")
+    return past.machine.gpu is None and train is not None and has_waited(train)
 
 
 def _same_network(past: CellRecord, record: Mapping[str, Any]) -> bool:
@@ -213,9 +225,19 @@ def _activation_bytes(sized: list[Past], record: Mapping[str, Any]) -> int | Non
         kept = past.timing.get("activations")
         if kept is not None:
             most = max((stage["bytes"] for stage in kept.values()), default=0)
-            every = _images(record) + _images(record, ("train",)) / record["fraction"]
-            before = _images(past.record) + (
-                _images(past.record, ("train",)) / past.record["fraction"]
-            )
-            return int(most * _ratio(every, before))
+            return int(most * _ratio(_activated(record), _activated(past.record)))
     return None
+
+
+def _activation_seconds(timed: list[Past], record: Mapping[str, Any]) -> float | None:
+    found = [
+        seconds * _ratio(_activated(record), _activated(past.record))
+        for past in timed
+        if (seconds := past.timing.get("activation_seconds")) is not None
+    ]
+    return median(found) if found else None
+
+
+def _activated(record: Mapping[str, Any] | CellRecord) -> float:
+    """Images that frozen layers are run for: of all parts, whatever the train fraction."""
+    return _images(record) + _images(record, ("train",)) / record["fraction"]

@@ -10,12 +10,13 @@ from urllib.parse import quote
 from harness.planner_methods import Resolver
 from harness.protocol import Precision, Protocol, resolve_precision
 from harness.results.identity import SHORT, cell_hash
-from harness.results.record import SCHEMA
+from harness.results.record import SCHEMA, PartRecord
 from harness.specs import DatasetSpec, MethodSpec, TaskSpec
 from harness.study import Cell, Request, needs_masks
 
 if TYPE_CHECKING:
-    from harness.data.dataset import Dataset
+    from harness.data.dataset import Dataset, Samples
+    from harness.data.parts import Indices
     from harness.data.splits import Split
     from harness.plugins import MethodEntry
 
@@ -136,7 +137,7 @@ class Planner:
 
     def _count(
         self, need_masks: bool, fraction: float, train_limit: int | None, test_limit: int | None
-    ) -> dict[str, dict[str, int]]:
+    ) -> dict[str, PartRecord]:
         """Images and masks by part of the split."""
         from harness.data.splits import select_parts
 
@@ -150,7 +151,19 @@ class Planner:
             test_limit=test_limit,
             seed=0,
         )
-        return {
-            part: {"images": len(rows), "masks": int(samples.has_mask[rows].sum())}
-            for part, rows in parts.items()
-        }
+        return {part: _used(samples, rows) for part, rows in parts.items()}
+
+
+def _used(samples: Samples, rows: Indices) -> PartRecord:
+    masked = rows[samples.has_mask[rows]]
+    return {
+        "images": len(rows),
+        "masks": len(masked),
+        "ids": _digest_of(samples, rows),
+        "mask_ids": _digest_of(samples, masked),
+    }
+
+
+def _digest_of(samples: Samples, rows: Indices) -> str:
+    ids = sorted(samples.ids[row] for row in rows)
+    return hashlib.sha256("\0".join(ids).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.results.bits import pack_masks
-from harness.results.predictions import ClassPredictions, MaskPredictions
+from harness.results.predictions import ClassPredictions, MaskPredictions, PredictionFile
 from harness.results.rundir import CellDirectory
 from harness.specs import MetricSpec
 
@@ -19,11 +19,19 @@ CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 
 PROTOCOL = {"name": "quick", "image_size": 64, "epochs": 3, "learning_rate": 0.001}
 
+QUIET = {"wall_seconds": 9.0, "cpu_seconds": 8.9, "other_load": 0.1}
+"""A block that nothing held up."""
+DISTURBED = {"wall_seconds": 36.0, "cpu_seconds": 9.4, "other_load": 1.9}
+"""A block that other work held up."""
+
 TIMING = {
+    "blocks": dict.fromkeys(("train", "validate", "latency", "throughput", "end_to_end"), QUIET),
     "epochs": 3,
     "minutes_per_epoch": 0.05,
+    "cpu_minutes_per_epoch": 0.04,
     "images_per_second_train": 85.3,
-    "latency_ms": {"p50": 3.21, "p95": 4.5},
+    "images_per_cpu_second_train": 86.4,
+    "latency_ms": {"p50": 3.21, "p95": 4.5, "calls": 40, "cpu_p50": 3.19},
     "peak_memory_bytes": 327155712,
     "memory_kind": "rss",
     "parameters_total": 1_300_000,
@@ -135,9 +143,20 @@ def make_cell(
     twins: Mapping[str, str] | None = None,
     split_notes: Sequence[str] = (),
     selected_on_test: bool = False,
+    split: str = "d",
+    images: Sequence[str] | None = image_ids(4),
+    labels: Sequence[int] = (0, 1, 2, 3),
+    predicted: Sequence[int] = (0, 1, 2, 3),
+    trained_on: Mapping[str, Any] | None = None,
 ) -> CellDirectory:
     """Write a cell that ended with ``status`` (None: unfinished), scored where ``label`` or
-    ``mask`` is given."""
+    ``mask`` is given.
+
+    Args:
+        images: of its prediction file, all with a mask where ``mask`` is given; None for no file.
+        labels, predicted: class indices of each image, where ``label`` is given.
+        trained_on: what its record says of the train part.
+    """
     deviations = deviations or {}
     used = {**protocol, **{name: pair[1] for name, pair in deviations.items()}}
     identity = {
@@ -184,12 +203,12 @@ def make_cell(
             "classes": list(CLASSES),
         },
         "data": {
-            "train": {"images": 256, "masks": 200},
+            "train": {"images": 256, "masks": 200, **(trained_on or {})},
             "val": {"images": 64, "masks": 50},
             "test": {"images": 128, "masks": 100},
         },
         "split": {
-            "digest": "d",
+            "digest": split,
             "selected_on_test": selected_on_test,
             "notes": list(split_notes),
         },
@@ -206,6 +225,8 @@ def make_cell(
         cell.write_environment(environment)
     if label is not None or mask is not None:
         cell.write_metrics(_metrics(label, mask, primary, present))
+        if images is not None:
+            cell.write_predictions("test", _predictions(images, labels, predicted, label, mask))
     if timing is not None or status == "ok":
         cell.write_timing({**TIMING, **(timing or {})})
     if status is not None:
@@ -219,6 +240,27 @@ def make_cell(
         }
         cell.write_status(ended)
     return cell
+
+
+def _predictions(
+    images: Sequence[str],
+    labels: Sequence[int],
+    predicted: Sequence[int],
+    label: object,
+    mask: object,
+) -> PredictionFile:
+    masks = pack_masks(np.ones((len(images), 2, 2), dtype=bool))
+    return PredictionFile(
+        ids=tuple(images),
+        labels=np.array(labels[: len(images)], dtype=np.int64),
+        classes=CLASSES,
+        probabilities=None
+        if label is None
+        else np.eye(4, dtype=np.float32)[list(predicted[: len(images)])],
+        mask_bits=None if mask is None else masks,
+        mask_grid=None if mask is None else 2,
+        has_mask=None if mask is None else np.ones(len(images), dtype=bool),
+    )
 
 
 def _metrics(

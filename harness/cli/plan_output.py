@@ -115,6 +115,13 @@ def _shared(told: Forecast, width: int) -> str:
         what = f"images at {store.size} px, {store.interpolation}: {where} ({size})"
         lines += _wrapped(what, width)
     freezing = [c for c in told.waiting if c.estimate.activation_bytes]
+    prices = [s for c in told.waiting if (s := c.estimate.activation_seconds)]
+    if prices:
+        lines += _wrapped(
+            f"computing them took up to {seconds_text(max(prices))} per cell in earlier runs; the "
+            "times above leave it out, as cells that freeze the same share it",
+            width,
+        )
     unknown = sum(c.estimate.activation_bytes is None for c in told.waiting)
     if freezing:
         most = max(c.estimate.activation_bytes or 0 for c in freezing)
@@ -241,5 +248,6 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
         "memory_bytes": told.memory_bytes,
         "checkpoint_bytes": told.checkpoint_bytes,
         "activation_bytes": told.activation_bytes,
+        "activation_seconds": told.activation_seconds,
         "told_from_cells": told.cells,
     }

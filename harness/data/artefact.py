@@ -30,11 +30,13 @@ from harness.data.artefact_meta import (
     Layout,
     Plan,
     check,
+    taken_of,
     write_meta,
 )
 from harness.data.checksum import READ_WHOLE
 from harness.data.lock import exclusive, take
 from harness.errors import HarnessError
+from harness.stopwatch import Stopwatch, Taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +45,19 @@ class Artefact:
 
     arrays: Mapping[str, NDArray[Any]]
     """Read-only memory maps, by file."""
-    seconds: float
-    """Wall time that making it took, whoever made it."""
+    taken: Taken
+    """What making it took, whoever made it."""
     damage: str | None = None
     """What was wrong with the one that this one has replaced."""
     lockable: bool = True
     """Whether its file system has locks, so that nobody else makes or removes it meanwhile."""
 
 
-def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None]) -> Artefact:
+def obtain(plan: Plan, make: Callable[[Path], None], waiting: Callable[[], None]) -> Artefact:
     """The artefact, made where it is missing or damaged.
 
     Args:
-        make: fills the folder that it is given with the plan's files; returns the seconds that this
-            took.
+        make: fills the folder that it is given with the plan's files.
         waiting: called now and then while another process makes it.
 
     Raises:
@@ -81,9 +82,11 @@ def obtain(plan: Plan, make: Callable[[Path], float], waiting: Callable[[], None
         plan.building.mkdir()
         try:
             with _disk_full_explained(plan):
-                seconds = make(plan.building)
+                watch = Stopwatch()
+                make(plan.building)
+                taken = watch.read()
                 _flush_large(plan)
-                write_meta(plan, seconds)
+                write_meta(plan, taken)
         except BaseException:
             shutil.rmtree(plan.building)
             raise
@@ -154,9 +157,7 @@ def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> 
     }
     # The time of the last use, by which old ones are cleaned away.
     os.utime(plan.directory / META)
-    return Artefact(
-        arrays=arrays, seconds=float(meta["build_seconds"]), damage=damage, lockable=lockable
-    )
+    return Artefact(arrays=arrays, taken=taken_of(meta), damage=damage, lockable=lockable)
 
 
 _HELD: dict[Path, int] = {}

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.data.checksum import content_digest
 from harness.errors import HarnessError
+from harness.stopwatch import Taken
 
 META = "meta.json"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
@@ -99,6 +100,15 @@ def check(plan: Plan, *, contents: bool) -> Mapping[str, Any]:
     return meta  # type: ignore[no-any-return]
 
 
+def taken_of(meta: Mapping[str, Any]) -> Taken:
+    """What making the artefact took, by its ``meta.json``."""
+    return {
+        "wall_seconds": float(meta["build_seconds"]),
+        "cpu_seconds": meta.get("build_cpu_seconds"),
+        "other_load": meta.get("build_other_load"),
+    }
+
+
 def _check_file(path: Path, stored: Mapping[str, Any], layout: Layout) -> None:
     size = path.stat().st_size
     if size != stored["bytes"]:
@@ -110,7 +120,8 @@ def _check_file(path: Path, stored: Mapping[str, Any], layout: Layout) -> None:
         )
 
 
-def write_meta(plan: Plan, seconds: float) -> None:
+def write_meta(plan: Plan, taken: Taken) -> None:
+    """Write ``meta.json``: what making the files took, and their digests."""
     files = {
         name: {
             "bytes": (plan.building / name).stat().st_size,
@@ -121,7 +132,9 @@ def write_meta(plan: Plan, seconds: float) -> None:
     meta = {
         "key": plan.key,
         "title": plan.title,
-        "build_seconds": round(seconds, 6),
+        "build_seconds": round(taken["wall_seconds"], 6),
+        "build_cpu_seconds": taken["cpu_seconds"],
+        "build_other_load": taken["other_load"],
         "files": files,
     }
     text = json.dumps({**meta, "checksum": _checksum(meta)}, indent=2) + "\n"

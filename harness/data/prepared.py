@@ -23,6 +23,7 @@ from harness.data.dataset import Dataset
 from harness.data.lock import without_locks
 from harness.data.store_build import IMAGES, MASKS, REFERENCE, build, images_written, layouts
 from harness.errors import HarnessError
+from harness.stopwatch import Taken
 
 Interpolation = Literal["bilinear", "bicubic"]
 Progress = Callable[[int, int], None]
@@ -48,8 +49,8 @@ class Store:
     """Pixels per side."""
     mask_size: int | None
     """Pixels per side of the native grid of the reference masks; None where there are none."""
-    build_seconds: float
-    """Wall time that building took, whoever built it."""
+    taken: Taken
+    """What building it took, whoever built it."""
     images: NDArray[np.uint8]
     """Grey images [N, size, size], a read-only memory map."""
     mask_bits: NDArray[np.uint8] | None
@@ -59,6 +60,11 @@ class Store:
     notes: tuple[str, ...] = ()
     """What a run says once about this store."""
     _reference: NDArray[np.uint8] | None
+
+    @property
+    def build_seconds(self) -> float:
+        """Wall time that building took."""
+        return self.taken["wall_seconds"]
 
     def reference_bits(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Reference masks on their native grid g, packed like ``mask_bits``:
@@ -110,7 +116,7 @@ def open_store(
         key=plan.key,
         size=size,
         mask_size=_mask_size(dataset),
-        build_seconds=found.seconds,
+        taken=found.taken,
         images=found.arrays[IMAGES],
         mask_bits=found.arrays.get(MASKS),
         notes=notes,

@@ -24,12 +24,16 @@ def select_parts(
     test_limit: int | None,
     seed: int,
 ) -> Mapping[str, NDArray[np.int64]]:
-    """Sample indices of every part, ascending.
+    """Sample indices of every part, ascending: the same images for every task, as far as the task
+    can use them.
 
-    Each part has one order in which every beginning is stratified by class and mask presence, and
-    the first images cover every class. A limit keeps a beginning of it and the fraction a beginning
-    of that, so smaller fractions lie within larger ones and a cut of n images, or of as many as
-    there are classes, has every class of its part.
+    A limit is cut from one order of the part, of which every beginning is stratified by class and
+    in which, within a class, images with a reference mask come first: so the cut leaves as many of
+    these as there is room for. The fraction is cut from an order of what is left, of which every
+    beginning is stratified by class and mask presence, so smaller fractions lie within larger ones.
+    In both orders the first images cover every class. Last, a task with masks alone keeps the
+    images that have one: they are those that a task with masks and classes scores its masks on, and
+    that task's images are those of one with classes alone.
 
     Args:
         need_masks: keep only images with a reference mask.
@@ -48,43 +52,82 @@ def select_parts(
             raise HarnessError(f"the limit of {name} images must be at least 1, got {limit}")
     selected = {}
     for part, indices in split.parts.items():
-        usable = indices[samples.has_mask[indices]] if need_masks else indices
-        if not len(usable):
-            raise HarnessError(_empty(part, len(indices), samples))
-        order = _stratified_order(samples, usable, seed)
-        kept = order[: train_limit if part == "train" else test_limit]
+        limit = train_limit if part == "train" else test_limit
+        kept = _limited(samples, indices, limit, seed)
         if part == "train":
-            classes = len(np.unique(samples.labels[kept]))
-            kept = kept[: max(round(fraction * len(kept)), classes)]
-        selected[part] = np.sort(kept)
+            kept = _share(samples, kept, fraction, seed)
+        usable = kept[samples.has_mask[kept]] if need_masks else kept
+        if not len(usable):
+            raise HarnessError(_empty(part, indices, len(kept), samples))
+        selected[part] = np.sort(usable)
     return MappingProxyType(selected)
 
 
-def _empty(part: str, count: int, samples: Samples) -> str:
-    if not count:
+def _limited(
+    samples: Samples, indices: NDArray[np.int64], limit: int | None, seed: int
+) -> NDArray[np.int64]:
+    """At most ``limit`` images of a part, in each class those with a mask first."""
+    if limit is None or limit >= len(indices):
+        return indices
+    labels, without = samples.labels[indices], ~samples.has_mask[indices]
+    return _stratified_order(samples, indices, labels, seed, last=without)[:limit]
+
+
+def _share(
+    samples: Samples, indices: NDArray[np.int64], fraction: float, seed: int
+) -> NDArray[np.int64]:
+    """This fraction of the images, and one of every class at least."""
+    if fraction == 1:
+        return indices
+    strata = 2 * samples.labels[indices] + samples.has_mask[indices]
+    without = ~samples.has_mask[indices]
+    classes = len(np.unique(samples.labels[indices]))
+    count = max(round(fraction * len(indices)), classes)
+    return _stratified_order(samples, indices, strata, seed, last=without)[:count]
+
+
+def _empty(part: str, indices: NDArray[np.int64], kept: int, samples: Samples) -> str:
+    if not len(indices):
         return f"part {part} of the split is empty"
+    if samples.has_mask[indices].any():
+        return (
+            f"part {part} is empty for a task that needs masks: none of the {kept} images that the "
+            "limit or the fraction leaves has a reference mask; raise it"
+        )
     have = "it has no reference masks at all"
     if samples.has_mask.any():
         have = f"{int(samples.has_mask.sum())} of its {len(samples)} images have one"
     return (
-        f"part {part} is empty for a task that needs masks: none of its {count} images has a "
-        f"reference mask. Use a dataset or split with masks in every part (of this dataset, {have})"
+        f"part {part} is empty for a task that needs masks: none of its {len(indices)} images has "
+        "a reference mask. Use a dataset or split with masks in every part (of this dataset, "
+        f"{have})"
     )
 
 
-def _stratified_order(samples: Samples, indices: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The indices in an order of which every beginning is stratified, classes first."""
+def _stratified_order(
+    samples: Samples,
+    indices: NDArray[np.int64],
+    strata: NDArray[np.int64],
+    seed: int,
+    *,
+    last: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """The indices in an order of which every beginning is stratified, classes first.
+
+    Args:
+        strata: of each index; a stratum is of one class.
+        last: which of them come behind the others of their stratum.
+    """
     rank = np.array([derive_seed("subset", seed, samples.ids[i]) for i in indices])
     labels = samples.labels[indices]
-    strata = 2 * labels + samples.has_mask[indices]
     # Image k of a stratum of m stands at (k + 1/2) / m: a beginning of length x N has x m of them.
     place = np.empty(len(indices))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
-        members = members[np.argsort(rank[members], kind="stable")]
+        members = members[np.lexsort((rank[members], last[members]))]
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         # Larger classes first, should the beginning be shorter than the number of classes.
-        place[min(members, key=lambda i: (place[i], rank[i]))] = -len(members)
+        place[min(members, key=lambda i: (last[i], place[i], rank[i]))] = -len(members)
     return indices[np.lexsort((rank, place))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -47,13 +46,12 @@ def build(
     size: int,
     interpolation: str,
     progress: Callable[[int, int], None],
-) -> float:
-    """Write the store's arrays into the folder ``directory``; returns the seconds that this took.
+) -> None:
+    """Write the store's arrays into the folder ``directory``.
 
     Raises:
         HarnessError: an image or mask cannot be read.
     """
-    started = time.perf_counter()
     count = len(dataset.samples)
     progress(0, count)
 
@@ -82,7 +80,6 @@ def build(
             for file in files.values():
                 file.flush()
             progress(task.stop, count)
-    return time.perf_counter() - started
 
 
 def images_written(directory: Path, plan: Plan) -> int:

@@ -153,7 +153,13 @@ class _Cell:
         fitted, files = Fitted(), dict[str, tuple[PredictionFile, Reference]]()
         if self.protocol.time_only:
             with self.clock.bucket("probe"):
-                measured = step_record(runner, self.protocol, parts)
+                measured = step_record(
+                    runner,
+                    self.protocol,
+                    parts,
+                    images=self.record["data"]["train"]["images"],
+                    fraction=self.record["fraction"],
+                )
         else:
             # What the loop does beside its epochs, making optimisers for one, is training as well.
             with self.clock.bucket("train"):
@@ -175,7 +181,10 @@ class _Cell:
             # Last, as plugins' metrics are code of others than the method.
             with self.clock.bucket("predict"):
                 self._score(files)
-        self.cell.write_timing({**timing, **measured, "buckets": self.clock.read()})
+        blocks = {**timing["blocks"], **measured.get("blocks", {})}
+        self.cell.write_timing(
+            {**timing, **measured, "blocks": blocks, "buckets": self.clock.read()}
+        )
 
     def _importing(self, plugin: str, reference: str) -> None:
         """Tells the history whose code is imported next: it may hang."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
 from harness.report.columns import Column, Value, changes_of, metric_columns, name_of
 from harness.report.figures import millions, number, percent, size_of, whole
+from harness.report.quiet import disturbed_blocks
 from harness.report.rows import Row
 from harness.report.sections import DIGITS, described_protocol
 from harness.specs import MetricSpec
@@ -81,26 +83,39 @@ def _count(name: str, head: str, value: Callable[[Row], Value]) -> Column:
     return Column(name=name, head=head, value=value, figure=whole)
 
 
-def _cost(
-    name: str, head: str, figure: Callable[[float], str] = number, *, timed: bool = False
-) -> Column:
+def _cost(name: str, head: str, figure: Callable[[float], str] = number) -> Column:
     """A field of timing.json that is one number."""
 
     def value(row: Row) -> Value:
         found = row.timing.get(name)
         return found if isinstance(found, int | float) else None
 
-    return Column(name=name, head=head, value=value, figure=figure, measured=True, timed=timed)
+    return Column(name=name, head=head, value=value, figure=figure, measured=True)
+
+
+def _timed(name: str, head: str, *blocks: str) -> Column:
+    """The same, computed from these timed blocks."""
+    return replace(_cost(name, head), blocks=blocks, time="cpu" if "cpu" in name else "wall")
 
 
 def _milliseconds(
-    name: str, head: str, field: Literal["step_ms", "latency_ms"], which: Literal["p50", "p95"]
+    name: str,
+    head: str,
+    field: Literal["step_ms", "latency_ms"],
+    which: Literal["p50", "p95", "cpu_p50"],
 ) -> Column:
     def value(row: Row) -> Value:
         taken = row.timing.get(field)
-        return None if taken is None else taken[which]
+        return None if taken is None else taken.get(which)
 
-    return Column(name=name, head=head, value=value, measured=True)
+    return Column(
+        name=name,
+        head=head,
+        value=value,
+        measured=True,
+        blocks=(field.removesuffix("_ms"),),
+        time="cpu" if which == "cpu_p50" else "wall",
+    )
 
 
 def _used(part: str | None, what: Literal["images", "masks"]) -> Callable[[Row], Value]:
@@ -117,6 +132,22 @@ def _seconds(row: Row) -> float | None:
     buckets = row.timing.get("buckets")
     return sum(buckets.values()) if buckets else None
 
+
+def _block(
+    name: str, head: str, which: Literal["wall_seconds", "cpu_seconds", "other_load"]
+) -> Column:
+    """What all epochs of training took together."""
+
+    def value(row: Row) -> Value:
+        taken = row.timing.get("blocks", {}).get("train")
+        return None if taken is None else taken[which]
+
+    return Column(name=name, head=head, value=value, measured=True)
+
+
+_TRAINING = ("train", "step", "frozen_prefix")
+_STEPS = ("train", "step")
+_CELL = ("train", "validate", "frozen_prefix", "latency", "throughput", "end_to_end")
 
 DESCRIBING: tuple[Column, ...] = (
     _text("method", "method", lambda row: row.method, name_of),
@@ -145,7 +176,8 @@ DESCRIBING: tuple[Column, ...] = (
     _text("status", "status", lambda row: row.status, _status),
     _text("reason", "reason", lambda row: " ".join(row.reason.split()) or None),
     _text("selected_on_test", "selected\non test", lambda row: row.selected_on_test),
-    _text("concurrent", "beside\nanother", lambda row: row.concurrent),
+    _text("concurrent", "another\ncell ran", lambda row: row.concurrent),
+    _text("disturbed", "disturbed\nblocks", disturbed_blocks),
     _text("directory", "directory", lambda row: row.directory),
 )
 """Columns that say what a row is."""
@@ -161,17 +193,31 @@ MEASURED: tuple[Column, ...] = (
     ),
     _cost("epochs", "epochs", whole),
     _cost("best_epoch", "best\nepoch"),
-    _cost("minutes_per_epoch", "min/\nepoch", timed=True),
-    _cost("images_per_second_train", "train\nimages/s", timed=True),
+    _timed("minutes_per_epoch", "min/\nepoch", *_TRAINING),
+    _timed("cpu_minutes_per_epoch", "CPU min/\nepoch", *_TRAINING),
+    _timed("images_per_second_train", "train\nimages/s", *_TRAINING),
+    _timed("images_per_cpu_second_train", "train images/\nCPU s", *_TRAINING),
+    _timed("minutes_per_epoch_steps", "min/epoch\n(steps)", *_STEPS),
+    _timed("cpu_minutes_per_epoch_steps", "CPU min/epoch\n(steps)", *_STEPS),
+    _timed("images_per_second_train_steps", "train images/s\n(steps)", *_STEPS),
+    _timed("images_per_cpu_second_train_steps", "train images/\nCPU s (steps)", *_STEPS),
     _milliseconds("step_ms", "step\nms", "step_ms", "p50"),
+    _milliseconds("step_cpu_ms", "step\nCPU ms", "step_ms", "cpu_p50"),
     _milliseconds("latency_ms", "latency\nms", "latency_ms", "p50"),
     _milliseconds("latency_p95_ms", "latency\np95, ms", "latency_ms", "p95"),
-    _cost("throughput_images_per_second", "model\nimages/s"),
-    _cost("end_to_end_images_per_second", "end-to-end\nimages/s"),
-    Column(name="seconds", head="cell\ns", value=_seconds, measured=True, timed=True),
-    _cost("shared_seconds", "shared\ns"),
-    _cost("first_epoch_seconds", "first\nepoch, s", timed=True),
-    _cost("data_wait_seconds", "data\nwait, s", timed=True),
+    _milliseconds("latency_cpu_ms", "latency\nCPU ms", "latency_ms", "cpu_p50"),
+    _timed("throughput_images_per_second", "model\nimages/s", "throughput"),
+    _timed("throughput_images_per_cpu_second", "model images/\nCPU s", "throughput"),
+    _timed("end_to_end_images_per_second", "end-to-end\nimages/s", "end_to_end"),
+    _timed("end_to_end_images_per_cpu_second", "end-to-end\nimages/CPU s", "end_to_end"),
+    Column(name="seconds", head="cell\ns", value=_seconds, measured=True, blocks=_CELL),
+    _timed("shared_seconds", "shared\ns", "prepare", "frozen_prefix"),
+    _timed("activation_seconds", "frozen\npass, s", "frozen_prefix"),
+    _timed("first_epoch_seconds", "first\nepoch, s", "train"),
+    _timed("data_wait_seconds", "data\nwait, s", "train"),
+    _block("train_wall_seconds", "training\ns", "wall_seconds"),
+    _block("train_cpu_seconds", "training\nCPU s", "cpu_seconds"),
+    _block("train_other_load", "others,\ncores", "other_load"),
     _cost("peak_memory_bytes", "peak\nmemory", size_of),
     _cost("parameters_trainable", "params, M\ntrain", millions),
     _cost("parameters_total", "params, M\nall", millions),

@@ -6,12 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.report.figures import (
-    CONCURRENT,
-    UNKNOWN,
-    mean_and_range,
-    number,
-)
+from harness.report.figures import UNKNOWN, mean_and_range, number
+from harness.report.quiet import Time, mark, worst
 from harness.report.rows import Row
 from harness.results.built import SMALL
 from harness.results.scoring import TARGET_OF_KIND
@@ -41,8 +37,11 @@ class Column:
     """Text, aligned to the left."""
     measured: bool = False
     """A figure that may differ between seeds: what ``--aggregate`` takes the mean of."""
-    timed: bool = False
-    """Marked where it was taken beside another cell; probes hold a lock and need no mark."""
+    blocks: tuple[str, ...] = ()
+    """The timed blocks that the figure was computed from; it is marked where other work held one of
+    them up."""
+    time: Time = "wall"
+    """What it counts, where it was timed."""
 
     def text(self, rows: Sequence[Row]) -> str:
         """What people read for one row, or for several that are shown as one."""
@@ -71,8 +70,19 @@ class Column:
         return text + self._mark([row], text)
 
     def _mark(self, rows: Iterable[Row], text: str) -> str:
-        known = self.timed and text != UNKNOWN
-        return CONCURRENT if known and any(row.timed_beside_another for row in rows) else ""
+        if not self.blocks or text == UNKNOWN:
+            return ""
+        return worst(self.mark(row) for row in rows if self.value(row) is not None)
+
+    def mark(self, row: Row) -> str:
+        """``*`` behind a figure of the row that other work has held up, ``?`` where no record says
+        whether it has; nothing behind any other."""
+        return mark(row, self.blocks, self.time) if self.blocks else ""
+
+    def undisturbed(self, row: Row) -> float | None:
+        """The figure, where it may be compared with another; None where it is unknown or marked."""
+        numbers = self.numbers([row])
+        return numbers[0] if numbers and not self.mark(row) else None
 
 
 def metric_columns(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> list[Column]:

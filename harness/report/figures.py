@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 UNKNOWN = "\N{EN DASH}"
-CONCURRENT = "*"
-"""Behind what was timed beside another cell."""
 
 
 def number(value: float | None) -> str:

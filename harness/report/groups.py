@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal
 
 from harness.metrics.classification import MACRO
 from harness.report.columns import Column, metric_columns
 from harness.report.figures import UNKNOWN, millions
+from harness.report.quiet import Time
 from harness.report.rows import Row
 from harness.report.sections import Section
 from harness.specs import MetricSpec
+
+_SPEED: Mapping[tuple[bool, Time], tuple[str, ...]] = MappingProxyType(
+    {
+        (False, "wall"): ("minutes_per_epoch", "images_per_second_train", "latency_ms"),
+        (False, "cpu"): (
+            "cpu_minutes_per_epoch",
+            "images_per_cpu_second_train",
+            "latency_cpu_ms",
+        ),
+        (True, "wall"): (
+            "step_ms",
+            "images_per_second_train",
+            "latency_ms",
+            "throughput_images_per_second",
+            "end_to_end_images_per_second",
+        ),
+        (True, "cpu"): (
+            "step_cpu_ms",
+            "images_per_cpu_second_train",
+            "latency_cpu_ms",
+            "throughput_images_per_cpu_second",
+            "end_to_end_images_per_cpu_second",
+        ),
+    }
+)
+"""By whether only time was measured, and by what is counted."""
 
 
 def key_columns(section: Section, known: Mapping[str, Column]) -> list[Column]:
@@ -55,18 +83,21 @@ def _metrics(section: Section, metrics: Sequence[MetricSpec], target: str) -> li
 
 
 def _costs(section: Section, known: Mapping[str, Column]) -> list[Column]:
-    """Speed and size; where only time was measured, all three speeds."""
-    if section.first.protocol.get("time_only"):
-        speed = [
-            "step_ms",
-            "images_per_second_train",
-            "latency_ms",
-            "throughput_images_per_second",
-            "end_to_end_images_per_second",
-        ]
-    else:
-        speed = ["minutes_per_epoch", "images_per_second_train", "latency_ms"]
-    return [*(known[name] for name in (*speed, "peak_memory_bytes")), _PARAMETERS]
+    """Speed and size."""
+    names = (*speed_columns(section), "peak_memory_bytes")
+    return [*(known[name] for name in names), _PARAMETERS]
+
+
+def speed_columns(section: Section) -> tuple[str, ...]:
+    """Names of the section's columns of speed; where only time was measured, all three speeds.
+
+    On a CPU they count CPU time, which other work on the machine changes little. Rows of older
+    records have none; where all are such, it is wall time.
+    """
+    time_only = bool(section.first.protocol.get("time_only"))
+    on_cpu = section.first.device.startswith("cpu")
+    by_cpu = on_cpu and any(row.timing.get("blocks") for row in section.rows)
+    return _SPEED[time_only, "cpu" if by_cpu else "wall"]
 
 
 def _sources(section: Section, known: Mapping[str, Column]) -> list[Column]:

@@ -47,7 +47,7 @@ def json_of(
                 "classes": section.first.classes,
                 "classes_present": section.first.classes_present,
                 "notes": [note.text for note in notes(section, metrics, view)],
-                "twins": [pair.to_json() for pair in pairs(section, every)],
+                "twins": [pair.to_json() for pair in pairs(section, every, metrics)],
                 "rows": [asdict(row) for row in rows] if records is None else records,
             }
             for section, rows, records in tables

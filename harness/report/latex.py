@@ -31,6 +31,7 @@ _ESCAPES: Mapping[str, str] = MappingProxyType(
         "|": r"\textbar{}",
         "[": "{[}",
         "]": "{]}",
+        "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",
         "\N{EN DASH}": "--",
         "\N{MINUS SIGN}": "$-$",
         "\N{PLUS-MINUS SIGN}": r"$\pm$",

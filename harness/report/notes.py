@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.report.columns import name_of
-from harness.report.figures import CONCURRENT, number, size_of
 from harness.report.sections import Section
+from harness.report.timing_notes import timing_notes
 from harness.report.view import EVERYTHING, View
 from harness.results.built import SMALL
-from harness.results.record import TimingRecord
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
@@ -38,7 +37,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
         *_input_sizes(section),
         *_stages(section),
         *_micro_batches(section),
-        *_timings(section),
+        *map(Note, timing_notes(section, view)),
         *_superseded(section),
         *_without_result(section),
     ]
@@ -145,64 +144,6 @@ def _micro_batches(section: Section) -> Iterable[Note]:
         if row.normalised_over is not None
     ]
     return map(Note, _once(texts))
-
-
-def _timings(section: Section) -> Iterable[Note]:
-    if section.machine:
-        yield Note(f"Timed on {section.machine}.")
-    if section.first.protocol.get("time_only"):
-        yield Note(
-            "Medians of calls that had the machine's probes for themselves: a training step, the "
-            "model alone on one image and on a batch, and from stored pixels to predictions."
-        )
-    kinds = {row.timing.get("memory_kind") for row in section.rows} - {None}
-    if kinds == {"rss"}:
-        yield Note("Peak memory is the resident memory of the cell's process.")
-    if kinds == {"cuda"}:
-        yield Note("Peak memory is what was allocated on the GPU.")
-    if any(row.timed_beside_another for row in section.rows):
-        yield Note(f"Figures with {CONCURRENT} were timed beside another cell on the same machine.")
-    if prices := _prices(section, lambda timing: timing.get("prepare_seconds")):
-        yield Note(f"Prepared images, made once for all and not in min/epoch: {prices}.")
-    if prices := _prices(section, lambda timing: timing.get("buckets", {}).get("compile")):
-        yield Note(f"Compiling, not in min/epoch: {prices}.")
-    if prices := _prices(section, lambda timing: timing.get("activation_seconds")):
-        yield Note(
-            "Activations of frozen layers, computed once for all that share them and not in "
-            f"min/epoch: {prices}."
-        )
-    yield from _uncached(section)
-
-
-def _uncached(section: Section) -> Iterable[Note]:
-    """Rows whose activations of frozen layers were not kept on disk, and why."""
-    for row in section.rows:
-        for kept in row.timing.get("activations", {}).values():
-            if kept["where"] == "memory":
-                yield Note(
-                    f"{section.name_of(row)} kept the activations of its frozen layers in memory "
-                    f"and shared them with no other cell: they take {size_of(kept['bytes'])}, more "
-                    "than the disk (--activation-space) may give."
-                )
-            if kept["where"] != "per batch":
-                continue
-            yield Note(
-                f"{section.name_of(row)} runs its frozen layers in every epoch: their activations "
-                f"take {size_of(kept['bytes'])}, more than disk (--activation-space) and memory "
-                "may give."
-            )
-
-
-def _prices(section: Section, seconds_of: Callable[[TimingRecord], float | None]) -> str:
-    """Seconds, and the rows that used what they bought; empty where there are none."""
-    users: dict[str, list[str]] = {}
-    for row in section.rows:
-        if seconds := seconds_of(row.timing):
-            users.setdefault(number(seconds), []).append(section.name_of(row))
-    everybody = sum(row.status == "ok" for row in section.rows)
-    if len(users) == 1 and sum(map(len, users.values())) == everybody > 1:
-        return f"{next(iter(users))} s for each row that ran"
-    return "; ".join(f"{seconds} s for {', '.join(names)}" for seconds, names in users.items())
 
 
 def _superseded(section: Section) -> Iterable[Note]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.report.figures import UNKNOWN, number, percent, size_of
-from harness.report.page import Shown
-from harness.report.text import filled, text_table
+from harness.report.onecell_cost import Facts, block_table, bucket_table, cost_facts, table
+from harness.report.text import filled
 from harness.results.built import sentence, start, title
-
-Facts = list[tuple[str, str]]
-"""A name and what is said under it."""
 
 
 def one_cell_text(value: Mapping[str, Any], width: int) -> str:
@@ -32,8 +29,9 @@ def one_cell_text(value: Mapping[str, Any], width: int) -> str:
             _titled(f"Classes, {part} set: recall and confusion matrix", _confusion(found))
             for part, found in value["per_class"].items()
         ),
-        _titled("Time", _buckets(value["timing"])),
-        _titled("Cost", _facts(_cost(value["timing"] or {}), width)),
+        _titled("Time", bucket_table(value["timing"])),
+        _titled("Timed blocks", block_table(value["timing"])),
+        _titled("Cost", _facts(cost_facts(value["timing"] or {}), width)),
         _titled("Environment", _facts(_environment(value["environment"]), width)),
         _titled("Files", _files(value)),
     ]
@@ -49,16 +47,6 @@ def _facts(facts: Facts, width: int) -> str:
     indent = max((len(name) for name, _ in facts), default=0) + 2
     return "\n".join(
         filled(f"{name:{indent}}{text}", width - 2, indent=" " * indent) for name, text in facts
-    )
-
-
-def _columns(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table whose first ``left`` columns are text; empty without rows."""
-    body = list(rows)
-    if not body:
-        return ""
-    return text_table(
-        [Shown(head, [row[i] for row in body], i < left) for i, head in enumerate(heads)]
     )
 
 
@@ -153,7 +141,7 @@ def _epochs(history: Sequence[Mapping[str, Any]], width: int) -> str:
         ]
         for line in epochs
     ]
-    return _columns(heads, rows, left=2)
+    return table(heads, rows, left=2)
 
 
 def _metrics(metrics: Mapping[str, Any] | None) -> str:
@@ -170,7 +158,7 @@ def _metrics(metrics: Mapping[str, Any] | None) -> str:
     rows.append(["primary", *(_figure(scores["primary"]) for scores in metrics.values())])
     rows.append(["images", *(str(scores["images"]) for scores in metrics.values())])
     rows.append(["masks", *(str(scores["masks"]) for scores in metrics.values())])
-    return _columns(["", *metrics], rows)
+    return table(["", *metrics], rows)
 
 
 def _confusion(found: Mapping[str, Any]) -> str:
@@ -180,51 +168,7 @@ def _confusion(found: Mapping[str, Any]) -> str:
         [f"{n} {name}", _figure(found["recall"][name]), str(sum(counts)), *map(str, counts)]
         for n, name, counts in zip(numbers, found["classes"], found["confusion"], strict=True)
     ]
-    return _columns([*heads, *numbers[1:]], rows)
-
-
-def _buckets(timing: Mapping[str, Any] | None) -> str:
-    seconds = (timing or {}).get("buckets")
-    if not seconds:
-        return ""
-    total = sum(seconds.values())
-    rows = [
-        [name, number(value), f"{100 * value / total:.1f} %" if total else UNKNOWN]
-        for name, value in sorted(seconds.items(), key=lambda pair: -pair[1])
-    ]
-    return _columns(["bucket", "s", "share"], [*rows, ["all", number(total), ""]])
-
-
-def _cost(timing: Mapping[str, Any]) -> Facts:
-    facts: Facts = []
-    for name, value in timing.items():
-        if name in ("buckets", "stages", "activations") or value is None:
-            continue
-        if isinstance(value, Mapping):
-            text = ", ".join(f"{key} {number(part)}" for key, part in value.items())
-        elif name.endswith("_bytes"):
-            text = size_of(value)
-        elif isinstance(value, int):
-            text = f"{value:,}"
-        else:
-            text = number(value) if isinstance(value, float) else str(value)
-        facts.append((name, text))
-    for stage in timing.get("stages") or ():
-        facts.append(
-            (
-                f"stage {stage['name']}",
-                f"{stage['epochs']} epochs, learning rate {stage['learning_rate']:g}, "
-                f"{stage['parameters']:,} parameters",
-            )
-        )
-    for stage, kept in (timing.get("activations") or {}).items():
-        facts.append(
-            (
-                f"activations {stage}",
-                f"{kept['where']}, {size_of(kept['bytes'])}, {number(kept['seconds'])} s",
-            )
-        )
-    return facts
+    return table([*heads, *numbers[1:]], rows)
 
 
 def _environment(facts: Mapping[str, Any] | None) -> Facts:
@@ -233,7 +177,7 @@ def _environment(facts: Mapping[str, Any] | None) -> Facts:
 
 def _files(value: Mapping[str, Any]) -> str:
     rows = [[name, size_of(size)] for name, size in value["files"].items()]
-    return f"{value['directory']}\n\n{_columns(['file', 'size'], rows)}"
+    return f"{value['directory']}\n\n{table(['file', 'size'], rows)}"
 
 
 def _figure(value: float | None) -> str:

@@ -67,6 +67,10 @@ class Row:
     log_tail: tuple[str, ...] = ()
     concurrent: bool = False
     machine: str | None = None
+    threads: int | None = None
+    """Of the cell's process."""
+    cores: int | None = None
+    """Of the machine."""
     timing: TimingRecord = field(default_factory=TimingRecord)
 
     part: str
@@ -83,12 +87,6 @@ class Row:
     classes: tuple[str, ...]
     classes_present: tuple[str, ...] | None = None
     """Classes that occur in the set; None where it has not been scored."""
-
-    @property
-    def timed_beside_another(self) -> bool:
-        """Whether a cell that ran at the same time may have slowed it down; probes that are all
-        there is to it take turns."""
-        return self.concurrent and not self.protocol.get("time_only")
 
     @property
     def normalised_over(self) -> int | None:
@@ -185,6 +183,8 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         superseded=superseded,
         small=is_small(cell),
         machine=_machine(found.environment),
+        threads=(found.environment or {}).get("threads"),
+        cores=(found.environment or {}).get("cpu_count"),
         # Figures that lie beside any other status are from before a failure or a repetition.
         timing=(found.timing if found.finished else None) or {},
         part=part,

@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 from harness.report.catalogue import catalogue, find
 from harness.report.columns import Column
 from harness.report.flat import Record, csv_of, long, wide
-from harness.report.groups import key_columns, other_groups
+from harness.report.groups import key_columns, other_groups, speed_columns
 from harness.report.jsonform import Broken, json_of
 from harness.report.latex import PREAMBLE, WIDTH, escape, latex_notes, latex_table
 from harness.report.lines import Line, lines
@@ -22,7 +22,7 @@ from harness.report.query import chosen
 from harness.report.rows import Row
 from harness.report.sections import Section, sections
 from harness.report.text import filled, text_notes, text_table
-from harness.report.twins import pairs, twin_columns
+from harness.report.twins import pairs, twin_columns, twin_notes
 from harness.report.view import EVERYTHING, View
 from harness.specs import MetricSpec
 
@@ -162,11 +162,17 @@ class _Page:
     def _twins(self, section: Section) -> list[str]:
         """A block under the section's table; none where no row has a twin, or where the reader has
         named the columns."""
-        found = pairs(section, self.report.every)
-        if not found or self.report.view.columns:
+        report = self.report
+        if report.view.columns:
             return []
-        key, groups = twin_columns(section, found, self.report.metrics)
-        return [self._block("Beside single-task methods", key, groups, (), level=4)]
+        found = pairs(section, report.every, report.metrics)
+        if not found:
+            return []
+        # Of an epoch; where only time was measured there are no metrics, and so no pairs.
+        speed = report.known[speed_columns(section)[0]]
+        key, groups = twin_columns(section, found, report.metrics, speed)
+        said = [Note(text) for text in twin_notes(section, found, report.metrics)]
+        return [self._block("Beside single-task methods", key, groups, said, level=4)]
 
     def _block(
         self,

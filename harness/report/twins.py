@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.columns import name_of
-from harness.report.figures import UNKNOWN, number
+from harness.report.columns import Column, name_of
+from harness.report.common_images import Compared, compare, trained_on
+from harness.report.figures import UNKNOWN
 from harness.report.page import Shown
 from harness.report.rows import Row
 from harness.report.sections import Section
@@ -25,26 +26,27 @@ class Pair:
     twin_id: str
     twin: Row | None
     """None where the same study has no finished one."""
+    compared: Compared
 
     @property
     def values(self) -> tuple[float | None, float | None]:
-        """The metric of the row and of its twin."""
-        other = None if self.twin is None else self.twin.metric(self.metric)
-        return self.row.metric(self.metric), other
+        """The metric of the row and of its twin, over the images of both; where there are none, the
+        row's own and None."""
+        if self.compared.images is None:
+            return self.row.metric(self.metric), None
+        return self.compared.values
 
     @property
-    def images(self) -> tuple[int | None, int | None]:
-        """How many images each metric is over."""
-        return self._count(self.row), self._count(self.twin)
-
-    def _count(self, row: Row | None) -> int | None:
-        part = None if row is None else row.images.get(row.part)
-        if part is None:
-            return None
-        return part["masks" if self.metric.startswith("mask.") else "images"]
+    def trained(self) -> tuple[list[int | None], bool | None]:
+        """Images (of the mask target: masks) that the row and its twin were trained on, and whether
+        they are the same ones."""
+        if self.twin is None:
+            return [], None
+        return trained_on([self.row, self.twin], self.metric.partition(".")[0])
 
     def to_json(self) -> dict[str, Any]:
         own, other = self.values
+        counts, same = self.trained
         return {
             "method": self.row.method,
             "seed": self.row.seed,
@@ -53,22 +55,40 @@ class Pair:
             "value": own,
             "twin": self.twin_id,
             "twin_value": other,
+            "difference": self.compared.difference,
+            "images": self.compared.images,
+            "reason": self.compared.reason or None,
+            "trained_on": counts or None,
+            "trained_on_the_same": same,
             "twin_directory": self.twin and self.twin.directory,
         }
 
 
-def pairs(section: Section, every: Iterable[Row]) -> list[Pair]:
+def pairs(section: Section, every: Iterable[Row], metrics: Sequence[MetricSpec]) -> list[Pair]:
     """The section's finished rows with twins, target by target.
 
-    A twin is of the same dataset, set, protocol, device, seed, fraction and way of splitting.
+    A twin is of the same dataset, set, protocol, device, seed, fraction and way of splitting; of
+    several, one of the same split comes first.
     """
-    found = {(row.method, *_same(row)): row for row in every if row.status == "ok"}
+    found: dict[tuple[object, ...], Row] = {}
+    for row in every:
+        if row.status == "ok":
+            found[(row.method, *_same(row))] = row
+            found[(row.method, row.split, *_same(row))] = row
+
+    def pair(row: Row, metric: str, twin_id: str) -> Pair:
+        twin = found.get((twin_id, row.split, *_same(row))) or found.get((twin_id, *_same(row)))
+        compared = Compared(reason="not run")
+        if twin is not None:
+            compared = compare(row, twin, metric, metrics)
+        return Pair(row=row, metric=metric, twin_id=twin_id, twin=twin, compared=compared)
+
     return [
-        Pair(row=row, metric=metric, twin_id=twin, twin=found.get((twin, *_same(row))))
+        pair(row, metric, twin_id)
         for row in section.rows
         if row.status == "ok"
         for metric in row.primary_metrics
-        if (twin := row.twins.get(metric.partition(".")[0]))
+        if (twin_id := row.twins.get(metric.partition(".")[0]))
     ]
 
 
@@ -86,17 +106,20 @@ def _same(row: Row) -> tuple[object, ...]:
 
 
 def twin_columns(
-    section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec]
+    section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec], speed: Column
 ) -> tuple[list[Shown], list[list[Shown]]]:
-    """What tells pairs apart, and in groups what is said of each."""
-    labels = {
-        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
-        for spec in metrics
-        if spec.kind in TARGET_OF_KIND
-    }
+    """What tells pairs apart, and in groups what is said of each.
+
+    Args:
+        speed: the column of what an epoch takes.
+    """
+    labels = _labels(metrics)
 
     def column(head: str, text: Callable[[Pair], str], left: bool = False) -> Shown:
         return Shown(head, [text(pair) for pair in found], left)
+
+    def taken(row: Row | None) -> str:
+        return UNKNOWN if row is None else speed.text([row])
 
     return [
         column("method", lambda pair: section.name_of(pair.row), left=True),
@@ -106,31 +129,62 @@ def twin_columns(
             column("value", lambda pair: _figure(pair.values[0])),
             column("single-task method", _twin_name, left=True),
             column("its\nvalue", lambda pair: _figure(pair.values[1])),
-            column("±", lambda pair: _difference(*pair.values)),
+            column("Δ", lambda pair: _difference(pair.compared.difference)),
+            column("common\nimages", lambda pair: _count(pair.compared.images)),
         ],
         [
-            column("images", _image_counts),
-            column("min/\nepoch", lambda pair: _minutes(pair.row)),
-            column("its min/\nepoch", lambda pair: _minutes(pair.twin)),
+            column("trained\non", _trained),
+            column(speed.head, lambda pair: taken(pair.row)),
+            column(f"its {speed.head}", lambda pair: taken(pair.twin)),
         ],
     ]
+
+
+def twin_notes(section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec]) -> list[str]:
+    """What Δ is, why some pairs have none, and which were trained on different images."""
+    labels = _labels(metrics)
+    said = ["Δ is the value minus the single-task method's, both over the common images."]
+    for pair in found:
+        if pair.twin is None:
+            continue
+        who = f"{section.name_of(pair.row)} and {pair.twin_id}"
+        if pair.compared.images is None:
+            said.append(
+                f"No Δ of {labels.get(pair.metric, pair.metric)} for {who}: {pair.compared.reason}."
+            )
+        counts, same = pair.trained
+        if same is False:
+            what = "masks" if pair.metric.startswith("mask.") else "images"
+            said.append(
+                f"{who} were trained on different {what}: {_count(counts[0])} and "
+                f"{_count(counts[1])}."
+            )
+    return said
+
+
+def _labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
+    return {
+        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
+        for spec in metrics
+        if spec.kind in TARGET_OF_KIND
+    }
 
 
 def _twin_name(pair: Pair) -> str:
     return name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
 
 
-def _image_counts(pair: Pair) -> str:
-    return "/".join(UNKNOWN if count is None else str(count) for count in pair.images)
+def _trained(pair: Pair) -> str:
+    return "/".join(map(_count, pair.trained[0])) or UNKNOWN
 
 
-def _minutes(row: Row | None) -> str:
-    return number(None if row is None else row.timing.get("minutes_per_epoch"))
+def _count(count: int | None) -> str:
+    return UNKNOWN if count is None else str(count)
 
 
 def _figure(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.4f}"
 
 
-def _difference(own: float | None, other: float | None) -> str:
-    return UNKNOWN if own is None or other is None else f"{own - other:+.4f}"
+def _difference(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:+.4f}"

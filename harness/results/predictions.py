@@ -219,6 +219,19 @@ def read_predictions(path: Path) -> PredictionFile:
         return _from_arrays(_arrays(path))
 
 
+def read_scored_ids(path: Path, target: str) -> tuple[str, ...]:
+    """The images that a file's metrics of the target are over; its predictions are not read.
+
+    Raises:
+        HarnessError: as :func:`read_predictions`, or the file has no such target.
+    """
+    with _blaming(path):
+        if target != "mask":
+            return tuple(map(str, _arrays(path, ("ids",))["ids"]))
+        arrays = _arrays(path, ("ids", "has_mask"))
+        return tuple(map(str, arrays["ids"][arrays["has_mask"]]))
+
+
 REFERENCE = ("ids", "labels", "classes", "groups", "sources", "has_mask")
 """Arrays of a prediction file that repeat what the dataset's table says."""
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, get_args
 
+from harness.stopwatch import Taken
+
 SCHEMA = 1
 """Version of the records; a change that an older reader would misread raises it."""
 
@@ -45,11 +47,17 @@ class DatasetRecord(_Dataset, total=False):
     """Ids of what the run went on without: ``images``, and ``masks`` of images that stay."""
 
 
-class PartRecord(TypedDict):
-    """How many images of a part of the split the cell used."""
-
+class _Part(TypedDict):
     images: int
     masks: int
+
+
+class PartRecord(_Part, total=False):
+    """How many images of a part of the split the cell used, and which: digests of the ids of all,
+    and of those with a reference mask. Equal digests are equal images."""
+
+    ids: str
+    mask_ids: str
 
 
 class SplitRecord(TypedDict):
@@ -121,6 +129,8 @@ class Spread(Quantiles, total=False):
 
     calls: int
     """How many were timed."""
+    cpu_p50: float
+    """The median of the CPU time, of all threads."""
 
 
 class ActivationsRecord(TypedDict):
@@ -131,6 +141,22 @@ class ActivationsRecord(TypedDict):
     """What they take, or would."""
     seconds: float
     """Full price of making them, whoever made them; 0 where nothing is kept."""
+    cpu_seconds: float | None
+    """The same in CPU time."""
+    other_load: float | None
+    """Cores that other work kept busy meanwhile."""
+    key: str | None
+    """Names those on the disk: stages with the same one use the same activations."""
+
+
+class EpochRecord(TypedDict):
+    """What an epoch of training took."""
+
+    stage: str
+    images: int
+    data_wait_seconds: float
+    train: Taken
+    validate: Taken
 
 
 class StageRecord(TypedDict):
@@ -149,14 +175,23 @@ class TimingRecord(TypedDict, total=False):
     """timing.json: what the cell cost. Any key may be missing, where a cell ended early."""
 
     buckets: dict[str, float]
+    blocks: dict[str, Taken]
     epochs: int
     best_epoch: int | None
     minutes_per_epoch: float | None
+    minutes_per_epoch_steps: float | None
+    cpu_minutes_per_epoch: float | None
+    cpu_minutes_per_epoch_steps: float | None
     images_per_second_train: float | None
+    images_per_second_train_steps: float | None
+    images_per_cpu_second_train: float | None
+    images_per_cpu_second_train_steps: float | None
     step_ms: Spread | None
     latency_ms: Spread | None
     throughput_images_per_second: float | None
+    throughput_images_per_cpu_second: float | None
     end_to_end_images_per_second: float | None
+    end_to_end_images_per_cpu_second: float | None
     input_size: int
     stages: list[StageRecord]
     peak_memory_bytes: int | None

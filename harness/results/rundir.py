@@ -13,8 +13,14 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.jsonio import append_json_line, read_json, read_json_lines, write_json
-from harness.results.predictions import PredictionFile, read_predictions, write_predictions
+from harness.results.predictions import (
+    PredictionFile,
+    read_predictions,
+    read_scored_ids,
+    write_predictions,
+)
 from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
+from harness.results.speed import in_current_terms
 from harness.results.validate import (
     as_cell,
     as_environment,
@@ -48,7 +54,7 @@ class CellDirectory:
     @property
     def timing(self) -> TimingRecord | None:
         path = self.path / "timing.json"
-        return as_timing(path, read_json(path)) if path.exists() else None
+        return in_current_terms(as_timing(path, read_json(path))) if path.exists() else None
 
     @property
     def metrics(self) -> MetricsRecord | None:
@@ -78,6 +84,11 @@ class CellDirectory:
     def predictions(self, part: str) -> PredictionFile:
         """What the cell predicted on a set; HarnessError where the file is missing or broken."""
         return read_predictions(self._predictions(part))
+
+    def scored_ids(self, part: str, target: str) -> tuple[str, ...]:
+        """The images that the metrics of a target (``label`` or ``mask``) are over; HarnessError
+        where the set's file is missing, broken or without the target."""
+        return read_scored_ids(self._predictions(part), target)
 
     def log_tail(self, lines: int = 5) -> list[str]:
         """The last lines of the log; empty where there is none."""

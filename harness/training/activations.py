@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from harness.data.artefact_meta import Layout, Plan
 from harness.data.batches import Batches, in_order
 from harness.data.rows import Budget, Rows, place
 from harness.errors import HarnessError
+from harness.stopwatch import Stopwatch
 from harness.training.identity import architecture, state_digest
 from harness.training.method import InputSpec
 from harness.training.sharing import Kept, Sharing, computed_in, file_name
@@ -84,7 +84,13 @@ class Boundary:
             return None
         if bound is not None and array.nbytes > bound:
             return None
-        kept = Kept(where="disk", nbytes=array.nbytes, seconds=artefact.seconds, array=array)
+        kept = Kept(
+            where="disk",
+            nbytes=array.nbytes,
+            taken=artefact.taken,
+            key=directory.name if directory else None,
+            array=array,
+        )
         return kept, computed
 
     def _made(self, directory: Path | None) -> tuple[Kept, torch.dtype]:
@@ -98,7 +104,7 @@ class Boundary:
         elif layout.nbytes <= self._sharing.memory_bytes():
             kept = self._in_memory(layout, stored)
         else:
-            kept = Kept(where="per batch", nbytes=layout.nbytes, seconds=0.0)
+            kept = Kept(where="per batch", nbytes=layout.nbytes)
         return kept, sample.dtype
 
     def _on_disk(self, directory: Path, name: str, layout: Layout, stored: torch.dtype) -> Kept:
@@ -106,14 +112,12 @@ class Boundary:
         plan = Plan(directory=directory, files={name: layout}, title=title)
         total = layout.shape[0]
 
-        def make(folder: Path) -> float:
-            started = time.monotonic()
+        def make(folder: Path) -> None:
             with (folder / name).open("wb") as file:
                 write_header(file, layout)
                 for done, values in self._all(stored):
                     file.write(values.data)
                     self._sharing.progress(done, total)
-            return time.monotonic() - started
 
         def waiting() -> None:
             written = plan.building / name
@@ -122,17 +126,20 @@ class Boundary:
 
         found = obtain(plan, make, waiting)
         return Kept(
-            where="disk", nbytes=layout.nbytes, seconds=found.seconds, array=found.arrays[name]
+            where="disk",
+            nbytes=layout.nbytes,
+            taken=found.taken,
+            key=directory.name,
+            array=found.arrays[name],
         )
 
     def _in_memory(self, layout: Layout, stored: torch.dtype) -> Kept:
-        started = time.monotonic()
+        watch = Stopwatch()
         array = np.empty(layout.shape, layout.dtype)
         for done, values in self._all(stored):
             array[done - len(values) : done] = values
             self._sharing.progress(done, len(array))
-        seconds = time.monotonic() - started
-        return Kept(where="memory", nbytes=layout.nbytes, seconds=seconds, array=array)
+        return Kept(where="memory", nbytes=layout.nbytes, taken=watch.read(), array=array)
 
     def _all(self, stored: torch.dtype) -> Iterator[tuple[int, NDArray[Any]]]:
         """Per batch: how many have been computed so far, and the activations of this one."""

@@ -46,8 +46,8 @@ class Progress:
     resumed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     """The clock's buckets until this checkpoint."""
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    """Per finished epoch: ``images``, ``train_seconds``, ``data_wait_seconds``."""
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    """An ``EpochRecord`` per finished epoch."""
     activations: dict[str, Any] = field(default_factory=dict)
     """By stage: what became of the activations at its frozen boundary."""
 

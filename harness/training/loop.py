@@ -14,7 +14,9 @@ from torch import nn
 from harness.data.batches import Batches, in_even_chunks, shuffled
 from harness.errors import HarnessError
 from harness.protocol import Precision, Protocol
+from harness.results.record import EpochRecord
 from harness.seeds import derive_seed
+from harness.stopwatch import Stopwatch
 from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Figures, Progress
 from harness.training.clock import Clock
 from harness.training.contract import Unchanged
@@ -146,9 +148,11 @@ def _run_stage(
         with training.clock.bucket("train"):
             line |= _train_epoch(training, take_step, epoch)
         with training.clock.bucket("validate"):
+            watch = Stopwatch()
             training.module.eval()
             line["val"] = training.validate(logits)
             synchronise(training.device)
+            line["validate"] = watch.read()
         training.report(line)
         with training.clock.bucket("checkpoint"):
             # Another stage starts with an optimiser of its own.
@@ -160,7 +164,7 @@ def _run_stage(
 def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:
     """One pass over the training part; figures of it. Everything random in it comes from the
     cell's seed and the epoch's number, so a resumed run repeats it bit by bit."""
-    started = time.monotonic()
+    watch = Stopwatch()
     waited = 0.0
 
     def take(chunk: Chunk) -> Batch:
@@ -183,11 +187,13 @@ def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str
             f"the training loss of epoch {epoch + 1} is {mean_loss}: training has diverged; "
             "lower the learning rate or train in fp32"
         )
+    taken = watch.read()
     return {
         "loss": mean_loss,
         "images": sum(len(rows) for step in steps for rows, _ in step),
-        "train_seconds": time.monotonic() - started,
+        "train_seconds": taken["wall_seconds"],
         "data_wait_seconds": waited,
+        "train": taken,
     }
 
 
@@ -205,7 +211,7 @@ def _keep(
         progress.best_val = dict(line["val"])
     progress.epochs_done = line["epoch"]
     progress.seconds = training.clock.read()
-    progress.epochs.append({k: line[k] for k in ("images", "train_seconds", "data_wait_seconds")})
+    progress.epochs.append({name: line[name] for name in EpochRecord.__annotations__})
     training.checkpoints.save(
         training.module,
         moved,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from harness.data.batches import Part
 from harness.errors import HarnessError
-from harness.results.record import ActivationsRecord
+from harness.results.record import ActivationsRecord, EpochRecord
+from harness.stopwatch import Stopwatch, Taken
 from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.contract import ContractError, check_probabilities
 from harness.training.masks import pack_on_grid
@@ -78,19 +78,28 @@ class PlainRunner:
         """A plain method has been built by its factory."""
 
     def fit(self, parts: Parts, score: Score) -> Fitted:
-        seconds = self._learn(parts)
+        taken = self._learn(parts)
         with self._setting.clock.bucket("validate"):
+            watch = Stopwatch()
             metrics = score(self.predict(parts.val))
+            validated = watch.read()
+        seconds = taken["wall_seconds"]
         self._setting.report({"event": "fitted", "train_seconds": seconds, "val": metrics})
-        epoch = {"images": len(parts.train), "train_seconds": seconds, "data_wait_seconds": 0.0}
+        epoch: EpochRecord = {
+            "stage": "train",
+            "images": len(parts.train),
+            "data_wait_seconds": 0.0,
+            "train": taken,
+            "validate": validated,
+        }
         return Fitted(epochs=[epoch])
 
     def training_step(self, parts: Parts) -> None:
         """None, as a plain method trains itself: now, so that it can be asked to predict."""
         self._learn(parts)
 
-    def _learn(self, parts: Parts) -> float:
-        """Seconds that the method took to train itself."""
+    def _learn(self, parts: Parts) -> Taken:
+        """What the method took to train itself."""
         setting = self._setting
         scratch = setting.directory / "scratch"
         scratch.mkdir(exist_ok=True)
@@ -103,12 +112,12 @@ class PlainRunner:
             directory=scratch,
             report=self._report,
         )
-        started = time.monotonic()
         with setting.clock.bucket("train"):
+            watch = Stopwatch()
             self._method.fit(_Labelled(parts.train), _Labelled(parts.val), context)
-        seconds = time.monotonic() - started
+            taken = watch.read()
         shutil.rmtree(scratch)
-        return seconds
+        return taken
 
     def _report(self, figures: Mapping[str, float]) -> None:
         self._setting.report({**figures, "event": "figures"})

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from harness.data.lock import take
 from harness.results.record import Spread
+from harness.stopwatch import Stopwatch, Taken
 
 FEWEST = 3
 """Timed calls of a probe that has run out of time."""
@@ -47,10 +49,20 @@ def _shared_file(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds of every timed call, and of all together."""
+
+    wall: list[float]
+    cpu: list[float]
+    """Of all threads of the process."""
+    taken: Taken
+
+
 def timings(
     run: Callable[[], object], *, warmup: int, iterations: int, limit: float | None
-) -> list[float]:
-    """Seconds of every timed call; ``run`` returns when its work is done.
+) -> Timings:
+    """Times calls of ``run``, which returns when its work is done.
 
     Args:
         warmup: calls before the timed ones.
@@ -64,18 +76,23 @@ def timings(
         run()
         if time.perf_counter() > deadline - spare:
             break
-    seconds: list[float] = []
-    while len(seconds) < iterations:
-        start = time.perf_counter()
+    wall: list[float] = []
+    cpu: list[float] = []
+    watch = Stopwatch()
+    while len(wall) < iterations:
+        start, worked = time.perf_counter(), time.process_time()
         run()
         end = time.perf_counter()
-        seconds.append(end - start)
-        if end > deadline and len(seconds) >= FEWEST:
+        cpu.append(time.process_time() - worked)
+        wall.append(end - start)
+        if end > deadline and len(wall) >= FEWEST:
             break
-    return seconds
+    return Timings(wall=wall, cpu=cpu, taken=watch.read())
 
 
-def spread(seconds: list[float]) -> Spread:
-    """Milliseconds: the median, what 95 % of the calls stay below, and how many there were."""
-    p50, p95 = (float(value) for value in np.percentile(np.array(seconds) * 1000, [50, 95]))
-    return {"p50": p50, "p95": p95, "calls": len(seconds)}
+def spread(found: Timings) -> Spread:
+    """Milliseconds: the medians of wall and CPU time, what 95 % of the calls stay below in wall
+    time, and how many there were."""
+    p50, p95 = (float(value) for value in np.percentile(np.array(found.wall) * 1000, [50, 95]))
+    cpu_p50 = float(np.median(found.cpu)) * 1000
+    return {"p50": p50, "p95": p95, "calls": len(found.wall), "cpu_p50": cpu_p50}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.data.batches import Part
 from harness.protocol import Precision, Protocol
-from harness.results.record import ActivationsRecord, StageRecord
+from harness.results.record import ActivationsRecord, EpochRecord, StageRecord
 from harness.training.clock import Clock
 from harness.training.method import InputSpec, Problem
 from harness.training.sharing import Sharing
@@ -80,8 +80,7 @@ operations in one process, else that of the arithmetic used."""
 class Fitted:
     """What training took."""
 
-    epochs: list[dict[str, float]] = field(default_factory=list)
-    """Per epoch ``images``, ``train_seconds``, ``data_wait_seconds``."""
+    epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     best_val: Mapping[str, float] | None = None
     """Figures of the best epoch on the validation part; None where no epoch was selected."""

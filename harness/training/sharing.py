@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.data.rows import free_bytes
 from harness.results.record import ActivationsRecord
+from harness.stopwatch import Taken
 
 SHARE_OF_FREE_DISK = 0.5
 SHARE_OF_FREE_MEMORY = 0.4
@@ -53,13 +54,28 @@ class Kept:
     where: Literal["disk", "memory", "per batch"]
     nbytes: int
     """What they take, or would."""
-    seconds: float
-    """Full price of making them, whoever made them; 0 where nothing is kept."""
+    taken: Taken | None = None
+    """Full price of making them, whoever made them; None where nothing is kept."""
+    key: str | None = None
+    """Names those on the disk: stages with the same one use the same activations."""
     array: NDArray[Any] | None = None
     """Activations [views * N, ...] of the N images, as they are and then mirrored."""
 
+    @property
+    def seconds(self) -> float:
+        """Wall time of making them; 0 where nothing is kept."""
+        return 0.0 if self.taken is None else self.taken["wall_seconds"]
+
     def to_json(self) -> ActivationsRecord:
-        return {"where": self.where, "bytes": self.nbytes, "seconds": self.seconds}
+        taken = self.taken
+        return {
+            "where": self.where,
+            "bytes": self.nbytes,
+            "seconds": self.seconds,
+            "cpu_seconds": 0.0 if taken is None else taken["cpu_seconds"],
+            "other_load": None if taken is None else taken["other_load"],
+            "key": self.key,
+        }
 
 
 def file_name(computed: torch.dtype) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.protocol import Protocol
@@ -44,12 +46,32 @@ def measure_size(
             "normalises_batches": normalises_batches(module, span.stage),
         }
 
-    # With gradients: without them, torch runs attention in one operation that hides its work.
-    with FlopCounterMode(display=False) as counter, torch.enable_grad():
-        forward()
     return Size(
         parameters_total=sum(p.numel() for p in module.parameters()),
         parameters_trainable=parameters(frozenset().union(*(span.names for span in found))),
-        flops_per_image=counter.get_total_flops(),
+        flops_per_image=count_flops(forward),
         stages=tuple(map(record, found)),
     )
+
+
+def count_flops(forward: Callable[[], object]) -> int:
+    """Floating-point operations of the matrix products and convolutions of ``forward``, two for a
+    multiplication and an addition, those of attention among them whatever kernel it runs in."""
+    with _plain_attention(), FlopCounterMode(display=False) as counter:
+        forward()
+    operations: int = counter.get_total_flops()
+    return operations
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention as the matrix products that it is: torch's counter does not know every fused kernel
+    (not the CPU's, for one), and which of them runs depends on the device and on what trains."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        # Modules in eval mode also have fast paths that they take only without gradients.
+        with sdpa_kernel(SDPBackend.MATH), torch.enable_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

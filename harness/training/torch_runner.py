@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import cycle
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from harness.data.batches import Batches, Part, in_order
 from harness.data.rows import Budget
-from harness.results.record import ActivationsRecord
+from harness.results.record import ActivationsRecord, EpochRecord
 from harness.seeds import derive_seed
 from harness.training.checkpoint import Checkpoints
 from harness.training.contract import Unchanged
@@ -86,7 +87,7 @@ class TorchRunner:
         self._activations = progress.activations
         self._learned = Unchanged(self._module, self._module.state_dict())
         return Fitted(
-            epochs=progress.epochs,
+            epochs=cast("list[EpochRecord]", progress.epochs),
             best_epoch=progress.best_epoch,
             best_val=progress.best_val,
             rounding=self._rounding(view, progress.resumed),

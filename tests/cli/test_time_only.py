@@ -60,6 +60,14 @@ def test_activations_of_frozen_layers_keep_their_price(timed: tuple[Path, str]) 
     assert found["segmentation/unet"]["activation_seconds"] == 0
 
 
+def test_the_speed_of_a_step_has_its_share_of_the_frozen_pass(timed: tuple[Path, str]) -> None:
+    found = timings(timed[0])
+    linear, unet = found["ssl/dinov2_base@linear"], found["segmentation/unet"]
+    for name in ("images_per_second_train", "images_per_cpu_second_train"):
+        assert linear[name] < linear[f"{name}_steps"]
+        assert unet[name] == unet[f"{name}_steps"]
+
+
 def test_a_real_run_does_not_take_speed_alone_for_a_result(timed: tuple[Path, str]) -> None:
     planned = harness("plan", "--plugins", "baselines/pixels", *QUICKER, cwd=timed[0])
     assert "1 to run" in planned.stdout

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.estimates import Estimate, Machine, estimate, finished_cells
-from tests.builders import PROTOCOL, make_cell
+from tests.builders import DISTURBED, PROTOCOL, make_cell
 
 HERE = Machine(cpu="A processor", gpu=None, threads=1)
 FACTS = {"cpu": "A processor", "threads": 1}
@@ -52,6 +52,17 @@ def test_training_grows_with_epochs_and_training_images(tmp_path: Path) -> None:
     assert told(tmp_path, asked).seconds == pytest.approx(1 + 4 * 30 + 2 * 6 + 4 + 2 * 3)
 
 
+def test_the_frozen_pass_is_told_apart_and_grows_with_the_images_of_all_parts(
+    tmp_path: Path,
+) -> None:
+    """It ran for 256 + 64 + 128 images, and a quarter of train takes as many."""
+    finish(tmp_path, timing={**TIMING, "activation_seconds": 90.0})
+    assert told(tmp_path).activation_seconds == pytest.approx(90)
+    asked = record(tmp_path, fraction=0.25)
+    asked["data"]["train"]["images"] = 2 * 256 * 0.25
+    assert told(tmp_path, asked).activation_seconds == pytest.approx(90 * 704 / 448)
+
+
 def test_epochs_that_are_done_are_not_counted(tmp_path: Path) -> None:
     finish(tmp_path)
     assert told(tmp_path, epochs_done=2).seconds == pytest.approx(1 + 10 + 2 + 4 + 1)
@@ -88,6 +99,14 @@ def test_cells_that_ran_alike_beside_others_are_asked_first(tmp_path: Path) -> N
     finish(tmp_path)
     finish(tmp_path, seed=1, concurrent=True, timing={"buckets": {"train": 99.0}})
     assert told(tmp_path, concurrent=True).seconds == pytest.approx(99)
+    assert told(tmp_path).seconds == pytest.approx(44)
+
+
+def test_cells_that_other_work_held_up_are_asked_last(tmp_path: Path) -> None:
+    slow = {"buckets": {"train": 99.0}, "blocks": {"train": DISTURBED}}
+    finish(tmp_path, seed=1, timing=slow)
+    assert told(tmp_path).seconds == pytest.approx(99)
+    finish(tmp_path)
     assert told(tmp_path).seconds == pytest.approx(44)
 
 

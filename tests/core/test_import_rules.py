@@ -28,6 +28,7 @@ TORCH_FREE = (
     "harness.studyfile",
     "harness.tomlio",
     "harness.estimates",
+    "harness.stopwatch",
     "harness.forecast",
     "harness.cleaning",
     "harness.doctor",

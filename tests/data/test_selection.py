@@ -58,14 +58,50 @@ def test_limits_cap_every_part_and_the_fraction_is_cut_from_what_they_leave(larg
     assert set(parts["train"]) <= set(_select(large, split, train_limit=64)["train"])
 
 
-def test_limits_keep_the_shares_of_classes_and_masks(large):
+def test_limits_keep_the_shares_of_classes(large):
     split = make_split(large)
     part = _select(large, split, train_limit=100)["train"]
     for label in range(4):
-        for has_mask in (False, True):
-            stratum = (large.labels == label) & (large.has_mask == has_mask)
-            share = 100 * stratum[split.parts["train"]].mean()
-            assert abs(stratum[part].sum() - share) <= 2
+        share = 100 * (large.labels[split.parts["train"]] == label).mean()
+        assert abs((large.labels[part] == label).sum() - share) <= 2
+
+
+def test_under_limits_images_with_masks_come_first_in_their_class(large):
+    split = make_split(large)
+    part = _select(large, split, train_limit=100)["train"]
+    for label in range(4):
+        there = split.parts["train"][large.labels[split.parts["train"]] == label]
+        kept = part[large.labels[part] == label]
+        masks = min(len(kept), int(large.has_mask[there].sum()))
+        assert large.has_mask[kept].sum() == masks
+
+
+def masked_in_one_class() -> Samples:
+    samples = make_samples([60, 200, 150, 90])
+    samples.has_mask[:] = False
+    samples.has_mask[:40] = True
+    return samples
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5, 0.1])
+@pytest.mark.parametrize("limits", [(None, None), (200, 60), (64, 32), (8, 8)])
+@pytest.mark.parametrize("one_class", [True, False])
+def test_a_task_with_masks_has_the_mask_images_of_a_task_with_all(
+    large, one_class, limits, fraction
+):
+    samples = masked_in_one_class() if one_class else large
+    asked = {"train_limit": limits[0], "test_limit": limits[1], "fraction": fraction}
+    split = make_split(samples)
+    every = _select(samples, split, **asked)
+    masks = _select(samples, split, need_masks=True, **asked)
+    for name, part in every.items():
+        assert np.array_equal(masks[name], part[samples.has_mask[part]])
+
+
+def test_a_limit_that_leaves_no_mask_is_an_error_that_says_so():
+    samples = masked_in_one_class()
+    with pytest.raises(HarnessError, match=r"none of the 2 images that the limit .* raise it"):
+        _select(samples, make_split(samples), need_masks=True, test_limit=2)
 
 
 @pytest.mark.parametrize("seed", range(5))

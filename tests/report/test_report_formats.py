@@ -76,6 +76,15 @@ def test_latex_is_booktabs_with_notes_under_the_table(tmp_path) -> None:
     assert text.index(r"\bottomrule") < text.index("Ranked by F1")
 
 
+def test_latex_writes_the_difference_of_twins_with_a_delta(tmp_path) -> None:
+    both = {"label": LABEL, "mask": {"dice": 0.5}, "primary": ("label.f1", "mask.dice")}
+    make_cell(tmp_path, "m/both", task="multitask", twins={"mask": "s/unet"}, **both)
+    make_cell(tmp_path, "s/unet", task="s", mask={"dice": 0.4}, primary=("mask.dice",))
+    text = report(tmp_path, "latex")
+    check_latex(text)
+    assert r"$\Delta$" in text
+
+
 def test_a_wide_latex_table_goes_on_in_another(tmp_path) -> None:
     make_cell(tmp_path, "supervised/" + "x" * 40, label=LABEL, mask={"dice": 0.5}, task="multitask")
     make_cell(tmp_path, "segmentation/unet", mask={"dice": 0.4}, primary=("mask.dice",), task="s")

@@ -190,11 +190,3 @@ def test_people_get_the_mean_in_every_format(tmp_path, format) -> None:
 def test_a_metric_that_one_seed_lacks_counts_the_others(tmp_path) -> None:
     seeds(tmp_path, values=(0.5, None, 0.7))
     assert f"0.600 (0.500{DASH}0.700, n=2)" in report(tmp_path, aggregate=True)
-
-
-def test_timings_beside_another_cell_are_marked_in_the_mean(tmp_path) -> None:
-    seeds(tmp_path, concurrent=True)
-    view = {"aggregate": True, "columns": ("method", "minutes_per_epoch", "latency_ms")}
-    (line,) = (line for line in report(tmp_path, **view).splitlines() if "a/net" in line)
-    assert "n=3)*" in line
-    assert line.endswith("n=3)")
