@@ -77,7 +77,7 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
     if event == "importing":
         return f"importing {line['module']} of plugin {line['plugin']}"
     if event == "unreadable":
-        return f"says no more: {line['reason']}"
+        return f"no further progress is shown: {line['reason']}"
     if event == "restarted":
         return f"starts again: {line['reason']}"
     if event == "no_validation_loss":

@@ -87,7 +87,7 @@ def command(directory: Path, data_root: Path | None) -> None:
 
 
 def _has_predictions(cell: CellDirectory) -> bool:
-    """Also where the status is damaged: that is told of the cell, not of nothing."""
+    """Also true where the status is damaged, so that the cell is listed as not scored."""
     try:
         status = cell.status
     except HarnessError:

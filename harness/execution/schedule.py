@@ -51,7 +51,7 @@ class _Running:
 
 
 class BrokenExecutor:
-    """Stands for an executor that could not be made: every cell fails with its reason."""
+    """In place of an executor that could not be constructed: every cell fails with the reason."""
 
     def __init__(self, who: str, error: BaseException) -> None:
         self._reason = f"{who} failed: {_said(error)}"
@@ -64,7 +64,7 @@ class BrokenExecutor:
 
 
 class _NotStarted:
-    """Stands for a cell that the executor did not take."""
+    """In place of a cell that the executor did not take."""
 
     def poll(self) -> int:
         return 1

@@ -225,7 +225,7 @@ def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None
 
 
 def _damaged(found: Found) -> StatusRecord:
-    """What stands for the status of a finished cell that is left alone and cannot be believed."""
+    """The status shown for a finished cell that is left alone although it is damaged."""
     return {
         "status": DAMAGED,  # type: ignore[typeddict-item]
         "reason": f"{'; '.join(found.damage)}; --rerun runs it again",
