@@ -151,8 +151,11 @@ def _groups(
     sizes = np.bincount(unit_of)
     for unit, having in zip(unit_of.tolist(), features, strict=True):
         counts[unit].update(having)
+    # In a fixed order, as costs are sums of rounded numbers.
     return [
-        Group(dict(counts[i]), int(sizes[i]), derive_seed("split", kind, seed, name))
+        Group(
+            dict(sorted(counts[i].items())), int(sizes[i]), derive_seed("split", kind, seed, name)
+        )
         for i, name in enumerate(names)
     ]
 
