@@ -24,13 +24,14 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
     """
 
     def admit(spec: DatasetSpec, dataset: Dataset) -> Dataset:
-        from harness.data.admission import known_errors, without
+        from harness.data.admission import known_errors, with_duplicates, without
         from harness.data.cache import cache_directory
 
         if not spec.needs_root:
             return dataset
         with counting("checking files", shown=shown) as report:
             errors = known_errors(dataset, cache_directory(), report)
+        dataset = with_duplicates(dataset, cache_directory())
         if not errors:
             return dataset
         if skip_bad:
@@ -46,3 +47,11 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
         )
 
     return admit
+
+
+def recollection(spec: DatasetSpec, dataset: Dataset) -> Dataset:
+    """The dataset with what earlier looks into its files have shown; no file is looked into."""
+    from harness.data.admission import with_duplicates
+    from harness.data.cache import cache_directory
+
+    return with_duplicates(dataset, cache_directory()) if spec.needs_root else dataset

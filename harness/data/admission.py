@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples, subset
 from harness.data.defects import Defect
-from harness.data.verify import sample_names, verify
+from harness.data.verify import Verified, inspect, sample_names
 from harness.errors import HarnessError
 from harness.jsonio import read_json, write_json
 from harness.specs import to_json
 
-VERSION = 1
-"""Raise it with every change of what is an error."""
+VERSION = 2
+"""Raise it with every change of what is an error, or of what is kept."""
 
 _NAMED = 5
 
@@ -39,22 +40,36 @@ def known_errors(
             return tuple(Defect(**defect) for defect in read_json(path)["errors"])
         except (HarnessError, KeyError, TypeError):
             pass  # Damaged: made again.
-    return remember(dataset, verify(dataset, progress), cache)
+    return remember(dataset, inspect(dataset, progress), cache)
 
 
-def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> tuple[Defect, ...]:
-    """Keep the errors among the defects for :func:`known_errors`, and return them."""
+def remember(dataset: Dataset, found: Verified, cache: Path) -> tuple[Defect, ...]:
+    """Keep the errors that were found for :func:`known_errors` and return them, and keep the
+    duplicates for :func:`with_duplicates`."""
+    defects = found.defects
     errors = tuple(defect for defect in defects if defect.severity == "error")
     path = _remembered(dataset, cache)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"errors": [to_json(error) for error in errors]})
+        kept = {"errors": [to_json(error) for error in errors], "same_pixels": found.same_pixels}
+        write_json(path, kept)
     except OSError as error:
         raise HarnessError(
             f"{path}: the cache cannot be written ({error.strerror}); "
             "set CXR_HARNESS_CACHE to a folder with room"
         ) from error
     return errors
+
+
+def with_duplicates(dataset: Dataset, cache: Path) -> Dataset:
+    """The dataset whose samples say which images have equal pixels, where its content has been
+    verified."""
+    try:
+        kept = read_json(_remembered(dataset, cache))["same_pixels"]
+        found = tuple(tuple(str(name) for name in names) for names in kept)
+    except (HarnessError, KeyError, TypeError):
+        return dataset  # Not looked at yet, or damaged: the next run looks again.
+    return _Told(dataset, replace(dataset.samples, same_pixels=found)) if found else dataset
 
 
 def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
@@ -117,6 +132,27 @@ def _remaining(
         masks_left_out=tuple(sorted(maskless)),
         notes=(*samples.notes, *notes),
     )
+
+
+class _Told:
+    """A dataset of whose samples more is known."""
+
+    def __init__(self, whole: Dataset, samples: Samples) -> None:
+        self.samples = samples
+        self._whole = whole
+
+    @property
+    def fingerprint(self) -> str:
+        return self._whole.fingerprint
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        return self._whole.image(index)
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        return self._whole.mask(index)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
 
 
 class _Remaining:

@@ -88,7 +88,7 @@ class RecordedDataset:
         if dataset.samples.rows_digest != self.samples.rows_digest:
             raise HarnessError(
                 "the dataset lists its images, classes or masks in another order than when this "
-                "study was planned, with the same content; its plugin must list them in a fixed order"
+                "study was planned, with the same content; its plugin must fix their order"
             )
         return dataset
 

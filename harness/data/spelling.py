@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+
+from harness.errors import HarnessError
 
 OrderKey = tuple[tuple[tuple[str, int, str], ...], str]
 
@@ -19,6 +21,7 @@ ALIKE = (
     "written"
 )
 """What names that are spelled alike may differ in."""
+_SHOWN = 3
 
 
 def name_order(text: str) -> OrderKey:
@@ -62,3 +65,23 @@ def spelled_alike(names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         spellings.setdefault(plain_spelling(name), set()).add(name)
     alike = [tuple(sorted(found, key=name_order)) for found in spellings.values() if len(found) > 1]
     return tuple(sorted(alike, key=lambda found: name_order(found[0])))
+
+
+def refuse_alike(what: str, places: Mapping[str, str]) -> None:
+    """Raise HarnessError where names are spelled alike, with both spellings and where they stand.
+
+    Args:
+        what: they are, in the singular: ``class``.
+        places: name -> where it stands, for the message.
+    """
+    alike = spelled_alike(places)
+    if not alike:
+        return
+    both = "; ".join(
+        " and ".join(f"{name!r} ({places[name]})" for name in names) for names in alike[:_SHOWN]
+    )
+    more = f"; and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
+    raise HarnessError(
+        f"{what} names that differ only in {ALIKE}: {both}{more}. Write one {what} in one way; "
+        f"give two of them names that differ in more"
+    )
