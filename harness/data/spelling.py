@@ -82,6 +82,6 @@ def refuse_alike(what: str, places: Mapping[str, str]) -> None:
     )
     more = f"; and {len(alike) - _SHOWN} more" if len(alike) > _SHOWN else ""
     raise HarnessError(
-        f"{what} names that differ only in {ALIKE}: {both}{more}. Write one {what} in one way; "
-        f"give two of them names that differ in more"
+        f"two names of one {what}? {both}{more}. They differ only in {ALIKE}: write one {what} in "
+        "one way, or give two of them names that differ in more"
     )
