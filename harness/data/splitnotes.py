@@ -59,8 +59,8 @@ def _alike_groups(part_of: Mapping[int, str], samples: Samples) -> list[str]:
         return []
     shown = _some([" and ".join(alike) for alike in apart])
     return [
-        f"groups that are spelled alike lie in several parts: {shown}; if they are one patient, the "
-        "split leaks: write each patient in one way"
+        f"groups that are spelled alike lie in several parts: {shown}; if they are one patient, "
+        "the split leaks: write each patient in one way"
     ]
 
 
