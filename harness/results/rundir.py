@@ -139,12 +139,14 @@ def newest(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
     """The cells that count, each with the number of older results that it replaces.
 
     Two cells of equal ``identity`` answer the same question with different code; the one created
-    last counts, whatever its status.
+    last counts, whatever its status. In which order rows and classes stand is no part of the
+    question: older records do not say it.
     """
     rivals: dict[str, list[tuple[datetime, CellDirectory]]] = {}
     for directory in cells:
         cell = directory.cell
         created = datetime.fromisoformat(cell["created"])
-        key = json.dumps(cell["identity"], sort_keys=True)
+        asked = {k: v for k, v in cell["identity"].items() if k not in ("classes", "rows")}
+        key = json.dumps(asked, sort_keys=True)
         rivals.setdefault(key, []).append((created, directory))
     return {max(same)[1]: len(same) - 1 for same in rivals.values()}
