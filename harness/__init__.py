@@ -32,7 +32,20 @@ if TYPE_CHECKING:
     from harness.data.defects import Defect, SampleFiles, stray_files
     from harness.data.dicom import require_pydicom
     from harness.data.files import fingerprint_files, image_size, read_grey, read_mask
+    from harness.data.folders import (
+        IMAGE_SUFFIXES,
+        RASTER_SUFFIXES,
+        FolderContents,
+        LeftOut,
+        count_files,
+        folder_contents,
+        is_image_file,
+        undoubled_folder,
+    )
+    from harness.data.maskgrid import mask_grid, on_mask_grid
     from harness.data.prompts import parse_prompts
+    from harness.data.spelling import name_order, refuse_alike
+    from harness.data.tables import GROUP_COLUMNS, read_table, relative_path
     from harness.execution.cell import run_cell
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
     from harness.results.predictions import ClassPredictions, MaskPredictions
@@ -62,7 +75,26 @@ _LAZY = {
     "image_size": "harness.data.files",
     "read_grey": "harness.data.files",
     "read_mask": "harness.data.files",
+    **dict.fromkeys(
+        (
+            "IMAGE_SUFFIXES",
+            "RASTER_SUFFIXES",
+            "FolderContents",
+            "LeftOut",
+            "count_files",
+            "folder_contents",
+            "is_image_file",
+            "undoubled_folder",
+        ),
+        "harness.data.folders",
+    ),
+    **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
     "parse_prompts": "harness.data.prompts",
+    **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
+    **dict.fromkeys(
+        ("GROUP_COLUMNS", "read_table", "relative_path"),
+        "harness.data.tables",
+    ),
     "run_cell": "harness.execution.cell",
     **dict.fromkeys(
         ("Executor", "ExecutorSettings", "Resources", "RunningCell"), "harness.execution.executor"
@@ -89,9 +121,12 @@ _LAZY = {
 }
 
 __all__ = [
+    "GROUP_COLUMNS",
     "HARNESS_API",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "IMAGE_SUFFIXES",
+    "RASTER_SUFFIXES",
     "Batch",
     "ClassPredictions",
     "Dataset",
@@ -101,9 +136,11 @@ __all__ = [
     "ExecutorSettings",
     "ExecutorSpec",
     "FitContext",
+    "FolderContents",
     "HarnessError",
     "InputSpec",
     "LabelledImages",
+    "LeftOut",
     "MaskPredictions",
     "Method",
     "MethodSpec",
@@ -123,16 +160,26 @@ __all__ = [
     "WeightsCard",
     "WeightsFile",
     "__version__",
+    "count_files",
     "fingerprint_files",
+    "folder_contents",
     "hookimpl",
     "image_size",
+    "is_image_file",
     "load_checkpoint",
+    "mask_grid",
+    "name_order",
+    "on_mask_grid",
     "parse_prompts",
     "read_grey",
     "read_mask",
+    "read_table",
+    "refuse_alike",
+    "relative_path",
     "require_pydicom",
     "run_cell",
     "stray_files",
+    "undoubled_folder",
 ]
 
 

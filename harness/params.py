@@ -4,6 +4,7 @@ the dataset by ``--data-param NAME=VALUE``."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,9 @@ from harness.plugins import Plugins
 from harness.protocol import did_you_mean
 from harness.select import select
 from harness.specs import DatasetSpec
+
+COLUMNS = "columns"
+"""The parameter of a dataset that says which column of its table holds what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: P
 
 
 def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
-    """The dataset's spec with the parameters that the settings ``NAME=VALUE`` change.
+    """The dataset's spec with the parameters that the settings ``NAME=VALUE`` change. An entry of a
+    parameter that is a mapping is ``NAME.KEY=TEXT``.
 
     Raises:
         HarnessError: a setting of another form, a parameter that the dataset has not, or a value of
@@ -91,6 +96,12 @@ def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
             raise HarnessError(f"--data-param {text!r}: write NAME=VALUE")
+        outer, dot, key = name.partition(".")
+        if dot and key and isinstance(changed.get(outer), Mapping):
+            changed[outer] = {**changed[outer], key: value}
+            continue
+        if dot and outer == COLUMNS:
+            raise HarnessError(f"--column {key}={value}: dataset {spec.name!r} reads no table")
         if name not in spec.params:
             raise HarnessError(
                 f"--data-param {text!r}: dataset {spec.name!r} has no parameter {name!r}"
@@ -104,6 +115,26 @@ def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
             )
         changed[name] = new
     return replace(spec, params=changed)
+
+
+def column_settings(columns: Iterable[str]) -> tuple[str, ...]:
+    """``--column FIELD=NAME`` as changes to the parameter ``columns`` of a dataset.
+
+    Raises:
+        HarnessError: one of another form.
+    """
+    for text in columns:
+        if not re.fullmatch(r"\s*\w+\s*=.*", text):
+            raise HarnessError(f"--column {text!r}: write FIELD=NAME, as group=PatientID")
+    return tuple(f"{COLUMNS}.{text.strip()}" for text in columns)
+
+
+def columns_of(settings: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Settings of a dataset, told apart: those that :func:`column_settings` made, as
+    ``FIELD=NAME``, and the others."""
+    settings, prefix = tuple(settings), f"{COLUMNS}."
+    columns = tuple(s.removeprefix(prefix) for s in settings if s.startswith(prefix))
+    return columns, tuple(s for s in settings if not s.startswith(prefix))
 
 
 def _value(text: str) -> Any:

@@ -44,6 +44,7 @@ class Planner:
         self.precision: Precision = resolve_precision(request.precision, self.device)
         self._resolver = resolver
         self._counts = cache(self._count)
+        self._rows = dataset.samples.rows_digest
 
     def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
         found = self._resolver.resolve(entry)
@@ -57,6 +58,8 @@ class Planner:
             "method": entry.id,
             "dataset": self.dataset_name,
             "dataset_fingerprint": self.dataset.fingerprint,
+            "classes": list(self.dataset.samples.classes),
+            "rows": self._rows,
             "protocol": found.protocol_record,
             "params": found.changed,
             "weights": found.weights,

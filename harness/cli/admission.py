@@ -25,7 +25,7 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
     """
 
     def admit(spec: DatasetSpec, dataset: Dataset) -> Dataset:
-        from harness.data.admission import verified, with_notes, without
+        from harness.data.admission import verified, with_found, without
         from harness.data.cache import cache_directory
         from harness.data.names import on_one_line
 
@@ -33,11 +33,11 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
             return dataset
         with counting("checking files", shown=shown) as report:
             found = verified(dataset, cache_directory(), report)
-        errors = found.errors
+        dataset, errors = with_found(dataset, found), found.errors
         if not errors:
-            return with_notes(dataset, found.notes)
+            return dataset
         if skip_bad:
-            return with_notes(without(dataset, errors), found.notes)
+            return without(dataset, errors)
         lines = [f"  {on_one_line(error.file)}: {_said(error)}" for error in errors[:_LISTED]]
         if len(errors) > _LISTED:
             lines.append(f"  and {len(errors) - _LISTED} more")
@@ -54,3 +54,12 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
 def _said(error: Defect) -> str:
     """Of a file that may be whole also what reads it."""
     return f"{error.problem}; {error.remedy}" if error.kind == "decoder" else error.problem
+
+
+def recollection(spec: DatasetSpec, dataset: Dataset) -> Dataset:
+    """The dataset with what earlier looks into its files have shown; no file is looked into."""
+    from harness.data.admission import remembered, with_found
+    from harness.data.cache import cache_directory
+
+    found = remembered(dataset, cache_directory()) if spec.needs_root else None
+    return dataset if found is None else with_found(dataset, found)

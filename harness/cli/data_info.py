@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from harness.cli.admission import recollection
 from harness.cli.counting import counting
 from harness.cli.data_verify import data_options
 from harness.cli.options import installed_plugins
+from harness.params import column_settings
 from harness.specs import DatasetSpec
 from harness.study import find_dataset, open_dataset
 
@@ -23,13 +25,17 @@ _UNKNOWN = "unknown"
 @data_options
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def info_command(
-    name: str, data_root: Path | None, data_params: tuple[str, ...], as_json: bool
+    name: str,
+    data_root: Path | None,
+    data_params: tuple[str, ...],
+    columns: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Describe a dataset: classes, sources, sizes, masks, groups, fingerprint, licence."""
     from harness.data.card import dataset_card
 
-    spec = find_dataset(installed_plugins(), name, data_params)
-    dataset = open_dataset(spec, data_root)
+    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
+    dataset = recollection(spec, open_dataset(spec, data_root))
     with counting("reading headers") as report:
         card = dataset_card(dataset, report)
     if as_json:
@@ -68,10 +74,14 @@ def _text(spec: DatasetSpec, root: Path | None, card: Mapping[str, Any]) -> str:
     )
     heads = ("class", "images", "masks", "sources")
     widths = [None, None, None, 72]
+    # Names stay as they are, also those that look like numbers.
+    aligned = ("left", "right", "right", "left")
     blocks = [
         f"{spec.name}: {spec.summary}",
         tabulate(facts, tablefmt="plain", maxcolwidths=[None, 88], disable_numparse=True),
-        tabulate(classes, headers=heads, maxcolwidths=widths),
+        tabulate(
+            classes, headers=heads, maxcolwidths=widths, disable_numparse=True, colalign=aligned
+        ),
     ]
     notes = "\n".join(f"note: {note}" for note in card["notes"])
     return "\n\n".join([*blocks, *([notes] if notes else [])])

@@ -11,6 +11,7 @@ from harness.cli.admission import admission
 from harness.cli.counting import counting
 from harness.cli.data_verify import data_options
 from harness.cli.options import installed_plugins
+from harness.params import column_settings
 from harness.protocol import LARGEST_IMAGE
 from harness.study import find_dataset, open_dataset
 
@@ -37,6 +38,7 @@ def prepare_command(
     name: str,
     data_root: Path | None,
     data_params: tuple[str, ...],
+    columns: tuple[str, ...],
     size: int,
     interpolation: Literal["bilinear", "bicubic", "both"],
     skip_bad: bool,
@@ -48,7 +50,7 @@ def prepare_command(
     from harness.data.cache import cache_directory
     from harness.data.prepared import open_store
 
-    spec = find_dataset(installed_plugins(), name, data_params)
+    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
     dataset = admission(skip_bad)(spec, open_dataset(spec, data_root))
     for note in dataset.samples.notes:
         click.echo(f"note: {note}", err=True)

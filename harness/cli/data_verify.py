@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 from harness.cli.counting import counting
 from harness.cli.options import DATA_OPTIONS, installed_plugins
 from harness.errors import HarnessError
+from harness.params import column_settings
 from harness.specs import to_json
 from harness.study import find_dataset, open_dataset
 
@@ -36,7 +38,12 @@ def data_options(command: Any) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
 @click.option("--all", "every", is_flag=True, help=f"Every note, also beyond {_ALIKE} of a kind.")
 def verify_command(
-    name: str, data_root: Path | None, data_params: tuple[str, ...], as_json: bool, every: bool
+    name: str,
+    data_root: Path | None,
+    data_params: tuple[str, ...],
+    columns: tuple[str, ...],
+    as_json: bool,
+    every: bool,
 ) -> None:
     """Read every file of a dataset and list what is wrong with it.
 
@@ -46,21 +53,23 @@ def verify_command(
     """
     from harness.data.admission import remember
     from harness.data.cache import cache_directory
-    from harness.data.verify import verify
+    from harness.data.splitnotes import duplicate_notes
+    from harness.data.verify import Verified, inspect
 
-    spec = find_dataset(installed_plugins(), name, data_params)
+    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
     dataset = open_dataset(spec, data_root)
-    defects: Sequence[Defect] = ()
+    found = Verified(())
     if spec.needs_root:
         with counting("checking files") as report:
-            defects = verify(dataset, report)
+            found = inspect(dataset, report)
         try:
-            remember(dataset, defects, cache_directory())
+            remember(dataset, found, cache_directory())
         except HarnessError as error:
             click.echo(f"note: a run will verify again: {error}", err=True)
-    errors = [defect for defect in defects if defect.severity == "error"]
-    notes = [defect for defect in defects if defect.severity == "note"]
-    samples = dataset.samples
+    errors = [defect for defect in found.defects if defect.severity == "error"]
+    notes = [defect for defect in found.defects if defect.severity == "note"]
+    samples = replace(dataset.samples, same_pixels=found.same_pixels)
+    said = [*samples.notes, *duplicate_notes(samples)]
     counts = {
         "images": len(samples),
         "masks": int(samples.has_mask.sum()),
@@ -69,19 +78,22 @@ def verify_command(
     }
     if as_json:
         root = None if data_root is None else str(data_root)
-        found = [to_json(defect) for defect in (*errors, *notes)]
-        click.echo(
-            json.dumps({"dataset": name, "root": root, **counts, "defects": found}, indent=2)
-        )
+        told = {"dataset": name, "root": root, **counts, "dataset_notes": said}
+        listed = [to_json(defect) for defect in (*errors, *notes)]
+        click.echo(json.dumps({**told, "defects": listed}, indent=2))
     elif not spec.needs_root:
         click.echo(f"dataset {name!r} is made by its plugin: there are no files to verify")
     else:
-        _print(errors, notes, counts, every)
+        _print(errors, notes, said, counts, every)
     raise SystemExit(1 if errors else 0)
 
 
 def _print(
-    errors: Sequence[Defect], notes: Sequence[Defect], counts: dict[str, int], every: bool
+    errors: Sequence[Defect],
+    notes: Sequence[Defect],
+    said: Sequence[str],
+    counts: dict[str, int],
+    every: bool,
 ) -> None:
     from tabulate import tabulate
 
@@ -90,6 +102,8 @@ def _print(
         heads = ("", "file", "problem", "remedy")
         click.echo(tabulate(rows, headers=heads, maxcolwidths=list(_WIDTHS), disable_numparse=True))
         click.echo()
+    for note in said:
+        click.echo(f"note: {note}")
     click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
 
 

@@ -32,6 +32,14 @@ DATA_OPTIONS = (
         metavar="NAME=VALUE",
         help="Change a parameter of the dataset, e.g. --data-param pad=true.",
     ),
+    click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="FIELD=NAME",
+        help="Which column of the dataset's table is the path, label, mask, group, source or "
+        "split, e.g. --column group=PatientID; empty for none.",
+    ),
 )
 
 _OPTIONS = (

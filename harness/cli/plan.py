@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from harness.cli.admission import admission
+from harness.cli.admission import admission, recollection
 from harness.cli.options import installed_plugins, study_options
 from harness.cli.plan_output import as_json, as_text
 from harness.cli.request import request_of
@@ -85,7 +85,7 @@ def command(
 
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
-        admit = admission(skip_bad=True) if request.skip_bad else None
+        admit = admission(skip_bad=True) if request.skip_bad else recollection
         plugins = installed_plugins(prompts)
         call = caller(plugins, _warn)
         study = keep_selected(plan(request, plugins, admit), call, _warn)

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.cli.study_file import protocol_settings
 from harness.errors import HarnessError
+from harness.params import column_settings
 from harness.protocol import override, preset
 from harness.study import Request
 from harness.studyfile import StudyFile
@@ -21,6 +22,7 @@ def request_of(
     dataset: str | None,
     data_root: Path | None,
     data_params: tuple[str, ...],
+    columns: tuple[str, ...],
     skip_bad: bool,
     preset_name: str,
     settings: tuple[str, ...],
@@ -74,13 +76,14 @@ def request_of(
         extra.append(f"micro_batch={micro_batch}")
     file_params = () if study_file is None else study_file.settings("param")
     file_data = () if study_file is None else study_file.settings("data_param")
+    file_columns = () if study_file is None else study_file.settings("column")
     asked = (*protocol_settings(study_file), *extra, *settings)
     return Request(
         methods=patterns or ("all",),
         exclude=exclude,
         dataset=dataset,
         data_root=data_root,
-        data_params=(*file_data, *data_params),
+        data_params=(*file_data, *data_params, *column_settings((*file_columns, *columns))),
         skip_bad=skip_bad,
         protocol=override(preset(preset_name), asked),
         params=(*file_params, *params),

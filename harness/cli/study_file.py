@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from harness.errors import HarnessError
 from harness.home import expanded
+from harness.params import columns_of
 from harness.protocol import Protocol, preset
 from harness.studyfile import Key, StudyFile, read_study_file, table_of
 
@@ -177,6 +178,7 @@ def run_of(ctx: click.Context, request: Request, study: Study) -> dict[str, Any]
             values[name] = str(value.absolute()) if isinstance(value, Path) else value
     if request.weights not in (None, "pretrained", "random"):
         values["weights"] = str(expanded(str(request.weights), "--weights").absolute())
+    columns, data_params = columns_of(request.data_params)
     named = preset(request.protocol.name)
     changed = {
         field.name: value
@@ -194,7 +196,8 @@ def run_of(ctx: click.Context, request: Request, study: Study) -> dict[str, Any]
         "name": study.directory.name,
         "set": {name: "none" if value is None else value for name, value in changed.items()},
         "param": table_of(request.params),
-        "data_param": table_of(request.data_params),
+        "data_param": table_of(data_params),
+        "column": table_of(columns),
     }
     order = [name for name in _options(ctx.command) if values.get(name) not in (None, {}, ())]
     return {name: values[name] for name in order}
@@ -220,7 +223,7 @@ def _key(name: str, option: click.Option) -> Key:
     if name == "weights":
         return Key("path", words=("pretrained", "random"))
     if option.multiple:
-        return Key("table" if metavar.endswith("=VALUE") else "texts")
+        return Key("table" if metavar.endswith(("=VALUE", "=NAME")) else "texts")
     if option.is_flag:
         return Key("flag")
     if metavar in ("N,N", "F,F"):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,14 @@ from harness.data.dataset import Dataset, Samples, subset
 from harness.data.defects import Defect
 from harness.data.names import on_one_line
 from harness.data.read_notes import counted
-from harness.data.verify import sample_names, verify
+from harness.data.verify import Verified, inspect, sample_names
 from harness.errors import HarnessError
 from harness.jsonio import read_json, write_json
 from harness.provenance import version
 from harness.specs import to_json
 
 VERSION = 2
-"""Raise it with every change of what is an error, or of what is noted."""
+"""Raise it with every change of what is an error, or of what is kept."""
 
 _NAMED = 5
 _PASSING = frozenset({"decoder", "unreadable"})
@@ -31,30 +32,41 @@ _READERS = ("pillow", "pydicom", "kornia-rs")
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Found:
     """What verification found in a dataset's files, as far as a run minds it."""
 
     errors: tuple[Defect, ...]
     notes: tuple[str, ...]
     """How many files are read otherwise than they are stored, one line per kind."""
+    same_pixels: tuple[tuple[str, ...], ...]
+    """Ids of images that have equal pixels, two or more at a time."""
 
 
-def verified(dataset: Dataset, cache: Path, progress: Callable[[int, int], None]) -> Verified:
-    """What is wrong with the dataset: from ``cache`` where its content has been verified, or
+def verified(dataset: Dataset, cache: Path, progress: Callable[[int, int], None]) -> Found:
+    """What was found in the dataset: from ``cache`` where its content has been verified, or
     verified now.
 
     Raises:
         HarnessError: a file is missing, or the cache cannot be written.
     """
+    found = remembered(dataset, cache)
+    return found or remember(dataset, inspect(dataset, progress), cache)
+
+
+def remembered(dataset: Dataset, cache: Path) -> Found | None:
+    """What an earlier verification of the same content has found; None where there was none."""
     path = _remembered(dataset, cache)
-    if path.exists():
-        try:
-            stored = read_json(path)
-            errors = tuple(Defect(**defect) for defect in stored["errors"])
-            return Verified(errors, tuple(map(str, stored["notes"])))
-        except (HarnessError, KeyError, TypeError):
-            pass  # Damaged: made again.
-    return remember(dataset, verify(dataset, progress), cache)
+    if not path.exists():
+        return None
+    try:
+        kept = read_json(path)
+        return Found(
+            errors=tuple(Defect(**defect) for defect in kept["errors"]),
+            notes=tuple(map(str, kept["notes"])),
+            same_pixels=tuple(tuple(str(name) for name in names) for names in kept["same_pixels"]),
+        )
+    except (HarnessError, KeyError, TypeError):
+        return None  # Damaged: made again.
 
 
 def known_errors(
@@ -64,22 +76,28 @@ def known_errors(
     return verified(dataset, cache, progress).errors
 
 
-def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> Verified:
-    """What a run minds of the defects, kept for :func:`verified`.
+def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
+    """What a run minds of what was seen, kept for :func:`remembered`.
 
     Nothing is kept where a file could not be read at all, for want of a decoder or of a
     permission: that says more of this machine, today, than of the dataset.
     """
-    every = tuple(defects)
-    errors = tuple(defect for defect in every if defect.severity == "error")
-    found = Verified(errors, counted(d.kind for d in every if d.severity == "note"))
+    found = Found(
+        errors=tuple(defect for defect in seen.defects if defect.severity == "error"),
+        notes=counted(d.kind for d in seen.defects if d.severity == "note"),
+        same_pixels=seen.same_pixels,
+    )
     path = _remembered(dataset, cache)
-    if any(error.kind in _PASSING for error in errors):
+    if any(error.kind in _PASSING for error in found.errors):
         return found
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stored = {"errors": [to_json(error) for error in errors], "notes": list(found.notes)}
-        write_json(path, stored)
+        kept = {
+            "errors": [to_json(error) for error in found.errors],
+            "notes": list(found.notes),
+            "same_pixels": found.same_pixels,
+        }
+        write_json(path, kept)
     except OSError as error:
         raise HarnessError(
             f"{path}: the cache cannot be written ({error.strerror}); "
@@ -88,9 +106,12 @@ def remember(dataset: Dataset, defects: Iterable[Defect], cache: Path) -> Verifi
     return found
 
 
-def with_notes(dataset: Dataset, notes: tuple[str, ...]) -> Dataset:
-    """The dataset with more for a run to say of it; the same in all else."""
-    return _Noted(dataset, notes) if notes else dataset
+def with_found(dataset: Dataset, found: Found) -> Dataset:
+    """The dataset whose samples also say what was found, errors apart; the same in all else."""
+    if not (found.notes or found.same_pixels):
+        return dataset
+    notes = (*dataset.samples.notes, *found.notes)
+    return _Told(dataset, replace(dataset.samples, notes=notes, same_pixels=found.same_pixels))
 
 
 def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
@@ -160,11 +181,11 @@ def _remaining(
     )
 
 
-class _Noted:
-    """A dataset of which there is more to say."""
+class _Told:
+    """A dataset of whose samples more is known."""
 
-    def __init__(self, whole: Dataset, notes: tuple[str, ...]) -> None:
-        self.samples = replace(whole.samples, notes=(*whole.samples.notes, *notes))
+    def __init__(self, whole: Dataset, samples: Samples) -> None:
+        self.samples = samples
         self._whole = whole
 
     @property
@@ -176,6 +197,9 @@ class _Noted:
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         return self._whole.mask(index)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
 
 
 class _Remaining:

@@ -14,6 +14,7 @@ import numpy as np
 from harness.data.dataset import Dataset
 from harness.data.defects import SampleFiles
 from harness.data.files import image_size
+from harness.data.splitnotes import duplicate_notes
 from harness.errors import HarnessError
 
 _BLOCK = 256
@@ -49,7 +50,7 @@ def dataset_card(dataset: Dataset, progress: Callable[[int, int], None]) -> dict
         else _counts(part or "none" for part in samples.split),
         "image_sizes": _sizes(dataset, progress),
         "fingerprint": dataset.fingerprint,
-        "notes": list(samples.notes),
+        "notes": [*samples.notes, *duplicate_notes(samples)],
     }
 
 

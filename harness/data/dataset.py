@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.names import as_text, is_utf8
+from harness.data.spelling import ALIKE, spelled_alike
 from harness.errors import HarnessError
 
 
@@ -43,6 +46,9 @@ class Samples:
     """Ids of images that a run was told to go on without; they are not in ``ids``."""
     masks_left_out: tuple[str, ...] = ()
     """Ids of images, still in ``ids``, whose mask a run was told to go on without."""
+    same_pixels: tuple[tuple[str, ...], ...] = ()
+    """Ids of images that have equal pixels, two or more at a time, as far as the files have been
+    read. It is not a dataset's to say: verification does."""
 
     def __post_init__(self) -> None:
         for name in ("ids", "classes", "groups", "sources", "notes"):
@@ -63,6 +69,11 @@ class Samples:
         ):
             if values is not None and len(values) != count:
                 raise HarnessError(f"the dataset has {count} images but {len(values)} {what}")
+        if len(set(self.classes)) != len(self.classes):
+            raise HarnessError(f"the dataset names a class twice: {', '.join(self.classes)}")
+        if alike := spelled_alike(self.classes):
+            names = " and ".join(map(repr, alike[0]))
+            raise HarnessError(f"classes {names} differ only in {ALIKE}: give each class one name")
         if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
             raise HarnessError("the dataset has a label outside its classes")
         if self.has_mask.any() and not self.mask_size:
@@ -70,6 +81,14 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def rows_digest(self) -> str:
+        """Hexadecimal digest of which image, label and mask each row is, and of the classes in
+        their order: what rows of prepared images and of predictions mean."""
+        facts = [self.ids, self.labels.tolist(), self.classes, self.has_mask.tolist()]
+        text = json.dumps([*facts, self.mask_size])
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @runtime_checkable

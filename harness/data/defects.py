@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.data.folders import is_left_behind
 from harness.data.names import as_text
 from harness.errors import HarnessError
 
@@ -59,24 +60,32 @@ class SampleFiles:
 
 
 def stray_files(root: Path, known: Collection[Path]) -> Iterator[Defect]:
-    """A note for every file under ``root`` that is not among ``known``, hidden ones told apart.
+    """A note for every file under ``root`` that is not among ``known``; hidden ones, and what
+    systems leave behind, are told apart.
 
     A hidden folder is one note, whatever it holds.
     """
     for folder, folders, files in os.walk(root):
         here = Path(folder)
-        for name in sorted(name for name in folders if name.startswith(".")):
-            yield _stray(root, here / name)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        left = {name for name in folders if is_left_behind(name, folder=True)}
+        for name in sorted(left):
+            yield _hidden(root, here / name)
+        folders[:] = sorted(set(folders) - left)
         for name in sorted(files):
-            if here / name not in known:
-                yield _stray(root, here / name)
+            if here / name in known:
+                continue
+            hidden = is_left_behind(name, folder=False)
+            yield _hidden(root, here / name) if hidden else _stray(root, here / name)
+
+
+def _hidden(root: Path, path: Path) -> Defect:
+    name = as_text(path.relative_to(root).as_posix())
+    problem = "hidden" if path.name.startswith(".") else "left behind by a system or an archive"
+    return Defect(file=name, severity="note", problem=problem, remedy="ignored", kind="hidden")
 
 
 def _stray(root: Path, path: Path) -> Defect:
     name = as_text(path.relative_to(root).as_posix())
-    if path.name.startswith("."):
-        return Defect(file=name, severity="note", problem="hidden", remedy="ignored", kind="hidden")
     return Defect(
         file=name,
         severity="note",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Samples
+from harness.data.splitnotes import leak_notes
 from harness.errors import HarnessError
 
 SHARED = "val+test"
@@ -53,7 +54,8 @@ def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[
         )
     extra = sorted(set(whole) - {"train", "val", "test"})
     ordered = {name: whole[name] for name in ("train", "val", "test", *extra)}
-    return Split(ordered, digest, shared is not None, tuple(notes))
+    every = (*notes, *leak_notes(parts, samples))
+    return Split(ordered, digest, shared is not None, every)
 
 
 def listing(parts: Mapping[str, Indices], samples: Samples) -> str:

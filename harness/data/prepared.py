@@ -127,7 +127,7 @@ def open_store(
 def plan_store(dataset: Dataset, *, size: int, interpolation: Interpolation, cache: Path) -> Plan:
     """Where :func:`open_store` finds or makes the store, and what it is to contain."""
     return Plan(
-        directory=cache / "prepared" / _key(dataset.fingerprint, size, interpolation),
+        directory=cache / "prepared" / _key(dataset, size, interpolation),
         files=layouts(len(dataset.samples), size, _mask_size(dataset)),
         title="the prepared images",
     )
@@ -138,7 +138,9 @@ def _mask_size(dataset: Dataset) -> int | None:
     return samples.mask_size if samples.has_mask.any() else None
 
 
-def _key(fingerprint: str, size: int, interpolation: str) -> str:
+def _key(dataset: Dataset, size: int, interpolation: str) -> str:
     pillow = PIL.__version__.partition(".")[0]
-    facts = json.dumps([STORE_VERSION, fingerprint, size, interpolation, pillow])
+    # Rows are found by their number: the same content in another order is another store.
+    content = [dataset.fingerprint, dataset.samples.rows_digest]
+    facts = json.dumps([STORE_VERSION, *content, size, interpolation, pillow])
     return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()

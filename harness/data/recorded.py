@@ -85,6 +85,11 @@ class RecordedDataset:
             raise HarnessError(
                 "the dataset has changed since this study was planned; run the command again"
             )
+        if dataset.samples.rows_digest != self.samples.rows_digest:
+            raise HarnessError(
+                "the dataset lists its images, classes or masks in another order than when this "
+                "study was planned, with the same content; its plugin must fix their order"
+            )
         return dataset
 
     def image(self, index: int) -> NDArray[np.uint8]:

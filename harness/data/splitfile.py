@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +20,8 @@ from harness.data.parts import (
     stored_parts,
     straddling,
 )
+from harness.data.splitnotes import absent_class_notes
+from harness.data.tables import read_table
 from harness.errors import HarnessError
 from harness.jsonio import write_bytes
 
@@ -74,6 +75,7 @@ def read_split(path: Path, samples: Samples) -> Split:
         notes.append(f"{left_out} of {len(samples)} images are in no part of the split file")
     if lost := len(every) - len(rows):
         notes.append(f"{lost} images of the split file are left out of the run")
+    notes += absent_class_notes(parts, samples)
     try:
         return build_split(parts, samples, notes)
     except HarnessError as error:
@@ -81,20 +83,15 @@ def read_split(path: Path, samples: Samples) -> Split:
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
-    try:
-        # Spreadsheets put a byte order mark before the header.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := [c for c in COLUMNS if c not in (reader.fieldnames or ())]:
-                raise HarnessError(
-                    f"{path}: is no split file: its first line lacks {' and '.join(missing)}; "
-                    "write 'id,part'"
-                )
-            return [((row["id"] or "").strip(), (row["part"] or "").strip()) for row in reader]
-    except OSError as error:
-        raise HarnessError(f"{path}: the split cannot be read ({error.strerror})") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise HarnessError(f"{path}: is no CSV file in UTF-8 ({error})") from error
+    if not path.is_file():
+        raise HarnessError(f"{path}: the split cannot be read: there is no such file")
+    table = read_table(path, dict.fromkeys(COLUMNS, ()), needed=())
+    if missing := [name for name in COLUMNS if name not in table.columns]:
+        raise HarnessError(
+            f"{path}: is no split file: its first line lacks {' and '.join(missing)}; "
+            "write 'id,part'"
+        )
+    return [(row.values["id"], row.values["part"]) for row in table.rows]
 
 
 def _check(path: Path, rows: Sequence[tuple[str, str]], samples: Samples) -> None:

@@ -14,6 +14,7 @@ from harness.data.grouping import Group, assign_groups
 from harness.data.parts import GROUPS_UNKNOWN, SHARED, Split, build_split, straddling
 from harness.data.selection import select_parts
 from harness.data.splitfile import is_part, read_split, write_split
+from harness.data.splitnotes import absent_class_notes
 from harness.errors import HarnessError
 from harness.seeds import derive_seed
 
@@ -83,7 +84,7 @@ def given_split(samples: Samples, seed: int) -> Split:
             f"the dataset's own split has no image in {' and '.join(absent)}; "
             "give a split with --split-file"
         )
-    notes = ["the split is the dataset's own"]
+    notes = ["the split is the dataset's own", *absent_class_notes(parts, samples)]
     if samples.groups is None:
         notes.append(GROUPS_UNKNOWN)
     elif leaks := straddling(parts, samples.groups):
@@ -151,8 +152,11 @@ def _groups(
     sizes = np.bincount(unit_of)
     for unit, having in zip(unit_of.tolist(), features, strict=True):
         counts[unit].update(having)
+    # In a fixed order, as costs are sums of rounded numbers.
     return [
-        Group(dict(counts[i]), int(sizes[i]), derive_seed("split", kind, seed, name))
+        Group(
+            dict(sorted(counts[i].items())), int(sizes[i]), derive_seed("split", kind, seed, name)
+        )
         for i, name in enumerate(names)
     ]
 

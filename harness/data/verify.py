@@ -9,6 +9,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Samples
@@ -27,9 +28,23 @@ _UNPORTABLE = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
 _Looks = Sequence[tuple[Look, Look | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What reading every file of a dataset has shown."""
+
+    defects: tuple[Defect, ...]
+    """In the order of the samples; then what the dataset itself says of its files."""
+    same_pixels: tuple[tuple[str, ...], ...] = ()
+    """Ids of images that have equal pixels, two or more at a time, in the order of the samples."""
+
+
 def verify(dataset: Dataset, progress: Progress | None = None) -> tuple[Defect, ...]:
-    """What is wrong with the dataset, in the order of its samples; then what the dataset itself
-    says of its files.
+    """The defects that :func:`inspect` finds; same arguments, same errors."""
+    return inspect(dataset, progress).defects
+
+
+def inspect(dataset: Dataset, progress: Progress | None = None) -> Verified:
+    """Read every file of the dataset.
 
     Args:
         progress: called with the number of images done and of all images.
@@ -53,7 +68,10 @@ def verify(dataset: Dataset, progress: Progress | None = None) -> tuple[Defect, 
         found += _off_grid(samples, names[1], looks)
         found += _unusual_names(files)
     own = getattr(dataset, "defects", None)
-    return (*found, *(own(report) if own is not None else ()))
+    return Verified(
+        (*found, *(own(report) if own is not None else ())),
+        tuple(tuple(samples.ids[i] for i in members) for members in _alike(looks)),
+    )
 
 
 def sample_names(
@@ -135,12 +153,8 @@ def _of_sample(image: Look, mask: Look | None) -> Iterator[Defect]:
 def _same_pixels(samples: Samples, names: Sequence[str], looks: _Looks) -> Iterator[Defect]:
     """An error for an image that is in two classes; a note for one that is twice in its class
     under two patients."""
-    alike: dict[bytes, list[int]] = defaultdict(list)
-    for index, (image, _) in enumerate(looks):
-        if image.digest is not None:
-            alike[image.digest].append(index)
-    for members in alike.values():
-        for index in members if len(members) > 1 else ():
+    for members in _alike(looks):
+        for index in members:
             others = [i for i in members if samples.labels[i] != samples.labels[index]]
             if others:
                 other = samples.classes[samples.labels[others[0]]]
@@ -159,6 +173,15 @@ def _same_pixels(samples: Samples, names: Sequence[str], looks: _Looks) -> Itera
                     remedy="give both one patient, or remove one: a split may part them",
                     kind="duplicate",
                 )
+
+
+def _alike(looks: _Looks) -> list[list[int]]:
+    """Samples of equal pixels, where there are several."""
+    alike: dict[bytes, list[int]] = defaultdict(list)
+    for index, (image, _) in enumerate(looks):
+        if image.digest is not None:
+            alike[image.digest].append(index)
+    return [members for members in alike.values() if len(members) > 1]
 
 
 def _one_group(samples: Samples, first: int, second: int) -> bool:

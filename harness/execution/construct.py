@@ -176,6 +176,7 @@ def _facts(record: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
         "harness_source": made_by["harness_source"],
         "packages": {name: version(name) for name in PACKAGES},
         "dataset": record["dataset"]["fingerprint"],
+        "rows": record["identity"]["rows"],
         "device": resources.device.partition(":")[0],
         "threads": resources.threads,
         "precision": record["precision"],

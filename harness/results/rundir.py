@@ -158,7 +158,8 @@ def newest(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
     """The cells that count, each with the number of older results that it replaces.
 
     Two cells of equal ``identity`` answer the same question with different code; the one created
-    last counts, whatever its status. One whose ``cell.json`` cannot be read replaces nothing.
+    last counts, whatever its status. In which order rows and classes stand is no part of the
+    question: older records do not say it. One whose ``cell.json`` cannot be read replaces nothing.
     """
     return newest_of({directory: _cell_or_none(directory) for directory in cells})
 
@@ -179,6 +180,7 @@ def newest_of(cells: Mapping[CellDirectory, CellRecord | None]) -> dict[CellDire
             alone[directory] = 0
             continue
         created = datetime.fromisoformat(cell["created"])
-        key = json.dumps(cell["identity"], sort_keys=True)
+        asked = {k: v for k, v in cell["identity"].items() if k not in ("classes", "rows")}
+        key = json.dumps(asked, sort_keys=True)
         rivals.setdefault(key, []).append((created, directory))
     return {**{max(same)[1]: len(same) - 1 for same in rivals.values()}, **alone}

@@ -15,7 +15,7 @@ def harness_datasets() -> Iterable[harness.DatasetSpec]:
         name="folder",
         factory="harness_folder.dataset:open_folder",
         summary="Your images, one folder per class; masks, groups, split if you have",
-        params={"pad": False},
+        params={"pad": False, "columns": {}},
         licence="yours",
     )
     yield harness.DatasetSpec(
@@ -23,6 +23,6 @@ def harness_datasets() -> Iterable[harness.DatasetSpec]:
         factory="harness_folder.dataset:open_table",
         summary="Your images, listed in a table with path and label",
         accepts_file=True,
-        params={"pad": False},
+        params={"pad": False, "columns": {}},
         licence="yours",
     )

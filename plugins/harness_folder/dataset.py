@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from harness import (
     Defect,
@@ -19,7 +18,8 @@ from harness import (
     SampleFiles,
     Samples,
     fingerprint_files,
-    image_size,
+    mask_grid,
+    on_mask_grid,
     read_grey,
     read_mask,
     stray_files,
@@ -28,7 +28,7 @@ from harness_folder.found import UNKNOWN_SOURCE, Found, Row
 from harness_folder.layout import read_folder
 from harness_folder.listing import read_listing
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of what is made of the same files."""
 LARGEST_GRID = 512
 """Pixels per side: larger masks are brought to it."""
@@ -36,47 +36,60 @@ LARGEST_GRID = 512
 _Pixel = TypeVar("_Pixel", np.uint8, np.bool_)
 
 
-def open_folder(root: Path | None, *, pad: bool) -> FileDataset:
-    """The class folders under ``root``; opens no image.
+def open_folder(
+    root: Path | None, *, pad: bool, columns: Mapping[str, str] | None = None
+) -> FileDataset:
+    """The class folders under ``root``; reads no image, and of masks the headers.
 
     Args:
         pad: add black to the shorter sides, so that a square keeps the aspect.
+        columns: ``path``, ``group`` or ``source`` -> its column of ``groups.csv``, where it is not
+            called as usual.
 
     Raises:
         HarnessError: see :func:`read_folder`.
     """
-    return FileDataset(read_folder(_given(root)), pad=pad)
+    columns = columns or {}
+    return FileDataset(read_folder(_given(root), columns), pad=pad, columns=columns)
 
 
-def open_table(root: Path | None, *, pad: bool) -> FileDataset:
-    """The images of a table, ``root`` or ``root/dataset.csv``; opens no image.
+def open_table(
+    root: Path | None, *, pad: bool, columns: Mapping[str, str] | None = None
+) -> FileDataset:
+    """The images of a table, ``root`` or ``root/dataset.csv``; reads no image, and of masks the
+    headers.
 
     Args:
         pad: as of :func:`open_folder`.
+        columns: ``path``, ``label``, ``mask``, ``group``, ``source`` or ``split`` -> its column.
 
     Raises:
         HarnessError: see :func:`read_listing`.
     """
-    return FileDataset(read_listing(_given(root)), pad=pad)
+    columns = columns or {}
+    return FileDataset(read_listing(_given(root), columns), pad=pad, columns=columns)
 
 
 class FileDataset:
     """Images and masks in files of the user's."""
 
-    def __init__(self, found: Found, *, pad: bool) -> None:
+    def __init__(self, found: Found, *, pad: bool, columns: Mapping[str, str]) -> None:
         self._found = found
         self._pad = pad
+        self._columns = dict(columns)
         rows = found.rows
+        masks = [row.mask for row in rows if row.mask is not None]
+        grid = mask_grid(masks, otherwise=LARGEST_GRID, largest=LARGEST_GRID, padded=pad)
         self.samples = Samples(
             ids=tuple(row.id for row in rows),
             labels=np.array([found.classes.index(row.label) for row in rows], dtype=np.int64),
             classes=found.classes,
             has_mask=np.array([row.mask is not None for row in rows]),
-            mask_size=_mask_size(rows),
+            mask_size=grid.side,
             groups=_column(rows, lambda row: row.group, lambda row: row.id),
             sources=_column(rows, lambda row: row.source, lambda row: UNKNOWN_SOURCE),
             split=_column(rows, lambda row: row.part, lambda row: ""),
-            notes=found.notes,
+            notes=(*found.notes, *grid.notes),
         )
 
     @property
@@ -93,7 +106,7 @@ class FileDataset:
         rows = self._found.rows
         files = {file for row in rows for file in (row.image, row.mask) if file is not None}
         content = fingerprint_files([*files, *self._found.tables], self._found.root)
-        facts = json.dumps([VERSION, self._pad, content])
+        facts = json.dumps([VERSION, self._pad, sorted(self._columns.items()), content])
         return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
 
     def defects(self, progress: Callable[[int, int], None]) -> Iterator[Defect]:
@@ -113,13 +126,7 @@ class FileDataset:
         if row.mask is None or side is None:
             raise HarnessError(f"image {row.id} has no reference mask")
         mask = read_mask(row.mask)
-        mask = padded(mask) if self._pad else mask
-        if mask.shape == (side, side):
-            return mask
-        nearest = Image.fromarray(mask.view(np.uint8)).resize(
-            (side, side), Image.Resampling.NEAREST
-        )
-        return np.asarray(nearest).astype(bool)
+        return on_mask_grid(padded(mask) if self._pad else mask, side)
 
 
 def padded(pixels: NDArray[_Pixel]) -> NDArray[_Pixel]:
@@ -145,14 +152,3 @@ def _column(
     if not any(said(row) for row in rows):
         return None
     return tuple(said(row) or otherwise(row) for row in rows)
-
-
-def _mask_size(rows: tuple[Row, ...]) -> int | None:
-    """Longer side of the first mask, from its header, at most LARGEST_GRID; None without masks."""
-    masks = [row.mask for row in rows if row.mask is not None]
-    for path in masks:
-        try:
-            return min(max(image_size(path)), LARGEST_GRID)
-        except HarnessError:
-            continue  # Reading that mask names it; it must not keep a dataset from being listed.
-    return LARGEST_GRID if masks else None

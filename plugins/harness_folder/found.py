@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Defect, HarnessError, require_pydicom
+from harness import RASTER_SUFFIXES, Defect, HarnessError, is_image_file, require_pydicom
 
 UNKNOWN_SOURCE = "unknown"
-DICOM_SUFFIXES = (".dcm", ".dicom")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *DICOM_SUFFIXES)
 
 _PARTS = {
     "train": ("train", "training"),
@@ -59,10 +57,12 @@ def part_of(name: str) -> str | None:
     return name if re.fullmatch(r"test-[a-z0-9][a-z0-9_.\-]*", name) else None
 
 
-def natural(text: str) -> tuple[tuple[str, int], ...]:
-    """Sorts ``image-2`` before ``image-10``."""
-    pairs = re.findall(r"(\D*)(\d*)", text)
-    return tuple((word.lower(), int(number or -1)) for word, number in pairs if word or number)
+def masks_note(rows: Sequence[Row]) -> tuple[str, ...]:
+    """How many images have a mask, where some have and others not."""
+    masks = sum(row.mask is not None for row in rows)
+    return (
+        (f"{masks} of {len(rows)} images have a reference mask",) if 0 < masks < len(rows) else ()
+    )
 
 
 def check(found: Found) -> Found:
@@ -78,7 +78,7 @@ def check(found: Found) -> Found:
             f"images{only}"
         )
     for path in _all_files(found.rows):
-        if path.suffix.lower() in DICOM_SUFFIXES:
+        if path.suffix.lower() not in RASTER_SUFFIXES and is_image_file(path):
             require_pydicom(path)
             break
     return found

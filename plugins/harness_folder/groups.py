@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import Defect, HarnessError
+from harness import GROUP_COLUMNS, Defect, HarnessError, read_table, relative_path
 from harness_folder.found import Found
-from harness_folder.tables import read_rows, relative
 
 GROUPS_FILE = "groups.csv"
 _SHOWN = 3
+_FIELDS = {"path": ("file",), "group": ("patient_id", *GROUP_COLUMNS), "source": ()}
+
+Columns = Mapping[str, str]
+"""Field of a table -> what its column is called, where it is not called as usual."""
 
 
-def with_groups(found: Found, table: Path) -> Found:
+def with_groups(found: Found, table: Path, columns: Columns) -> Found:
     """``found`` with the groups and sources of the table: ``file, patient_id[, source]``.
 
     Raises:
         HarnessError: the table is damaged, lacks a column, names a file twice or no image at all.
     """
+    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
     rows: dict[str, tuple[str, str]] = {}
-    for line, row in read_rows(table, ("file", "patient_id")):
-        name = relative(table, line, row["file"])
+    for row in content.rows:
+        name = relative_path(table, row.line, row.values["path"])
         if name in rows:
-            raise HarnessError(f"{table}, line {line}: {name} was named before; keep one row")
-        rows[name] = row["patient_id"], row.get("source", "")
+            raise HarnessError(f"{table}, line {row.line}: {name} was named before; keep one row")
+        rows[name] = row.values["group"], row.values["source"]
     names = [row.image.relative_to(found.root).as_posix() for row in found.rows]
     if not any(rows.get(name, ("",))[0] for name in names):
         raise HarnessError(
-            f"{table}: names a patient for none of the {len(names)} images; its column 'file' must "
-            f"read like {names[0]}"
+            f"{table}: names a patient for none of the {len(names)} images; its column "
+            f"{content.columns['path']!r} must read like {names[0]}"
         )
     joined = tuple(
         replace(row, group=rows.get(name, ("", ""))[0], source=rows.get(name, ("", ""))[1])
@@ -47,7 +51,11 @@ def with_groups(found: Found, table: Path) -> Found:
         found,
         rows=joined,
         tables=(*found.tables, table),
-        notes=(*found.notes, *(f"{GROUPS_FILE} {note.problem}" for note in notes)),
+        notes=(
+            *found.notes,
+            *(f"{GROUPS_FILE} {note.problem}" for note in notes),
+            *content.notes,
+        ),
         defects=(*found.defects, *notes),
     )
 

@@ -2,54 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import HarnessError
-from harness_folder.found import SUFFIXES, Found, Row, check, natural, part_of
-from harness_folder.groups import GROUPS_FILE, with_groups
+from harness import (
+    HarnessError,
+    count_files,
+    folder_contents,
+    name_order,
+    refuse_alike,
+    undoubled_folder,
+)
+from harness_folder.classfolder import ClassFolders
+from harness_folder.found import Found, Row, check, masks_note, part_of
+from harness_folder.groups import GROUPS_FILE, Columns, with_groups
 
-_EXPECTED = (
+EXPECTED = (
     "expected <class>/*.png, or <class>/images/*.png with <class>/masks/*.png, "
     "either of them also inside train, val and test"
 )
+_DEEPEST = 4
+"""Folders within each other that an archive may have left around the dataset."""
 
 
-def read_folder(root: Path) -> Found:
-    """Index the dataset at ``root``; opens no image.
+def read_folder(given: Path, columns: Columns) -> Found:
+    """Index the dataset at ``given``, or in the one folder within it; opens no image.
+
+    Args:
+        given: the folder with the class folders, or one around it.
+        columns: field -> column of ``groups.csv``, where it is not called as usual.
 
     Raises:
-        HarnessError: the folders are no such dataset, or a file lies where it cannot be meant;
-            see also :func:`with_groups`.
+        HarnessError: the folders are no such dataset, a file lies where it cannot be meant, or two
+            class folders have one name; see also :func:`with_groups`.
     """
-    tops = list(_folders(root))
-    if not tops:
-        raise HarnessError(f"{root}: holds no folder; {_EXPECTED}")
-    if {top.name.lower() for top in tops} <= {"images", "masks"}:
+    root = _dataset_folder(given)
+    inside = folder_contents(root)
+    if not inside.folders:
+        raise HarnessError(f"{root}: holds no folder; {EXPECTED}")
+    if {top.name.lower() for top in inside.folders} <= {"images", "masks"}:
         raise HarnessError(
-            f"{root}: holds images and masks but no class folders; {_EXPECTED}; "
+            f"{root}: holds images and masks but no class folders; {EXPECTED}; "
             "or list the images with --dataset csv"
         )
+    tops, notes = _without_copies(inside.folders)
+    reader = ClassFolders()
+    reader.strays("no class", inside.images)
     rows: list[Row] = []
-    notes: list[str] = []
+    labels: dict[str, str] = {}
     for part, folder in _parts(root, tops):
-        for class_folder in _folders(folder):
-            found = sorted(_class_rows(root, class_folder, part), key=lambda row: natural(row.id))
-            rows += found
+        inner = folder_contents(undoubled_folder(folder)) if part else None
+        if inner is not None:
+            reader.strays(folder.name, inner.images)
+        for class_folder in tops if inner is None else inner.folders:
+            place = f"{folder.name}/{class_folder.name}" if part else class_folder.name
+            labels.setdefault(class_folder.name, place)
+            found = reader.rows(class_folder, place, part)
+            rows += sorted(found, key=lambda row: name_order(row.id))
             if not found:
-                notes.append(f"{class_folder.relative_to(root).as_posix()} has no images")
-    classes = tuple(sorted({row.label for row in rows}, key=natural))
+                notes.append(f"{place} has no images")
+    refuse_alike("class", {name: str(root / place) for name, place in labels.items()})
+    classes = tuple(sorted({row.label for row in rows}, key=name_order))
     if len(tops) == 1 and len(classes) < 2:
         raise HarnessError(
             f"{root}: holds the one folder {tops[0].name!r}; name that folder if it is the "
-            f"dataset's; {_EXPECTED}"
+            f"dataset's; {EXPECTED}"
         )
-    masks = sum(row.mask is not None for row in rows)
-    if 0 < masks < len(rows):
-        notes.append(f"{masks} of {len(rows)} images have a reference mask")
+    notes += [*masks_note(rows), *reader.notes()]
+    if root != given:
+        notes.append(f"the dataset is in {root.relative_to(given).as_posix()}")
     found_all = check(Found(root, tuple(rows), classes, notes=tuple(notes)))
     table = root / GROUPS_FILE
-    return with_groups(found_all, table) if table.is_file() else found_all
+    if table.is_file():
+        return with_groups(found_all, table, columns)
+    if columns:
+        raise HarnessError(f"--column {next(iter(columns))}=…: there is no {table} to read it from")
+    return found_all
+
+
+def _dataset_folder(given: Path) -> Path:
+    """The folder that holds more than another folder: archives leave some around a dataset."""
+    folder = given
+    for _ in range(_DEEPEST):
+        inside = folder_contents(folder)
+        if len(inside.folders) != 1 or inside.images or part_of(inside.folders[0].name):
+            break
+        (only,) = inside.folders
+        inner = folder_contents(only)
+        names = {path.name.lower() for path in inner.folders}
+        if inner.images or names <= {"images", "masks"}:
+            break  # A class.
+        if (folder / GROUPS_FILE).is_file():
+            raise HarnessError(
+                f"{folder / GROUPS_FILE}: must lie with the class folders; move it into "
+                f"{only}, and write its paths from there"
+            )
+        folder = only
+    return folder
+
+
+def _without_copies(tops: tuple[Path, ...]) -> tuple[list[Path], list[str]]:
+    """The folders without one that holds all others again, as some archives do."""
+    kept, notes = list(tops), []
+    for top in tops:
+        others = {other.name for other in tops if other != top}
+        inside = folder_contents(undoubled_folder(top))
+        if len(others) > 1 and not inside.images and others <= {f.name for f in inside.folders}:
+            kept.remove(top)
+            notes.append(
+                f"left out: {top.name} ({count_files(top)} files), which repeats the folders "
+                "next to it"
+            )
+    return kept, notes
 
 
 def _parts(root: Path, tops: list[Path]) -> list[tuple[str, Path]]:
@@ -58,7 +121,7 @@ def _parts(root: Path, tops: list[Path]) -> list[tuple[str, Path]]:
     if "train" not in parts.values():
         if None not in parts.values():
             names = ", ".join(top.name for top in tops)
-            raise HarnessError(f"{root}: holds {names} but no folder train; {_EXPECTED}")
+            raise HarnessError(f"{root}: holds {names} but no folder train; {EXPECTED}")
         return [("", root)]
     found: dict[str, Path] = {}
     for top, part in parts.items():
@@ -72,39 +135,3 @@ def _parts(root: Path, tops: list[Path]) -> list[tuple[str, Path]]:
         found[part] = top
     order = ("train", "val", "test")
     return sorted(found.items(), key=lambda item: (*(item[0] != name for name in order), item[0]))
-
-
-def _class_rows(root: Path, folder: Path, part: str) -> Iterator[Row]:
-    inner = {path.name.lower(): path for path in _folders(folder)}
-    images = _images(folder)
-    if "images" in inner:
-        if images:
-            raise HarnessError(
-                f"{next(iter(images.values()))}: lies beside the folder 'images'; move it there"
-            )
-        images = _images(inner["images"])
-    if not images and inner.keys() - {"images", "masks"}:
-        names = ", ".join(path.name for path in inner.values())
-        raise HarnessError(f"{folder}: holds no image but the folders {names}; {_EXPECTED}")
-    masks = _images(inner["masks"]) if "masks" in inner else {}
-    prefix = folder.relative_to(root).as_posix()
-    for stem, path in images.items():
-        yield Row(f"{prefix}/{stem}", folder.name, path, masks.get(stem), part=part)
-
-
-def _images(folder: Path) -> Mapping[str, Path]:
-    """Stem -> file, of the images in the folder."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise HarnessError(f"{path}: lies beside {found[path.stem].name}; keep one of them")
-            found[path.stem] = path
-    return found
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    """Folders that mean something: neither hidden nor left by an archive (``__MACOSX``)."""
-    for path in sorted(folder.iterdir(), key=lambda path: natural(path.name)):
-        if path.is_dir() and not path.name.startswith((".", "__")):
-            yield path

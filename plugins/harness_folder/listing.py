@@ -5,39 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import HarnessError
-from harness_folder.found import Found, Row, check, natural, part_of
-from harness_folder.tables import read_rows, relative
+from harness import (
+    GROUP_COLUMNS,
+    HarnessError,
+    name_order,
+    read_table,
+    refuse_alike,
+    relative_path,
+)
+from harness_folder.found import Found, Row, check, masks_note, part_of
+from harness_folder.groups import Columns
 
 TABLE = "dataset.csv"
 _NAMED = 3
+_FIELDS = {
+    "path": (),
+    "label": (),
+    "mask": (),
+    "group": GROUP_COLUMNS,
+    "source": (),
+    "split": (),
+}
 
 
-def read_listing(given: Path) -> Found:
+def read_listing(given: Path, columns: Columns) -> Found:
     """The images that the table names: ``given``, or ``dataset.csv`` in the folder ``given``.
+
+    Args:
+        given: the table, or its folder.
+        columns: field -> column, where it is not called as usual.
 
     Raises:
         HarnessError: there is no such table, it lacks a column, or a row cannot be meant; names
-            table and line. Also where it names files that do not exist.
+            table and line. Also where it names files that do not exist, or one class in two ways.
     """
     table = given / TABLE if given.is_dir() else given
     if not table.is_file():
         raise HarnessError(f"{table}: no such table; expected the columns path and label")
+    content = read_table(table, _FIELDS, needed=("path", "label"), chosen=columns)
     rows: dict[str, Row] = {}
-    for line, values in read_rows(table, ("path", "label")):
-        row = _row(table, line, values)
+    labels: dict[str, str] = {}
+    for line in content.rows:
+        row = _row(table, line.line, line.values)
         if row.id in rows:
-            raise HarnessError(f"{table}, line {line}: {row.id} was named before; keep one row")
+            raise HarnessError(
+                f"{table}, line {line.line}: {row.id} was named before; keep one row"
+            )
         rows[row.id] = row
+        labels.setdefault(row.label, f"line {line.line}")
+    try:
+        refuse_alike("class", labels)
+    except HarnessError as error:
+        raise HarnessError(f"{table}: {error}") from error
     _check_files(table, rows)
-    classes = tuple(sorted({row.label for row in rows.values()}, key=natural))
-    notes: tuple[str, ...] = ()
-    masks = sum(row.mask is not None for row in rows.values())
-    if 0 < masks < len(rows):
-        notes = (f"{masks} of {len(rows)} images have a reference mask",)
-    return check(
-        Found(table.parent, tuple(rows.values()), classes, (table,), owns_root=False, notes=notes)
-    )
+    found = tuple(rows.values())
+    classes = tuple(sorted(labels, key=name_order))
+    notes = [*masks_note(found), *content.notes]
+    alone = sum(not row.group for row in found)
+    if 0 < alone < len(found):
+        column = content.columns["group"]
+        notes.append(
+            f"{table.name}: {alone} of {len(found)} images have no {column}: each is its own group"
+        )
+    return check(Found(table.parent, found, classes, (table,), owns_root=False, notes=tuple(notes)))
 
 
 def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
@@ -45,7 +75,7 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
         if not values[column]:
             raise HarnessError(f"{table}, line {line}: has no {column}")
     part = ""
-    if said := values.get("split", ""):
+    if said := values["split"]:
         known = part_of(said)
         if known is None:
             raise HarnessError(
@@ -53,24 +83,31 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
                 "or nothing for an image in no part"
             )
         part = known
-    name = relative(table, line, values["path"])
-    mask = values.get("mask", "")
+    name = relative_path(table, line, values["path"])
+    mask = values["mask"]
     return Row(
         id=name,
         label=values["label"],
         image=table.parent / name,
-        mask=table.parent / relative(table, line, mask) if mask else None,
-        group=values.get("group", ""),
-        source=values.get("source", ""),
+        mask=table.parent / relative_path(table, line, mask) if mask else None,
+        group=values["group"],
+        source=values["source"],
         part=part,
     )
 
 
 def _check_files(table: Path, rows: Mapping[str, Row]) -> None:
     files = [file for row in rows.values() for file in (row.image, row.mask) if file is not None]
-    if missing := [file for file in files if not file.exists()]:
+    if missing := [file for file in files if not _is_file(file)]:
         shown = ", ".join(file.relative_to(table.parent).as_posix() for file in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise HarnessError(
             f"{table}: names {len(missing)} of {len(files)} files that do not exist: {shown}{more}"
         )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # A name that no file system takes.

@@ -15,6 +15,7 @@ def harness_datasets() -> Iterable[harness.DatasetSpec]:
         name="radiography",
         factory="harness_radiography.dataset:open_radiography",
         summary="COVID-19 Radiography Database: 4 classes, lung masks",
+        params={"columns": {}},
         kaggle="tawsifurrahman/covid19-radiography-database",
         published=("harness_radiography:published/study.json",),
         reference="Chowdhury et al. 2020, 10.1109/ACCESS.2020.3010287; "

@@ -8,12 +8,19 @@ from pathlib import Path
 
 from harness import Defect, HarnessError, image_size
 from harness_radiography.layout import Entry, Layout, class_of
-from harness_radiography.metadata import GROUPS_FILE, Metadata, group_rows, key_of, sheet_rows
+from harness_radiography.metadata import (
+    GROUPS_FILE,
+    Columns,
+    Metadata,
+    group_rows,
+    key_of,
+    sheet_rows,
+)
 
 _SHOWN = 3
 
 
-def metadata_defects(layout: Layout, metadata: Metadata) -> Iterator[Defect]:
+def metadata_defects(layout: Layout, metadata: Metadata, columns: Columns) -> Iterator[Defect]:
     """Notes on names, on the sheets and on ``groups.csv``, at most one of a kind per table."""
     for entry in layout.entries:
         if not re.fullmatch(rf"{re.escape(entry.class_name)}-\d+", entry.image.stem, re.IGNORECASE):
@@ -26,7 +33,7 @@ def metadata_defects(layout: Layout, metadata: Metadata) -> Iterator[Defect]:
             )
     for path in metadata.files:
         if path.name == GROUPS_FILE:
-            yield from _groups(layout, path)
+            yield from _groups(layout, path, columns)
         else:
             yield from _sheet(layout, path)
 
@@ -50,8 +57,8 @@ def _sheet(layout: Layout, path: Path) -> Iterator[Defect]:
         yield _note(layout.root, path, problem, "SIZE is not used", "size")
 
 
-def _groups(layout: Layout, path: Path) -> Iterator[Defect]:
-    rows = group_rows(path)
+def _groups(layout: Layout, path: Path, columns: Columns) -> Iterator[Defect]:
+    rows, _ = group_rows(path, columns)
     keys = {key_of(entry) for entry in layout.entries}
     lost = ["/".join(key) for key in rows if key not in keys]
     silent = [entry.id for entry in layout.entries if not rows.get(key_of(entry), ("",))[0]]

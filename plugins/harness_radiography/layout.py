@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import HarnessError
+from harness import (
+    HarnessError,
+    LeftOut,
+    count_files,
+    folder_contents,
+    name_order,
+    undoubled_folder,
+)
 
 CLASSES = ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia")
 FOLDER = "COVID-19_Radiography_Dataset"
@@ -15,6 +22,16 @@ FOLDER = "COVID-19_Radiography_Dataset"
 _ACCEPTED = (
     f"{', '.join(CLASSES)}; upper and lower case, spaces, underscores and hyphens do not matter"
 )
+_DEEPEST = 4
+"""Folders within each other that an archive may have left around the dataset."""
+_OTHERS = "files that are no PNG"
+_BELOW = "files in other folders"
+_MASKS = "masks without an image"
+_TAKEN = {
+    _OTHERS: "taken are images/*.png and masks/*.png",
+    _BELOW: "taken are images/*.png and masks/*.png",
+    _MASKS: "taken are masks with the name of their image",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +78,10 @@ def read_layout(given: Path) -> Layout:
     folders = _class_folders(root)
     entries: list[Entry] = []
     notes: list[str] = []
+    left_out = LeftOut()
     for name in CLASSES:
-        found, found_notes = _class_entries(name, folders[name]) if name in folders else ([], [])
+        found = _class_entries(name, folders[name], left_out) if name in folders else []
         entries += found
-        notes += found_notes
         if not found:
             notes.append(f"{name} has no images here: the class is absent")
     if len({entry.class_name for entry in entries}) < 2:
@@ -75,6 +92,9 @@ def read_layout(given: Path) -> Layout:
     masks = sum(entry.mask is not None for entry in entries)
     if masks < len(entries):
         notes.append(f"{masks} of {len(entries)} images have a reference mask")
+    notes += left_out.notes(_TAKEN)
+    if root not in (given, given / FOLDER):
+        notes.append(f"the dataset is in {root.relative_to(given).as_posix()}")
     return Layout(root, tuple(entries), tuple(notes))
 
 
@@ -82,10 +102,17 @@ def _find_root(given: Path) -> Path:
     if not given.is_dir():
         seen = "is a file: unpack it and name the folder" if given.exists() else "does not exist"
         raise HarnessError(f"data root {given} {seen}; expected the folder {FOLDER}")
-    for root in (given, given / FOLDER):
-        if root.is_dir() and any(class_of(folder.name) for folder in _visible_folders(root)):
+    root = given
+    for _ in range(_DEEPEST):
+        inner = folder_contents(root).folders
+        if any(class_of(folder.name) for folder in inner):
             return root
-    found = ", ".join(repr(folder.name) for folder in _visible_folders(given)) or "no folder"
+        # An archive that was unpacked twice leaves a folder around the dataset's.
+        named = [folder for folder in inner if folder.name == FOLDER]
+        if not named and len(inner) != 1:
+            break
+        root = (named or inner)[0]
+    found = ", ".join(repr(f.name) for f in folder_contents(given).folders) or "no folder"
     raise HarnessError(
         f"data root {given} holds no class folder, found {found}; "
         f"expected {FOLDER} itself or the folder that holds it, with {_ACCEPTED}"
@@ -94,7 +121,7 @@ def _find_root(given: Path) -> Path:
 
 def _class_folders(root: Path) -> Mapping[str, Path]:
     folders: dict[str, Path] = {}
-    for folder in _visible_folders(root):
+    for folder in folder_contents(root).folders:
         name = class_of(folder.name)
         if name is None:
             raise HarnessError(
@@ -107,45 +134,37 @@ def _class_folders(root: Path) -> Mapping[str, Path]:
     return folders
 
 
-def _class_entries(name: str, folder: Path) -> tuple[list[Entry], list[str]]:
-    images_folder = folder / "images"
-    if not images_folder.is_dir():
-        raise HarnessError(f"{folder}: has no folder 'images'; expected {name}/images/*.png")
-    images, others = _pngs(images_folder)
-    masks, _ = _pngs(folder / "masks")
+def _class_entries(name: str, given: Path, left_out: LeftOut) -> list[Entry]:
+    folder = undoubled_folder(given)
+    if not (folder / "images").is_dir():
+        raise HarnessError(f"{given}: has no folder 'images'; expected {name}/images/*.png")
+    inside = folder_contents(folder)
+    loose = [path.name for path in (*inside.images, *inside.others)]
+    left_out.add(_BELOW, name, loose)
+    for other in inside.folders:
+        if other.name not in ("images", "masks"):
+            left_out.add(_BELOW, name, [f"{other.name}/"], count_files(other))
+    images = _pngs(folder / "images", f"{name}/images", left_out)
+    masks = _pngs(folder / "masks", f"{name}/masks", left_out)
+    strays = [path.name for stem, path in masks.items() if stem not in images]
+    left_out.add(_MASKS, name, strays)
     entries = [Entry(name, path, masks.get(stem)) for stem, path in images.items()]
-    notes = []
-    if others:
-        notes.append(f"{name}/images: {others} files are no PNG and are left out")
-    if strays := len(masks.keys() - images.keys()):
-        notes.append(f"{name}/masks: {strays} masks have no image and are left out")
-    return sorted(entries, key=lambda entry: _natural(entry.image.stem)), notes
+    return sorted(entries, key=lambda entry: name_order(entry.image.stem))
 
 
-def _pngs(folder: Path) -> tuple[dict[str, Path], int]:
-    """Stem -> file, of the PNGs in the folder, and how many other files there are."""
-    if not folder.is_dir():
-        return {}, 0
-    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+def _pngs(given: Path, where: str, left_out: LeftOut) -> dict[str, Path]:
+    """Stem -> file, of the PNGs in the folder."""
+    inside = folder_contents(undoubled_folder(given))
     found: dict[str, Path] = {}
-    for path in files:
-        if path.suffix.lower() == ".png":
-            if path.stem in found:
-                raise HarnessError(f"{path}: lies beside {found[path.stem].name}; keep one of them")
-            found[path.stem] = path
-    return found, len(files) - len(found)
-
-
-def _natural(stem: str) -> tuple[tuple[str, int], ...]:
-    """Sorts ``COVID-2`` before ``COVID-10``."""
-    return tuple(
-        (text, int(number or -1))
-        for text, number in re.findall(r"(\D*)(\d*)", stem)
-        if text or number
-    )
-
-
-def _visible_folders(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
-            yield path
+    others = []
+    for path in (*inside.images, *inside.others):
+        if path.suffix.lower() != ".png":
+            others.append(path.name)
+            continue
+        if path.stem in found:
+            raise HarnessError(f"{path}: lies beside {found[path.stem].name}; keep one of them")
+        found[path.stem] = path
+    left_out.add(_OTHERS, where, others)
+    for folder in inside.folders:
+        left_out.add(_BELOW, where, [f"{folder.name}/"], count_files(folder))
+    return found

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from harness import HarnessError
+from harness import GROUP_COLUMNS, HarnessError, name_order, read_table, relative_path
 from harness_radiography.layout import CLASSES, Entry, Layout, class_of
 
 GROUPS_FILE = "groups.csv"
 UNKNOWN_SOURCE = "unknown"
 
+Columns = Mapping[str, str]
+"""``path``, ``group`` or ``source`` -> its column of ``groups.csv``, where it is not called as
+usual."""
+
+_FIELDS = {"path": ("file",), "group": ("patient_id", *GROUP_COLUMNS), "source": ()}
 _SUFFIX = ".metadata.xlsx"
 # One host, many collections: there the path says which.
 _SHARED_HOSTS = ("github.com", "kaggle.com")
@@ -33,7 +37,7 @@ class Metadata:
     notes: tuple[str, ...]
 
 
-def read_metadata(layout: Layout) -> Metadata:
+def read_metadata(layout: Layout, columns: Columns) -> Metadata:
     """Patients and sources from ``groups.csv``, and sources from the ``URL`` of the xlsx files.
 
     Raises:
@@ -46,13 +50,16 @@ def read_metadata(layout: Layout) -> Metadata:
     }
     table = layout.root / GROUPS_FILE
     if not table.is_file():
+        if columns:
+            name = next(iter(columns))
+            raise HarnessError(f"--column {name}=…: there is no {table} to read it from")
         found, notes = _sources(layout.entries, sources)
         return Metadata(None, found, sheets, ("groups unknown: the split may leak", *notes))
-    rows = group_rows(table)
+    rows, table_notes = group_rows(table, columns)
     sources.update({key: source for key, (_, source) in rows.items() if source})
     groups, group_notes = _groups(table, layout.entries, rows)
     found, notes = _sources(layout.entries, sources)
-    return Metadata(groups, found, (*sheets, table), (*group_notes, *notes))
+    return Metadata(groups, found, (*sheets, table), (*group_notes, *table_notes, *notes))
 
 
 def source_of(url: str) -> str:
@@ -98,32 +105,29 @@ def _groups(
     return groups, tuple(notes)
 
 
-def group_rows(table: Path) -> dict[Key, tuple[str, str]]:
-    """Image -> patient and source, either of which may be empty."""
+def group_rows(table: Path, columns: Columns) -> tuple[dict[Key, tuple[str, str]], tuple[str, ...]]:
+    """Image -> patient and source, either of which may be empty; and what a run says of the
+    table.
+
+    Raises:
+        HarnessError: the table cannot be read, lacks a column, or names a file twice.
+    """
+    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
     rows: dict[Key, tuple[str, str]] = {}
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := {"file", "patient_id"} - set(reader.fieldnames or ()):
-                raise HarnessError(f"{table}: lacks the column {' and '.join(sorted(missing))}")
-            for row in reader:
-                path = PurePosixPath((row["file"] or "").strip().replace("\\", "/"))
-                folder = path.parts[0] if path.parts else ""
-                key = class_of(folder) or folder, path.stem.lower()
-                if key in rows:
-                    raise HarnessError(
-                        f"{table}, line {reader.line_num}: {path} was named before; keep one row"
-                    )
-                rows[key] = (row["patient_id"] or "").strip(), (row.get("source") or "").strip()
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise HarnessError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from error
-    return rows
+    for row in content.rows:
+        path = PurePosixPath(relative_path(table, row.line, row.values["path"]))
+        folder = path.parts[0]
+        key = class_of(folder) or folder, path.stem.lower()
+        if key in rows:
+            raise HarnessError(f"{table}, line {row.line}: {path} was named before; keep one row")
+        rows[key] = row.values["group"], row.values["source"]
+    return rows, content.notes
 
 
 def _sheets(root: Path) -> tuple[Path, ...]:
     """The metadata files of the classes, in the order of the classes."""
     found: dict[str, Path] = {}
-    for path in sorted(root.iterdir()):
+    for path in sorted(root.iterdir(), key=lambda path: name_order(path.name)):
         if path.name.lower().endswith(_SUFFIX) and not path.name.startswith((".", "~")):
             name = class_of(path.name[: -len(_SUFFIX)])
             if name is None or name in found:

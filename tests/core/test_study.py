@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness import HarnessError
+from harness.data.dataset import Dataset, Samples, subset
 from harness.plugins import Plugins, discover
 from harness.protocol import PAPER, QUICK, override
+from harness.specs import DatasetSpec
 from harness.study import Cell, Request, plan
 from tests.trees import make_tree
 
@@ -183,3 +187,32 @@ def test_every_full_method_is_planned_under_the_paper_preset(plugins: Plugins) -
     assert [cell.id for cell in cells] == list(plugins.methods)
     for cell in cells:
         assert cell.record["method"]["params"] == dict(plugins.methods[cell.id].spec.params)
+
+
+class Relisted:
+    """A dataset under the same fingerprint, with another table."""
+
+    def __init__(self, dataset: Dataset, samples: Samples) -> None:
+        self.samples = samples
+        self.fingerprint = dataset.fingerprint
+        self.image, self.mask = dataset.image, dataset.mask
+
+
+def other_rows(samples: Samples) -> Samples:
+    return subset(samples, np.arange(len(samples))[::-1])
+
+
+def other_classes(samples: Samples) -> Samples:
+    return replace(samples, classes=samples.classes[::-1])
+
+
+@pytest.mark.parametrize("change", [other_rows, other_classes])
+def test_the_order_of_images_and_classes_is_part_of_the_cell(
+    plugins: Plugins, change: Callable[[Samples], Samples]
+) -> None:
+    def relisted(spec: DatasetSpec, dataset: Dataset) -> Dataset:
+        return Relisted(dataset, change(dataset.samples))
+
+    (cell,) = plan(request(), plugins, relisted).cells
+    assert cell.record["identity"]["split"] == only(plugins).record["identity"]["split"]
+    assert cell.name != only(plugins).name

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +282,19 @@ def test_a_dataset_that_breaks_its_contract_is_told_which_image(tmp_path):
 def test_an_unknown_interpolation_is_refused(tmp_path):
     with pytest.raises(HarnessError, match="bilinear or bicubic, got 'lanczos'"):
         _open(Noise(), tmp_path, interpolation="lanczos")
+
+
+def test_the_same_content_in_another_order_is_another_store(tmp_path):
+    listed, turned = Noise(), Noise()
+    turned.pixels.reverse()
+    turned.samples = replace(listed.samples, ids=listed.samples.ids[::-1])
+    first, second = _open(listed, tmp_path), _open(turned, tmp_path)
+    assert np.array_equal(second.images, first.images[::-1])
+
+
+def test_masks_on_another_grid_are_another_store(tmp_path):
+    first = _open(Noise(), tmp_path)
+    coarse = Noise()
+    coarse.masks = coarse.masks[:, ::2, ::2]
+    coarse.samples = replace(coarse.samples, mask_size=GRID // 2)
+    assert _open(coarse, tmp_path).key != first.key

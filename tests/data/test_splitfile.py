@@ -103,16 +103,17 @@ def test_a_shared_part_beside_val_is_refused(tmp_path, samples, rows):
 
 
 def test_groups_in_several_parts_are_counted_as_leaks(tmp_path, samples, rows):
-    assert read_split(_file(tmp_path, rows), samples).notes == ()
+    notes = read_split(_file(tmp_path, rows), samples).notes
+    assert not any("leaks" in note for note in notes)
     rows[1], rows[5] = (rows[1][0], "val"), (rows[5][0], "test")
-    split = read_split(_file(tmp_path, rows), samples)
-    assert split.notes == ("the split file puts 2 groups into several parts: it leaks",)
+    notes = read_split(_file(tmp_path, rows), samples).notes
+    assert "the split file puts 2 groups into several parts: it leaks" in notes
 
 
 def test_images_that_the_file_does_not_name_are_left_out_and_counted(tmp_path, samples, rows):
     split = read_split(_file(tmp_path, rows[1:]), samples)
     assert 0 not in np.concatenate(list(split.parts.values()))
-    assert split.notes == ("1 of 8 images are in no part of the split file",)
+    assert "1 of 8 images are in no part of the split file" in split.notes
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 import harness
 from harness import Defect, HarnessError
-from harness.data.verify import verify
+from harness.data.verify import inspect, verify
 from harness_folder.dataset import open_folder
 from harness_radiography.dataset import open_radiography
 from tests.image_files import lungs, make_folders, noise, write, write_dicom, write_table
@@ -223,7 +224,7 @@ def test_stray_and_hidden_files_are_noted(root: Path) -> None:
     assert {(d.file, d.severity, d.kind) for d in found(root)} == {
         (".DS_Store", "note", "hidden"),
         (".trash", "note", "hidden"),
-        ("ill/images/Thumbs.db", "note", "stray"),
+        ("ill/images/Thumbs.db", "note", "hidden"),
         ("ill/masks/ill-99.png", "note", "stray"),
     }
 
@@ -348,3 +349,20 @@ def test_real_images_have_no_error() -> None:
     defects = verify(open_radiography(Path(MINI)))
     assert [defect for defect in defects if defect.severity == "error"] == []
     assert sum(defect.kind == "no-mask" for defect in defects) > 0
+
+
+def test_what_archives_and_systems_leave_is_one_note_each(tmp_path: Path) -> None:
+    make_folders(tmp_path)
+    for name in ("__MACOSX/a/1.png", "healthy/Thumbs.db"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    seen = {d.file: d.problem for d in found(tmp_path) if d.kind in ("hidden", "stray")}
+    left = "left behind by a system or an archive"
+    assert seen == {"__MACOSX": left, "healthy/Thumbs.db": left}
+
+
+def test_equal_pixels_are_told_by_id(tmp_path: Path) -> None:
+    make_folders(tmp_path)
+    shutil.copy(tmp_path / "ill" / "ill-1.png", tmp_path / "ill" / "ill-99.png")
+    verified = inspect(open_folder(tmp_path, pad=False))
+    assert verified.same_pixels == (("ill/ill-1", "ill/ill-99"),)

@@ -31,8 +31,8 @@ def plain(root: Path) -> Path:
     return table(root, "path,label", *labels)
 
 
-def opened(root: Path, *, pad: bool = False) -> FileDataset:
-    return open_table(root, pad=pad)
+def opened(root: Path, *, pad: bool = False, **columns: str) -> FileDataset:
+    return open_table(root, pad=pad, columns=columns)
 
 
 def test_path_and_label_are_enough(root: Path) -> None:
@@ -114,6 +114,23 @@ def test_files_that_the_table_does_not_name_are_nobodys_business(root: Path) -> 
         (("path,label,split", "pictures/0.png,ill,holdout"), "line 2: unknown split 'holdout'"),
         (("path,label", "pictures/0.png"), "line 2: does not have 2 columns"),
         (("path,label",), "at least two classes"),
+        (("path,label", ".,ill"), "line 2: '.' names the table's own folder"),
+        (("path,label", "pictures,ill", "pictures/1.png,ok"), "1 of 2 files.*pictures"),
+        (("path,label", "/data/0.png,ill"), "line 2.*move the table"),
+        (("path,Label,label", "pictures/0.png,ill,ok"), "columns 'Label' and 'label'"),
+        (
+            ("path,label,subject,patient", "pictures/0.png,ill,a,b"),
+            "'subject' and 'patient'.*--column",
+        ),
+        (
+            ("path,label", "pictures/0.png,ill", "pictures/1.png,ILL"),
+            "'ILL' .line 3. and 'ill' .line 2",
+        ),
+        (
+            ("path,label", "pictures/0.png,0", "pictures/1.png,0.0"),
+            "'0' .line 2. and '0.0' .line 3",
+        ),
+        (("path,label", "pictures/0.png,0,5", "pictures/1.png,1"), "line 2.*needs quotes"),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_an_error(
@@ -133,3 +150,88 @@ def test_a_table_that_is_no_text_is_an_error(root: Path) -> None:
     (root / "dataset.csv").write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(HarnessError, match=r"dataset\.csv: cannot be read as CSV"):
         opened(root)
+
+
+ROWS = ("pictures/0.png,ill,p1", "pictures/1.png,healthy,p1", "pictures/2.png,ill,")
+
+
+@pytest.mark.parametrize("column", ["patient_id", "Patient", "PatientID", "subject id", "case_id"])
+def test_a_column_of_patients_is_the_group(root: Path, column: str) -> None:
+    table(root, f"path,label,{column}", *ROWS)
+    samples = opened(root).samples
+    assert samples.groups == ("p1", "p1", "pictures/2.png")
+    assert f"dataset.csv: 1 of 3 images have no {column}: each is its own group" in samples.notes
+
+
+def test_a_column_called_group_is_meant_where_there_are_others(root: Path) -> None:
+    table(root, "path,label,patient_id,group", *(f"{row or 'x'},g" for row in ROWS))
+    samples = opened(root).samples
+    assert samples.groups == ("g", "g", "g")
+    assert "dataset.csv: columns not used: patient_id" in samples.notes
+
+
+def test_any_column_can_be_chosen_and_is_part_of_the_fingerprint(root: Path) -> None:
+    table(root, "file,finding,MRN", *ROWS)
+    chosen = opened(root, path="file", label="Finding", group="mrn")
+    assert chosen.samples.groups == ("p1", "p1", "pictures/2.png")
+    other = opened(root, path="file", label="Finding")
+    assert chosen.fingerprint != other.fingerprint
+
+
+def test_a_field_can_be_left_unread(root: Path) -> None:
+    table(root, "path,label,group", *ROWS)
+    assert opened(root, group="").samples.groups is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [({"grop": "x"}, "did you mean 'group'"), ({"group": "x"}, "no such column.*path, label")],
+)
+def test_a_choice_that_cannot_be_meant_is_an_error(
+    root: Path, columns: dict[str, str], message: str
+) -> None:
+    with pytest.raises(HarnessError, match=message):
+        opened(plain(root), **columns)
+
+
+def test_absolute_paths_into_the_folder_of_the_table_will_do(root: Path) -> None:
+    table(root, "path,label", f"{root}/pictures/0.png,ill", "pictures/1.png,healthy")
+    assert opened(root).samples.ids == ("pictures/0.png", "pictures/1.png")
+
+
+TEXT = "path{0}label\npictures/0.png{0}Rö\npictures/1.png{0}gesund\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.format(",").encode(),
+        TEXT.format(";").encode("utf-8-sig"),
+        TEXT.format("\t").encode("utf-16"),
+        TEXT.format(";").encode("cp1252"),
+        ("sep=;\r\n" + TEXT.format(";")).encode(),
+        TEXT.format(",").replace("\n", "\r").encode(),
+        TEXT.format(",").replace("Rö", '"Rö\n"').encode(),
+        (TEXT.format(",") + "\n,\n , \n").encode(),
+    ],
+    ids=["utf-8", "mark", "utf-16", "cp1252", "sep", "old Mac", "line break", "blank rows"],
+)
+def test_tables_are_read_as_spreadsheets_write_them(root: Path, content: bytes) -> None:
+    (root / "dataset.csv").write_bytes(content)
+    assert opened(root).samples.classes == ("gesund", "Rö")
+
+
+def test_an_encoding_that_is_a_guess_is_said(root: Path) -> None:
+    (root / "dataset.csv").write_bytes(TEXT.format(";").encode("cp1252"))
+    assert any("read as Windows-1252" in note for note in opened(root).samples.notes)
+
+
+def test_a_table_in_utf_16_without_a_mark_is_refused_with_the_remedy(root: Path) -> None:
+    (root / "dataset.csv").write_bytes(TEXT.format(",").encode("utf-16-le"))
+    with pytest.raises(HarnessError, match=r"zero bytes.*CSV UTF-8"):
+        opened(root)
+
+
+def test_rows_may_lack_cells_at_their_end_that_no_run_needs(root: Path) -> None:
+    table(root, "path,label,group,source", "pictures/0.png,ill,p1,here", "pictures/1.png,ok")
+    assert opened(root).samples.groups == ("p1", "pictures/1.png")

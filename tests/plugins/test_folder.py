@@ -18,15 +18,22 @@ from harness_folder.dataset import FileDataset, open_folder
 from tests.image_files import COUNTS, lungs, make_folders, noise, write, write_dicom, write_table
 
 
-def opened(root: Path, *, pad: bool = False) -> FileDataset:
-    return open_folder(root, pad=pad)
+def opened(root: Path, *, pad: bool = False, **columns: str) -> FileDataset:
+    return open_folder(root, pad=pad, columns=columns)
+
+
+def files(root: Path, *names: str) -> Path:
+    """Images of noise under these names."""
+    for number, name in enumerate(names):
+        write(root / name, noise(number))
+    return root
 
 
 def test_the_plugin_offers_folder_and_csv() -> None:
     specs = {spec.name: spec for spec in harness_datasets()}
     assert set(specs) == {"folder", "csv"}
     assert (specs["folder"].accepts_file, specs["csv"].accepts_file) == (False, True)
-    assert all(spec.params == {"pad": False} for spec in specs.values())
+    assert all(spec.params == {"pad": False, "columns": {}} for spec in specs.values())
 
 
 def test_class_folders_give_classes_ids_and_labels(tmp_path: Path) -> None:
@@ -140,7 +147,7 @@ def test_the_table_of_patients_gives_groups_and_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name,patient\n", "lacks the column file and patient_id"),
+        ("name,who\n", "lacks the column file and patient_id"),
         ("file,patient_id\nhealthy-1.png,p1\n", "must read like healthy/healthy-1.png"),
         ("file,patient_id\n" + "healthy/healthy-1.png,p\n" * 2, "line 3.*named before"),
         ("file,patient_id\n/tmp/a.png,p\n", "line 2.*relative"),
@@ -225,8 +232,11 @@ def test_an_empty_class_folder_is_noted(tmp_path: Path) -> None:
         ((), "holds no folder"),
         (("images/a.png", "masks/a.png"), "images and masks but no class folders.*--dataset csv"),
         (("only/a.png", "only/b.png"), "the one folder 'only'"),
-        (("data/a/1.png", "data/b/2.png"), "no image but the folders a, b"),
-        (("a/1.png", "a/1.jpg", "b/2.png"), r"1\.png: lies beside 1\.jpg"),
+        (("a/1.png", "b/2.png", "c/x/3.png", "c/y/4.png"), "no image but the folders x, y"),
+        (("NORMAL/1.png", "normal/2.png", "b/3.png"), "'NORMAL' .*and 'normal' .*one way"),
+        (("stage1/1.png", "stage01/2.png"), "'stage01' .*and 'stage1' "),
+        (("train/NORMAL/1.png", "train/b/2.png", "test/normal/3.png"), "train/NORMAL.*test/normal"),
+        (("a/images/1.png", "a/Images/2.png", "b/3.png"), "lies beside 'Images'"),
         (("a/1.png", "a/images/2.png", "b/3.png"), "lies beside the folder 'images'"),
     ],
 )
@@ -256,3 +266,150 @@ def test_dicom_files_without_pydicom_are_refused_when_the_dataset_is_opened(
     )
     with pytest.raises(HarnessError, match=r"pip install 'cxr-harness\[dicom\]'"):
         opened(tmp_path)
+
+
+def test_images_that_differ_in_their_suffix_only_keep_it_in_their_ids(tmp_path: Path) -> None:
+    files(tmp_path, "a/1.png", "a/1.jpg", "a/2.png", "b/1.png")
+    assert opened(tmp_path).samples.ids == ("a/1.jpg", "a/1.png", "a/2", "b/1")
+
+
+def test_an_image_named_as_another_with_its_suffix_has_an_id_of_its_own(tmp_path: Path) -> None:
+    files(tmp_path, "a/1.png", "a/1.jpg", "a/1.png.bmp", "b/1.png")
+    assert len(set(opened(tmp_path).samples.ids)) == 4
+
+
+def test_a_mask_belongs_to_the_image_with_its_whole_name(tmp_path: Path) -> None:
+    files(tmp_path, "a/images/1.png", "a/images/1.bmp", "b/2.png")
+    write(tmp_path / "a" / "masks" / "1.png", lungs())
+    samples = opened(tmp_path).samples
+    assert dict(zip(samples.ids, samples.has_mask.tolist(), strict=True)) == {
+        "a/1.bmp": False,
+        "a/1.png": True,
+        "b/2": False,
+    }
+
+
+def test_a_mask_that_could_be_of_two_images_is_an_error(tmp_path: Path) -> None:
+    files(tmp_path, "a/images/1.png", "a/images/1.bmp", "b/2.png")
+    write(tmp_path / "a" / "masks" / "1.tif", lungs())
+    with pytest.raises(HarnessError, match=r"could be of 1\.bmp and 1\.png"):
+        opened(tmp_path)
+
+
+def test_webp_images_are_taken(tmp_path: Path) -> None:
+    assert len(opened(files(tmp_path, "a/1.webp", "b/2.webp")).samples) == 2
+
+
+@pytest.mark.parametrize("around", ["X", "X/X", "archive/X"])
+def test_folders_that_an_archive_leaves_around_a_dataset_are_looked_through(
+    tmp_path: Path, around: str
+) -> None:
+    files(tmp_path / around, "a/1.png", "b/2.png")
+    files(tmp_path / "__MACOSX", "a/._1.png")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    samples = opened(tmp_path).samples
+    assert samples.ids == ("a/1", "b/2")
+    assert f"the dataset is in {around}" in samples.notes
+
+
+def test_a_folder_that_holds_the_whole_dataset_again_is_left_out(tmp_path: Path) -> None:
+    names = [f"{part}/{name}/1.png" for part in ("train", "test") for name in "ab"]
+    files(tmp_path, *names, *(f"chest_xray/{name}" for name in names))
+    samples = opened(tmp_path).samples
+    assert samples.ids == ("train/a/1", "train/b/1", "test/a/1", "test/b/1")
+    assert any("chest_xray (4 files), which repeats" in note for note in samples.notes)
+
+
+def test_a_class_folder_within_itself_is_one_class(tmp_path: Path) -> None:
+    assert opened(files(tmp_path, "a/a/1.png", "b/2.png")).samples.ids == ("a/1", "b/2")
+
+
+def test_a_table_of_groups_above_the_class_folders_is_not_passed_over(tmp_path: Path) -> None:
+    files(tmp_path, "X/a/1.png", "X/b/2.png")
+    write_table(tmp_path / "groups.csv", ("file", "patient_id"), ("X/a/1.png", "p"))
+    with pytest.raises(HarnessError, match=r"groups\.csv: must lie with the class folders"):
+        opened(tmp_path)
+
+
+def notes_of(root: Path) -> str:
+    return "\n".join(opened(root).samples.notes)
+
+
+def test_what_is_left_out_is_counted_by_class(tmp_path: Path) -> None:
+    make_folders(tmp_path, {"a": 2, "b": 2}, masks=["a"])
+    for name in ("a/images/x.gif", "a/images/noend", "b/y.nii"):
+        (tmp_path / name).write_bytes(b"x")
+    files(tmp_path, "b/more/1.png", "b/more/2.png", "alone.png")
+    write(tmp_path / "a" / "masks" / "a-1_mask.png", lungs())
+    (tmp_path / "b" / "Thumbs.db").write_bytes(b"x")
+    said = notes_of(tmp_path)
+    assert "files of other formats: 3 (a/images 2, b 1), e.g. noend; taken are images (png," in said
+    assert "files in subfolders: 2 (b 2), e.g. more/;" in said
+    assert "masks whose names match no image: 1 (a 1), e.g. a-1_mask.png; taken are masks" in said
+    assert "images in no class folder: 1 (no class 1), e.g. alone.png" in said
+
+
+def test_masks_among_images_are_said_to_be_taken_for_images(tmp_path: Path) -> None:
+    files(tmp_path, "a/1.png", "a/1_mask.png", "b/2.png")
+    assert "1 images are named like masks of others (a 1), as a/1_mask.png" in notes_of(tmp_path)
+
+
+def test_a_dataset_with_nothing_left_out_has_no_such_note(tmp_path: Path) -> None:
+    assert "left out" not in notes_of(make_folders(tmp_path, masks=COUNTS))
+
+
+def with_masks(root: Path, *sides: tuple[int, int]) -> FileDataset:
+    for number, size in enumerate(sides):
+        write(root / "ab"[number % 2] / "images" / f"{number}.png", noise(number))
+        write(root / "ab"[number % 2] / "masks" / f"{number}.png", lungs(*size))
+    return opened(root)
+
+
+def test_the_grid_of_masks_is_that_of_most_of_them(tmp_path: Path) -> None:
+    dataset = with_masks(tmp_path, (8, 8), (64, 64), (64, 64), (100, 100))
+    assert dataset.samples.mask_size == 64
+    (note,) = (note for note in dataset.samples.notes if "64 x 64" in note)
+    assert "of 2 of 4 masks; 1 is reduced and 1 is enlarged to it, nearest pixel" in note
+
+
+def test_of_two_grids_with_as_many_masks_the_larger_one_counts(tmp_path: Path) -> None:
+    assert with_masks(tmp_path, (32, 32), (64, 64)).samples.mask_size == 64
+
+
+def test_masks_above_512_pixels_are_said_to_be_reduced(tmp_path: Path) -> None:
+    dataset = with_masks(tmp_path, (600, 600), (700, 700))
+    assert dataset.samples.mask_size == 512
+    assert "2 are reduced to it" in "\n".join(dataset.samples.notes)
+
+
+def test_masks_of_one_size_need_no_note(tmp_path: Path) -> None:
+    assert "pixels" not in "\n".join(with_masks(tmp_path, (64, 64), (64, 64)).samples.notes)
+
+
+def test_a_mask_of_another_size_takes_the_nearest_pixel(tmp_path: Path) -> None:
+    dataset = with_masks(tmp_path, (20, 20), (40, 40), (40, 40), (40, 40))
+    assert np.array_equal(dataset.mask(0), (lungs(20, 20) > 0).repeat(2, 0).repeat(2, 1))
+
+
+@pytest.mark.parametrize("column", ["patient_id", "PatientID", "Patient ID", "subject", "case-id"])
+def test_a_column_of_patients_is_found_by_its_usual_names(tmp_path: Path, column: str) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    write_table(table, ("file", column), ("healthy/healthy-1.png", "p1"))
+    assert (opened(tmp_path).samples.groups or ())[0] == "p1"
+
+
+def test_any_column_of_the_table_can_be_chosen(tmp_path: Path) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    write_table(table, ("Film", "MRN"), ("healthy/healthy-1.png", "p1"))
+    assert (opened(tmp_path, path="Film", group="mrn").samples.groups or ())[0] == "p1"
+
+
+def test_chosen_columns_need_a_table(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"--column group=…: there is no .*groups\.csv"):
+        opened(make_folders(tmp_path), group="MRN")
+
+
+def test_blank_rows_of_a_spreadsheet_are_passed_over(tmp_path: Path) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    table.write_text("file,patient_id,,\nhealthy/healthy-1.png,p1,,\n,,,\n  ,\n,,,\n")
+    assert (opened(tmp_path).samples.groups or ())[0] == "p1"

@@ -120,12 +120,24 @@ def test_one_class_alone_is_an_error(tmp_path):
         open_radiography(make_tree(tmp_path / "tree", {"COVID": 3, "Normal": 0}))
 
 
-def test_files_that_are_no_png_and_masks_without_image_are_noted(tree):
+def test_what_is_left_out_is_counted_by_class(tree):
+    (tree / "COVID" / "images" / "COVID-1.jpg").write_bytes(b"")
     (tree / "COVID" / "images" / "Thumbs.db").write_bytes(b"")
     (tree / "Normal" / "images" / "Normal-8.png").unlink()
-    notes = open_radiography(tree).samples.notes
-    assert "COVID/images: 1 files are no PNG and are left out" in notes
-    assert "Normal/masks: 1 masks have no image and are left out" in notes
+    (tree / "Normal" / "extra").mkdir()
+    (tree / "Normal" / "extra" / "Normal-9.png").write_bytes(b"")
+    said = "\n".join(open_radiography(tree).samples.notes)
+    assert "files that are no PNG: 1 (COVID/images 1), e.g. COVID-1.jpg; taken are" in said
+    assert "masks without an image: 1 (Normal 1), e.g. Normal-8.png" in said
+    assert "files in other folders: 1 (Normal 1), e.g. extra/" in said
+
+
+@pytest.mark.parametrize("around", ["archive", "COVID-19_Radiography_Dataset", "a/b"])
+def test_folders_that_an_archive_leaves_around_the_dataset_are_looked_through(tmp_path, around):
+    tree = make_tree(tmp_path / around / "COVID-19_Radiography_Dataset")
+    (tmp_path / "__MACOSX").mkdir()
+    (tree / "__MACOSX").mkdir()
+    assert len(open_radiography(tmp_path).samples) == sum(COUNTS.values())
 
 
 def test_missing_masks_leave_the_images_usable(tmp_path):
@@ -142,7 +154,7 @@ def test_no_masks_at_all_means_no_mask_grid(tmp_path):
     assert not samples.has_mask.any()
 
 
-def test_masks_of_another_size_are_brought_to_the_grid_of_the_first(tree):
+def test_masks_of_another_size_are_brought_to_the_grid_of_most(tree):
     large = np.zeros((512, 512), np.uint8)
     large[:256] = 255
     Image.fromarray(large).save(tree / "COVID" / "masks" / "COVID-2.png")
@@ -152,6 +164,12 @@ def test_masks_of_another_size_are_brought_to_the_grid_of_the_first(tree):
     assert mask.shape == (256, 256)
     assert mask[:128].all()
     assert not mask[128:].any()
+    assert "1 is reduced to it" in "\n".join(dataset.samples.notes)
+
+
+def test_the_first_mask_does_not_set_the_grid(tree):
+    Image.new("L", (8, 8)).save(tree / "COVID" / "masks" / "COVID-1.png")
+    assert open_radiography(tree).samples.mask_size == 256
 
 
 def test_an_unreadable_first_mask_does_not_keep_the_dataset_from_opening(tree):
@@ -238,7 +256,7 @@ def test_an_image_missing_from_the_table_of_patients_is_its_own_group(tree):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name,patient\n", "lacks the column file and patient_id"),
+        ("name,who\n", "lacks the column file and patient_id"),
         ("file,patient_id\nCOVID-1.png,p1\n", "a patient for none of the 26 images"),
         ("file,patient_id\n" + "COVID/images/COVID-1.png,p\n" * 2, "line 3.*named before"),
     ],
@@ -247,6 +265,17 @@ def test_a_table_of_patients_that_cannot_be_used_is_an_error(tree, content, mess
     (tree / "groups.csv").write_text(content)
     with pytest.raises(HarnessError, match=message):
         open_radiography(tree)
+
+
+def test_blank_rows_of_a_table_of_patients_are_passed_over(tree):
+    (tree / "groups.csv").write_text("file;PatientID\nCOVID/images/COVID-1.png;p1\n;\n;\n")
+    assert open_radiography(tree).samples.groups[0] == "p1"
+
+
+def test_a_column_of_the_table_of_patients_can_be_chosen(tree):
+    (tree / "groups.csv").write_text("file,mrn\nCOVID/images/COVID-1.png,p1\n")
+    dataset = open_radiography(tree, columns={"group": "MRN"})
+    assert dataset.samples.groups[0] == "p1"
 
 
 def test_the_fingerprint_is_that_of_the_content_wherever_it_lies(tree, tmp_path):

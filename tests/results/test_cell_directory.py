@@ -64,6 +64,16 @@ def test_times_are_compared_across_time_zones(tmp_path):
     assert newest(find_cells(tmp_path)) == {last: 1}
 
 
+def test_a_result_replaces_one_that_does_not_say_the_order_of_its_rows(tmp_path):
+    make_cell(tmp_path, code="1")
+    last = make_cell(tmp_path, code="2", created="2026-02-01T10:00:00+00:00")
+    record = last.cell
+    last.write_cell(
+        {**record, "identity": {**record["identity"], "rows": "f00d", "classes": ["a"]}}
+    )
+    assert newest(find_cells(tmp_path)) == {last: 1}
+
+
 def spoiled(cell: CellDirectory, file: str, **changes) -> CellDirectory:
     """The cell with keys of one of its records changed, or removed where None is given."""
     record = {**read_json(cell.path / file), **changes}

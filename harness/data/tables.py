@@ -1,0 +1,255 @@
+"""CSV files as people and spreadsheets write them, read by the names of their columns.
+
+Commas, semicolons and tabs separate; the text is UTF-8 or UTF-16, with or without a byte order
+mark, or else Windows-1252. Rows without any text are passed over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.errors import HarnessError
+from harness.protocol import did_you_mean
+
+GROUP_COLUMNS = (
+    *("group", "group_id", "patient", "patient_id", "subject", "subject_id", "case_id"),
+    *("participant", "participant_id", "person_id"),
+)
+"""What a column of groups is called, in any case and with any separators."""
+
+_SEPARATORS = (",", ";", "\t")
+_SHOWN = 8
+_SAVE_AS = "save it as 'CSV UTF-8'"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row: what it says of each field, empty where it says nothing."""
+
+    line: int
+    """Of the file, where the row ends; the first is 1."""
+    values: Mapping[str, str]
+    """Field -> text, without blanks around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a file, by field."""
+
+    rows: tuple[TableRow, ...]
+    columns: Mapping[str, str]
+    """Field -> the column that it was read from, as the file spells it."""
+    notes: tuple[str, ...]
+    """What a run says once about the file: columns that are not used, an unusual encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    first_line: str
+    guessed: bool
+    """Whether the encoding is a guess."""
+
+
+def read_table(
+    path: Path,
+    fields: Mapping[str, Sequence[str]],
+    *,
+    needed: Collection[str],
+    chosen: Mapping[str, str] | None = None,
+) -> Table:
+    """The file's rows, each field read from the column that is called so.
+
+    Upper and lower case, blanks, ``_``, ``-`` and ``.`` in a column's name do not matter.
+
+    Args:
+        fields: field -> other names of its column. A column with the field's own name wins.
+        needed: fields that must have a column.
+        chosen: field -> name of its column, in place of what it is usually called; empty for a
+            field that is not to be read.
+
+    Raises:
+        HarnessError: the file cannot be read, two of its columns have one name, a field has no
+            column or could have several, or a row has another number of cells; names file and line.
+    """
+    sheet = _read(path)
+    _refuse_equal_names(path, sheet.header)
+    chosen = chosen or {}
+    if unknown := [name for name in chosen if name not in fields]:
+        raise HarnessError(
+            f"--column {unknown[0]}=…: {path.name} has nothing called so"
+            f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}"
+        )
+    places = {name: _place(path, sheet, name, others, chosen) for name, others in fields.items()}
+    if missing := [name for name in needed if places[name] is None]:
+        if sheet.guessed:
+            raise HarnessError(f"{path}: cannot be read as CSV: it is no text in UTF-8; {_SAVE_AS}")
+        wanted = " and ".join(fields[name][0] if fields[name] else name for name in missing)
+        raise HarnessError(
+            f"{path}: lacks the column {wanted}; its first line reads {sheet.first_line!r}. "
+            f"Another column can be chosen: --column {missing[0]}=NAME"
+        )
+    found = {name: place for name, place in places.items() if place is not None}
+    rows = []
+    for line, cells in sheet.rows:
+        if len(cells) <= max((found[name] for name in needed), default=-1):
+            raise HarnessError(
+                f"{path}, line {line}: does not have {len(sheet.header)} columns, as the first "
+                "line has"
+            )
+        texts = {name: cells[at] if at < len(cells) else "" for name, at in found.items()}
+        rows.append(TableRow(line, {name: texts.get(name, "") for name in fields}))
+    columns = {name: sheet.header[at] for name, at in found.items()}
+    return Table(tuple(rows), columns, tuple(_notes(path, sheet, found.values())))
+
+
+def relative_path(table: Path, line: int, text: str) -> str:
+    """A file that a table names, relative to the table's folder, with slashes; an absolute path
+    will do if it leads into that folder.
+
+    Raises:
+        HarnessError: the path leads elsewhere or names no file; names the line.
+    """
+    path = PurePosixPath(text.replace("\\", "/"))
+    where = f"{table}, line {line}: {text!r}"
+    if path.is_absolute():
+        for folder in (table.parent.absolute(), table.parent.resolve()):
+            if path.is_relative_to(folder):
+                path = path.relative_to(folder)
+                break
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", str(path)):
+        raise HarnessError(
+            f"{where} must be relative to the table and lie in its folder; move the table to a "
+            "folder above all of its files and write their paths from there"
+        )
+    if not path.parts:
+        raise HarnessError(f"{where} names the table's own folder and no file in it")
+    return path.as_posix()
+
+
+def _read(path: Path) -> _Sheet:
+    try:
+        text, guessed = _decoded(path.read_bytes())
+        # Spreadsheets may say in a first line of its own what separates.
+        stated = re.match(r'"?sep=(.)"?\r?\n', text)
+        start = stated.end() if stated else 0
+        first = re.match(r"[^\r\n]*", text[start:])[0]  # type: ignore[index]
+        separator = stated[1] if stated else max(_SEPARATORS, key=first.count)
+        lines = io.StringIO(text[start:], newline="")
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        header = tuple(_tidy(name) for name in next(reader, ()))
+        skipped = 1 if stated else 0
+        rows = []
+        for cells in reader:
+            texts = tuple(_tidy(cell) for cell in cells)
+            if not any(texts):
+                continue
+            if any(texts[len(header) :]):
+                raise HarnessError(
+                    f"{path}, line {reader.line_num + skipped}: does not have {len(header)} "
+                    f"columns, as the first line has; text with {separator!r} in it needs quotes"
+                )
+            rows.append((reader.line_num + skipped, texts))
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise HarnessError(
+            f"{path}: cannot be read as CSV in UTF-8 ({error}); {_SAVE_AS}"
+        ) from error
+    return _Sheet(header, tuple(rows), first.strip(), guessed)
+
+
+def _decoded(data: bytes) -> tuple[str, bool]:
+    """The text, and whether its encoding is a guess."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16"), False
+    if b"\0" in data:
+        raise csv.Error("it holds zero bytes, as other encodings do")
+    try:
+        return data.decode("utf-8-sig"), False
+    except UnicodeDecodeError as error:
+        try:
+            return data.decode("cp1252"), True
+        except UnicodeDecodeError:
+            raise error from None
+
+
+def _tidy(text: str) -> str:
+    """Without blanks around it; a line break in quotes is a blank."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", text.strip())
+
+
+def _refuse_equal_names(path: Path, header: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in header:
+        key = name.casefold()
+        if name and key in seen:
+            raise HarnessError(
+                f"{path}: has the columns {seen[key]!r} and {name!r}; rename or remove one"
+            )
+        seen[key] = name
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_\-.]", "", unicodedata.normalize("NFC", name).casefold())
+
+
+def _place(
+    path: Path, sheet: _Sheet, field: str, others: Sequence[str], chosen: Mapping[str, str]
+) -> int | None:
+    """Which column holds the field; None where none does."""
+    if field in chosen:
+        return _chosen_place(path, sheet, field, chosen[field]) if chosen[field] else None
+    keys = {_key(name) for name in (field, *others)}
+    every = [i for i, column in enumerate(sheet.header) if _key(column) in keys]
+    # A column without any text says nothing that another one could contradict.
+    found = [i for i in every if any("".join(cells[i : i + 1]) for _, cells in sheet.rows)] or every
+    # The first name is the one that the documents give; a column with it is meant.
+    for name in (*others[:1], field):
+        if exact := [i for i in found if sheet.header[i].casefold() == name]:
+            return exact[0]
+    if len(found) > 1:
+        names = " and ".join(repr(sheet.header[i]) for i in found)
+        raise HarnessError(
+            f"{path}: the columns {names} could all be the {field}; say which: "
+            f"--column {field}={sheet.header[found[0]]}"
+        )
+    return found[0] if found else None
+
+
+def _chosen_place(path: Path, sheet: _Sheet, field: str, name: str) -> int:
+    for same in (str, str.casefold, _key):
+        if found := [i for i, column in enumerate(sheet.header) if same(column) == same(name)]:
+            return found[0]
+    raise HarnessError(
+        f"--column {field}={name}: {path} has no such column{did_you_mean(name, sheet.header)}; "
+        f"its columns: {', '.join(sheet.header)}"
+    )
+
+
+def _notes(path: Path, sheet: _Sheet, used: Collection[int]) -> list[str]:
+    notes = []
+    if sheet.guessed:
+        notes.append(
+            f"{path.name} is no UTF-8 and was read as Windows-1252; if letters are wrong, "
+            f"{_SAVE_AS}"
+        )
+    filled = Counter(i for _, cells in sheet.rows for i, text in enumerate(cells) if text)
+    unused = [
+        name or f"column {i + 1}, which has no name,"
+        for i, name in enumerate(sheet.header)
+        if i not in used and (name or filled[i])
+    ]
+    if unused:
+        more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
+        notes.append(f"{path.name}: columns not used: {', '.join(unused[:_SHOWN])}{more}")
+    return notes

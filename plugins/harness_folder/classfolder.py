@@ -1,0 +1,171 @@
+"""One class folder: its images, each with its mask, and what is left out of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from harness import (
+    IMAGE_SUFFIXES,
+    HarnessError,
+    LeftOut,
+    count_files,
+    folder_contents,
+    undoubled_folder,
+)
+from harness_folder.found import Row
+
+_FORMATS = ", ".join(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
+_OTHERS = "files of other formats"
+_BELOW = "files in subfolders"
+_MASKS = "masks whose names match no image"
+_LOOSE = "images in no class folder"
+_TAKEN = {
+    _OTHERS: f"taken are images ({_FORMATS})",
+    _BELOW: "taken are images that lie in the class folder itself, or in its folder images",
+    _MASKS: "taken are masks with the name of their image",
+    _LOOSE: "taken are images in a class folder",
+}
+_MASK_NAME = re.compile(r"(.+?)[ _\-]*(mask|seg|segmentation|lungs?)s?", re.IGNORECASE)
+
+
+class ClassFolders:
+    """Reads class folders one after another, and keeps count of what they hold besides."""
+
+    def __init__(self) -> None:
+        self._left_out = LeftOut()
+        self._like_masks: Counter[str] = Counter()
+        self._example = ""
+
+    def strays(self, where: str, images: Sequence[Path]) -> None:
+        """Images that lie beside class folders, in folder ``where``."""
+        self._left_out.add(_LOOSE, where, [path.name for path in images])
+
+    def notes(self) -> tuple[str, ...]:
+        """What a run says of all class folders so far."""
+        notes = self._left_out.notes(_TAKEN)
+        if not self._like_masks:
+            return notes
+        counts = ", ".join(f"{place} {count}" for place, count in self._like_masks.items())
+        named = (
+            f"{self._like_masks.total()} images are named like masks of others ({counts}), as "
+            f"{self._example}, and are taken as images; move masks into a folder masks, each with "
+            "the name of its image"
+        )
+        return (*notes, named)
+
+    def rows(self, folder: Path, place: str, part: str) -> list[Row]:
+        """The images of one class.
+
+        Args:
+            folder: the class folder; its name is the class.
+            place: what ids begin with.
+            part: of the split, empty where there is none.
+
+        Raises:
+            HarnessError: a file or folder lies where it cannot be meant.
+        """
+        inner = undoubled_folder(folder)
+        inside = folder_contents(inner)
+        named = _images_and_masks(inner, inside.folders)
+        images = inside.images
+        if "images" in named:
+            if images:
+                raise HarnessError(f"{images[0]}: lies beside the folder 'images'; move it there")
+            below = folder_contents(undoubled_folder(named["images"]))
+            images = below.images
+            self._count(f"{place}/images", below.folders, below.others)
+        others = [path for path in inside.folders if path not in named.values()]
+        if not images and others:
+            names = ", ".join(path.name for path in inside.folders)
+            raise HarnessError(
+                f"{folder}: holds no image but the folders {names}; expected {place}/*.png, or "
+                f"{place}/images/*.png with {place}/masks/*.png"
+            )
+        self._count(place, others, inside.others)
+        masks: dict[Path, Path] = {}
+        if "masks" in named:
+            found = folder_contents(undoubled_folder(named["masks"]))
+            self._count(f"{place}/masks", found.folders, found.others)
+            masks, strays = _paired(images, found.images)
+            self._left_out.add(_MASKS, place, [path.name for path in strays])
+        self._note_masks_among(images, place)
+        ids = zip(_names(images), images, strict=True)
+        return [
+            Row(f"{place}/{name}", folder.name, path, masks.get(path), part=part)
+            for name, path in ids
+        ]
+
+    def _count(self, place: str, folders: Sequence[Path], others: Sequence[Path]) -> None:
+        self._left_out.add(_OTHERS, place, [path.name for path in others])
+        counts = {path.name: count_files(path) for path in folders}
+        filled = {name: count for name, count in counts.items() if count}
+        self._left_out.add(_BELOW, place, [f"{name}/" for name in filled], sum(filled.values()))
+
+    def _note_masks_among(self, images: Sequence[Path], place: str) -> None:
+        stems = {path.stem for path in images}
+        for path in images:
+            found = _MASK_NAME.fullmatch(path.stem)
+            if found and found[1] in stems:
+                self._like_masks[place] += 1
+                self._example = self._example or f"{place}/{path.name}"
+
+
+def _images_and_masks(folder: Path, folders: Iterable[Path]) -> dict[str, Path]:
+    """The folders ``images`` and ``masks``, in any case."""
+    found: dict[str, Path] = {}
+    for path in folders:
+        name = path.name.lower()
+        if name in found:
+            raise HarnessError(f"{path}: lies beside {found[name].name!r}; keep one of them")
+        if name in ("images", "masks"):
+            found[name] = path
+    return found
+
+
+def _names(images: Sequence[Path]) -> list[str]:
+    """What each image is called in its class: its stem, and with its suffix where others have the
+    stem too."""
+    names = [path.stem for path in images]
+    while twice := {name for name, count in Counter(names).items() if count > 1}:
+        names = [
+            path.name if name in twice else name for name, path in zip(names, images, strict=True)
+        ]
+    return names
+
+
+def _paired(images: Sequence[Path], masks: Sequence[Path]) -> tuple[dict[Path, Path], list[Path]]:
+    """Image -> its mask, and the masks of no image. A mask has its image's name, or at least its
+    stem.
+
+    Raises:
+        HarnessError: a mask could be of several images, or several masks of one.
+    """
+    by_name = {path.name: path for path in images}
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for path in images:
+        by_stem[path.stem].append(path)
+    paired: dict[Path, Path] = {}
+    strays = []
+    exact = [mask for mask in masks if mask.name in by_name]
+    for mask in exact:
+        paired[by_name[mask.name]] = mask
+    for mask in masks:
+        if mask.name in by_name:
+            continue
+        free = [path for path in by_stem[mask.stem] if path not in paired]
+        if len(free) > 1:
+            names = " and ".join(path.name for path in free)
+            raise HarnessError(
+                f"{mask}: could be of {names}; name it as its image, suffix included"
+            )
+        if free:
+            paired[free[0]] = mask
+        elif by_stem[mask.stem]:
+            other = paired[by_stem[mask.stem][0]]
+            raise HarnessError(f"{mask}: lies beside {other.name}, of the same image; keep one")
+        else:
+            strays.append(mask)
+    return paired, strays
