@@ -42,7 +42,7 @@ from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.study import needs_masks
 from harness.training.clock import Clock
 from harness.training.runner import Fitted, Outputs, Parts, Runner
-from harness.training.validation import validation_metrics
+from harness.training.validation import SERVED, validation_metrics
 
 PROGRESS_EVERY = 0.5
 """Seconds between two progress lines of work that several cells share."""
@@ -167,7 +167,7 @@ class _Cell:
                     parts, lambda outputs: self._validate(outputs, parts.val, store)
                 )
         # What a method is tested on is opened when it has learned.
-        named = {"val": parts.val, **self._opened(store, rows, set(rows) - {"train", "val"})}
+        named = self._opened(store, rows, set(rows) - {"train"})
         if not self.protocol.time_only:
             with self.clock.bucket("predict"):
                 files = self._predict(runner, fitted, named, store)
@@ -232,7 +232,11 @@ class _Cell:
         every = self._rows(1.0)
         images = union(self._opened(store, every, every).values())
         unlabelled = replace(images, labels=np.zeros_like(images.labels))
-        return Parts(train=named["train"], val=named["val"], every=unlabelled)
+        val = named["val"]
+        if SERVED.issuperset(self.task.primary):
+            # Sums for a soft Dice take milliseconds per image, and no epoch is selected by them.
+            val = replace(val, reference=None)
+        return Parts(train=named["train"], val=val, every=unlabelled)
 
     def _train_limit(self) -> int | None:
         protocol = self.protocol

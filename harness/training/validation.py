@@ -23,6 +23,8 @@ from harness.results.predictions import PredictionFile, Reference
 from harness.results.scoring import TARGET_OF_KIND, score_file
 from harness.specs import MetricSpec
 
+SERVED = frozenset({"label.f1", "label.accuracy", "mask.dice"})
+"""Metrics that are computed here, from hard predictions."""
 CHUNK = 64
 """Masks that torchmetrics is handed at once; it takes eight bytes per pixel."""
 
