@@ -144,7 +144,7 @@ def make_cell(
     split_notes: Sequence[str] = (),
     selected_on_test: bool = False,
     split: str = "d",
-    images: Sequence[str] | None = image_ids(4),
+    images: Sequence[str] | None = None,
     labels: Sequence[int] = (0, 1, 2, 3),
     predicted: Sequence[int] = (0, 1, 2, 3),
     trained_on: Mapping[str, Any] | None = None,

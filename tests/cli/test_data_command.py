@@ -87,7 +87,7 @@ def test_info_is_the_card_of_the_dataset(root: Path, tmp_path: Path) -> None:
     assert card["groups"] == 13 + 25
     assert card["image_sizes"] == {"40 x 30": 48, "20 x 60": 1}
     assert len(card["fingerprint"]) == 32
-    assert card["params"] == {"pad": False}
+    assert card["params"] == {"pad": False, "columns": {}}
 
 
 def test_info_works_without_files_too(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_parameter_of_the_dataset_is_another_cell_with_its_value_on_record(
     for arguments in ((), ("--data-param", "pad=true")):
         assert run(*arguments, "--name", f"s{len(arguments)}", cwd=tmp_path).returncode == 0
         record = cell(tmp_path / "results" / f"s{len(arguments)}")
-        assert record["dataset"]["params"] == {"pad": bool(arguments)}
+        assert record["dataset"]["params"] == {"pad": bool(arguments), "columns": {}}
         names.append((record["name"], record["dataset"]["fingerprint"]))
     assert names[0][0] != names[1][0]
     assert names[0][1] != names[1][1]

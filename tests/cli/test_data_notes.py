@@ -48,7 +48,7 @@ def test_every_verb_says_what_a_run_must_know(doubled: Path) -> None:
     ran = harness("run", "--plugins", "baselines/majority", *asked, cwd=doubled, env=env(doubled))
     reported = inside("report", "results", cwd=doubled, env=env(doubled))
     assert ran.returncode == 0, ran.stderr
-    study = json.loads((doubled / "results" / "folder-quick" / "study.json").read_text())
+    study = json.loads((doubled / "results" / "folder-films-quick" / "study.json").read_text())
     for said in (
         verified.stdout,
         described.stdout,
@@ -111,7 +111,7 @@ def test_the_study_file_of_a_run_chooses_the_same_columns(table: Path) -> None:
     words = ("--dataset", "csv", "--data-root", "table.csv", "--column", "group=MRN")
     ran = harness("run", "--plugins", "baselines/majority", *words, cwd=table.parent)
     assert ran.returncode == 0, ran.stderr
-    written = (table.parent / "results" / "csv-quick" / "study.toml").read_text()
+    written = (table.parent / "results" / "csv-table-quick" / "study.toml").read_text()
     assert '[column]\ngroup = "MRN"' in written
 
 

@@ -21,6 +21,7 @@ from harness.data.artefact_meta import Layout, Plan, write_meta
 from harness.data.cache import cache_directory
 from harness.doctor_machine import places
 from harness.home import expanded
+from harness.stopwatch import Taken
 from harness.training.probe import machine_lock
 from harness.weights.places import hub_cache, torch_cache
 from tests.builders import make_cell
@@ -89,25 +90,27 @@ def test_a_run_without_file_locks_works_and_says_once_per_folder_what_it_lacks(
     assert "Traceback" not in done.stderr
 
 
+TWO: Taken = {"wall_seconds": 2.0, "cpu_seconds": None, "other_load": None}
+
+
 def test_without_locks_two_that_make_the_same_artefact_do_not_meet(
     lockless: None, tmp_path: Path
 ) -> None:
     plan = Plan(directory=tmp_path / "key", files={"a.npy": Layout((1,))}, title="numbers")
     plan.building.mkdir()  # Of a process that is still alive, for all we know.
 
-    def make(folder: Path) -> float:
+    def make(folder: Path) -> None:
         assert folder != plan.building
         np.save(folder / "a.npy", np.zeros(1, np.uint8))
         # Another process publishes the same in between.
         shutil.copytree(folder, plan.directory)
         write_meta(
-            replace(plan, maker=folder.name.removeprefix("key").removesuffix(".building")), 2
+            replace(plan, maker=folder.name.removeprefix("key").removesuffix(".building")), TWO
         )
         shutil.copy(folder / "meta.json", plan.directory)
-        return 1.0
 
     found = obtain(plan, make, lambda: None)
-    assert (found.lockable, found.seconds) == (False, 2)
+    assert (found.lockable, found.taken["wall_seconds"]) == (False, 2)
     assert {path.name for path in tmp_path.iterdir()} == {"key", "key.building", "key.lock"}
 
 

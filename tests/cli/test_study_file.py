@@ -258,7 +258,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     assert command is not None
     ctx = command.make_context("run", list(arguments))
     run_only = ("executor", "jobs", "timeout", "rerun", "device_memory", "quiet")
-    run_only += ("activation_space", "keep_checkpoints", "no_progress", "prompts")
+    run_only += ("activation_space", "keep_checkpoints", "no_progress", "prompts", "strict")
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})
         study = plan(request, discover())

@@ -114,8 +114,9 @@ MODELS = """
 
         def loss(self, outputs, batch):
             terms = super().loss(outputs, batch)
-            batch.targets["label"].zero_()
-            batch.images.zero_()
+            # What autograd has saved is the method's own loss; .data is not watched.
+            batch.targets["label"].data.zero_()
+            batch.images.data.zero_()
             return terms
 
     def lists(predictions):

@@ -301,7 +301,7 @@ def test_compiling_has_its_price(tmp_path):
 
 
 def test_micro_batches_are_noted_where_batch_normalisation_sees_them(tmp_path):
-    protocol = {"name": "quick", "image_size": 64, "batch_size": 16, "micro_batch": 4}
+    protocol = {**PROTOCOL, "batch_size": 16, "micro_batch": 4}
     stage = {"name": "train", "epochs": 3, "learning_rate": 0.001, "parameters": 10}
     for method, normalises in (("demo/unet", True), ("demo/vit", False)):
         stages = [{**stage, "normalises_batches": normalises}]

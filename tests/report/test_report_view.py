@@ -13,7 +13,7 @@ from harness.report.rows import rows
 from harness.report.table import render
 from harness.report.view import View
 from harness.results.rundir import find_cells
-from tests.builders import CLASSES, make_cell, metric_specs
+from tests.builders import CLASSES, image_ids, make_cell, metric_specs
 
 DASH = "\N{EN DASH}"
 FORMATS = ("text", "markdown", "latex", "csv", "json")
@@ -121,8 +121,11 @@ def test_rows_are_filtered_and_all_conditions_must_hold(tmp_path, filters, left)
 
 def test_a_twin_that_is_filtered_out_is_still_a_twin(tmp_path) -> None:
     both = {"label": {"f1": 0.5}, "mask": {"dice": 0.5}, "primary": ("label.f1", "mask.dice")}
-    make_cell(tmp_path, "multitask/both", task="multitask", twins={"label": "a/net"}, **both)
-    make_cell(tmp_path, "a/net", label={"f1": 0.25})
+    scored = {"images": image_ids(4)}
+    make_cell(
+        tmp_path, "multitask/both", task="multitask", twins={"label": "a/net"}, **both, **scored
+    )
+    make_cell(tmp_path, "a/net", label={"f1": 0.25}, **scored)
     text = report(tmp_path, filters=("task=multitask",))
     assert "+0.2500" in text
     assert "not run" not in text

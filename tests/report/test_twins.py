@@ -9,7 +9,7 @@ import pytest
 from harness.report.rows import rows
 from harness.report.table import render
 from harness.results.rundir import find_cells
-from tests.builders import DISTURBED, make_cell, metric_specs
+from tests.builders import DISTURBED, image_ids, make_cell, metric_specs
 
 TWINS = {"mask": "segmentation/unet", "label": "supervised/net"}
 
@@ -18,7 +18,12 @@ def report(study, **options) -> str:
     return render(rows(find_cells(study)), metric_specs(), **options)
 
 
+SCORED = image_ids(4)
+"""The images of a prediction file, unless a test says others."""
+
+
 def multitask(study, **changes) -> None:
+    changes = {"images": SCORED, **changes}
     make_cell(
         study,
         "multitask/both",
@@ -32,6 +37,7 @@ def multitask(study, **changes) -> None:
 
 
 def unet(study, dice: float, **changes) -> None:
+    changes = {"images": SCORED, **changes}
     make_cell(
         study,
         "segmentation/unet",
@@ -50,7 +56,7 @@ def twins(study) -> list[dict]:
 def test_each_target_is_set_beside_the_method_that_has_it_alone(tmp_path):
     multitask(tmp_path)
     unet(tmp_path, 0.95)
-    make_cell(tmp_path, "supervised/net", label={"f1": 0.7})
+    of_net(tmp_path)
     assert [(p["metric"], p["value"], p["twin"], p["twin_value"]) for p in twins(tmp_path)] == [
         ("label.f1", 0.8, "supervised/net", 0.7),
         ("mask.dice", 0.9, "segmentation/unet", 0.95),
@@ -64,7 +70,7 @@ def test_each_target_is_set_beside_the_method_that_has_it_alone(tmp_path):
 
 
 def of_net(study, **changes) -> None:
-    make_cell(study, "supervised/net", label={"f1": 0.7}, **changes)
+    make_cell(study, "supervised/net", label={"f1": 0.7}, **{"images": SCORED, **changes})
 
 
 def label_pair(study) -> dict:
