@@ -287,6 +287,8 @@ def _blaming(path: Path) -> Iterator[None]:
         raise HarnessError(f"{path}: {error}") from error
     except KeyError as error:
         raise HarnessError(f"{path}: lacks the array {error}") from error
+    except FileNotFoundError as error:
+        raise HarnessError(f"{path} is missing") from error
     except (OSError, ValueError, TypeError, EOFError, NotImplementedError) as error:
         raise HarnessError(f"{path}: is no prediction file ({error})") from error
     except (zipfile.BadZipFile, zlib.error) as error:
