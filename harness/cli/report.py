@@ -71,4 +71,5 @@ def command(
     )
     cells = {cell.path.resolve(): cell for folder in directories for cell in find_cells(folder)}
     damaged = print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
-    raise SystemExit(int(damaged))
+    if damaged:
+        raise SystemExit(1)

@@ -83,7 +83,8 @@ def command(directory: Path, data_root: Path | None) -> None:
         click.echo(f"not scored: {method_of(cell)} {cell.path.name}: {reason}", err=True)
     done = len(cells) - len(failed)
     click.echo(f"scored {done} cells; harness report {directory} shows them")
-    raise SystemExit(int(bool(failed)))
+    if failed:
+        raise SystemExit(1)
 
 
 def _has_predictions(cell: CellDirectory) -> bool:

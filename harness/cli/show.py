@@ -35,4 +35,5 @@ def command(cell: str, results: Path, as_json: bool) -> None:
         click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         click.echo(one_cell_text(value, terminal_width()), nl=False)
-    raise SystemExit(int(bool(value["damaged"])))
+    if value["damaged"]:
+        raise SystemExit(1)
