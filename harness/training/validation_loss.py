@@ -33,7 +33,9 @@ class ValidationLoss:
             return
         batch = self._part.batch(rows, None, inputs)
         try:
-            terms = self._method.loss({name: o.float() for name, o in outputs.items()}, batch)
+            # Copies: these outputs become predictions, whatever the loss writes into its own.
+            own = {name: o.to(torch.float32, copy=True) for name, o in outputs.items()}
+            terms = self._method.loss(own, batch)
         except (torch.OutOfMemoryError, MemoryError):
             raise
         except Exception as error:  # A loss may need what only training gives it.
