@@ -108,7 +108,10 @@ def _score(cell: CellDirectory, record: CellRecord, plugins: Plugins, reference:
     scores = score_cell(
         cell,
         [entry.spec for entry in entries],
-        task.spec.primary,
+        # What the protocol selected by stands in the record, in place of the task's own.
+        tuple(record["task"]["primary"])
+        if record["protocol"].get("select_by")
+        else task.spec.primary,
         reference,
         {entry.spec.name: entry.plugin for entry in entries},
     )
