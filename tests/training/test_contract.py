@@ -103,6 +103,23 @@ def test_an_honest_method_passes(tmp_path: Path) -> None:
     run(Honest(PROBLEM), tmp_path)
 
 
+class StartsInPlace(Honest):
+    """What lies behind the boundary begins with an operation in place, as in many networks."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        maps = torch.relu_(module.body[:2](images))
+        return {"label": module.head(module.norm(maps.mean((2, 3))))}
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        return module.body[:2], lambda maps: {
+            "label": module.head(module.norm(torch.relu_(maps).mean((2, 3))))
+        }
+
+
+def test_operations_in_place_at_the_boundary_break_no_promise(tmp_path: Path) -> None:
+    run(StartsInPlace(PROBLEM), tmp_path)
+
+
 class ForgetsTheNorm(Honest):
     def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
         return module.body, lambda maps: {"label": module.head(maps.mean((2, 3)))}
