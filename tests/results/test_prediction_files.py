@@ -97,7 +97,7 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, spoil):
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(HarnessError, match=r"predictions-test\.npz.*No such file"):
+    with pytest.raises(HarnessError, match=r"predictions-test\.npz is missing"):
         read_predictions(tmp_path / "predictions-test.npz")
 
 
