@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
+from harness.report.conditions import differences, sentences
 from harness.report.figures import UNKNOWN, number
 from harness.report.impossible import impossible
 from harness.report.ours import Figure, figure, speed
@@ -22,13 +23,15 @@ IMPOSSIBLE = "†"
 
 def expected_time(study: Published, ours: Iterable[Row], width: int | None = None) -> str:
     """Hours of training per method: at the published speed, and at that of finished cells here
-    whose time is not marked and whose network is the full one."""
+    whose time is not marked and that ran under the conditions of the published row."""
     rows = [row for table in study.tables for row in table.rows if row.method]
     published = {row.method: row.values[MINUTES] for row in rows if MINUTES in row.values}
     here: dict[str, float] = {}
-    for own in ours:
-        if not own.small and own.fraction == 1 and (minutes := speed(own)):
-            here[own.method] = minutes * own.protocol["epochs"] / 60
+    every = list(ours)
+    for row in rows:
+        for own in _answers(row, every) if row.fraction == 1 else ():
+            if own and (minutes := speed(own)) and not differences(row, own, study):
+                here[own.method] = minutes * study.epochs / 60
     work: dict[str, set[float]] = {}
     for row in rows:
         work.setdefault(str(row.method), set()).add(row.fraction)
@@ -77,7 +80,8 @@ def beside(
 ) -> str:
     """Every published table with our figure and the difference behind each published one.
 
-    There is no difference where the two are not of one definition, and a note says why. Rows whose
+    There is no difference where the two are not of one definition, or ran under other conditions,
+    and a note says why. Rows whose
     published figures cannot be true together are marked.
 
     Args:
@@ -91,9 +95,19 @@ def beside(
     for table in study.tables:
         title = f"### {table.title}" if markdown else table.title
         lines = [(row, own) for row in table.rows for own in _answers(row, ours)]
-        shown = [_figures(row, own, study, table, labels) for row, own in lines]
+        differ = [_differences(row, own, study) for row, own in lines]
+        shown = [
+            _figures(row, own, study, table, labels, comparable=not found)
+            for (row, own), found in zip(lines, differ, strict=True)
+        ]
         tables = _tables(study, table, ours, shown, labels, markdown, None if markdown else width)
-        said = [*table.notes, *_impossible(table, study), *_why(shown), *_without(table, ours)]
+        said = [
+            *table.notes,
+            *_impossible(table, study),
+            *_why(shown),
+            *sentences([" ".join(_label(row, table)) for row, _ in lines], differ),
+            *_without(table, ours),
+        ]
         notes = "\n".join(wrapped(f"- {note}", width) for note in said)
         blocks += [title, *tables, *([notes] if notes else [])]
     used = sorted({described_protocol(row.protocol) for row in ours})
@@ -134,16 +148,25 @@ def _why(shown: Iterable[Mapping[str, Figure]]) -> list[str]:
     return list(dict.fromkeys(f.why for figures in shown for f in figures.values() if f.why))
 
 
+def _differences(row: PublishedRow, own: Row | None, study: Published) -> tuple[str, ...]:
+    """Why a finished row may not be compared; empty where it may, or where nothing is."""
+    if own is None or own.status != "ok" or not row.values:
+        return ()
+    return differences(row, own, study)
+
+
 def _figures(
     row: PublishedRow,
     own: Row | None,
     study: Published,
     table: PublishedTable,
     labels: Mapping[str, str],
+    *,
+    comparable: bool,
 ) -> dict[str, Figure]:
     """Our side of a line, by metric."""
     return {
-        name: figure(name, row.values.get(name), own, study, table, labels)
+        name: figure(name, row.values.get(name), own, study, table, labels, comparable=comparable)
         for name in _names(table)
     }
 

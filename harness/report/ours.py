@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.metrics.classification import MACRO
 from harness.report.catalogue import MEASURED
@@ -14,7 +14,11 @@ from harness.report.rows import Row
 (_MINUTES,) = (column for column in MEASURED if column.name == MINUTES)
 """The table's own column, so that a speed is here what it is there, with its mark."""
 
-_SMALL = "Ours are small networks in the place of the full ones, so no difference is taken."
+
+_OTHER_MACHINE = (
+    "a time says how fast a machine is, and the published one is of another, so no difference is "
+    "taken."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,19 @@ def figure(
     study: Published,
     table: PublishedTable,
     labels: Mapping[str, str],
+    *,
+    comparable: bool,
 ) -> Figure:
-    """What a line says of ``name``, a metric or ``minutes_per_epoch``; ``own`` None: not run."""
+    """What a line says of ``name``, a metric or ``minutes_per_epoch``.
+
+    Args:
+        own: None where nothing has been run.
+        comparable: whether ours ran under the conditions of the published row.
+    """
     if own is None:
         return Figure(UNKNOWN)
     found = _figure(name, published, own, study, table, labels)
-    if own.small and found.difference != UNKNOWN:
-        return Figure(found.text, why=_SMALL)
-    return found
+    return found if comparable else replace(found, difference=UNKNOWN)
 
 
 def _figure(
@@ -72,7 +81,7 @@ def _of_time(published: float | None, own: Row, label: str) -> Figure:
         return Figure(text, why=why)
     if published is None or minutes is None:
         return Figure(text)
-    return Figure(text, f"{minutes - published:+.2f}")
+    return Figure(text, why=f"{label}: {_OTHER_MACHINE}")
 
 
 def speed(row: Row) -> float | None:

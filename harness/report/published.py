@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from harness.jsonio import read_json
 from harness.plugins import Plugins
 from harness.protocol import did_you_mean
 from harness.provenance import package_file
+from harness.report.asked import Asked, asked
 
 SCHEMA = 1
 MINUTES = "minutes_per_epoch"
@@ -66,6 +67,10 @@ class Published:
     """Of its printed figures."""
     pixels: Mapping[str, int]
     """Metrics that depend on the size of the images -> pixels per side of the published ones."""
+    train_images: int | None = None
+    """How many all of its training images were; None where that is not known."""
+    asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
+    """Method -> what each of ``runs`` that selects it asks of it."""
 
     def commands(self, *, device: str, extra: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Arguments of ``harness`` for every run, ``extra`` last so that they win."""
@@ -94,23 +99,25 @@ def find_published(plugins: Plugins, name: str) -> Published:
     path = package_file(reference)
     value = read_json(path)
     try:
-        return _published(name, dataset, value)
+        return _published(name, dataset, value, plugins)
     except (KeyError, TypeError, ValueError) as error:
         raise HarnessError(f"{path}: no published study of schema {SCHEMA} ({error!r})") from error
 
 
-def _published(name: str, dataset: str, value: Mapping[str, Any]) -> Published:
+def _published(name: str, dataset: str, value: Mapping[str, Any], plugins: Plugins) -> Published:
     if value["schema"] != SCHEMA:
         raise ValueError(f"schema {value['schema']}")
+    arguments = tuple(value["arguments"])
+    runs = tuple(tuple(run["arguments"]) for run in value["runs"])
     return Published(
         name=name,
         dataset=dataset,
         title=value["title"],
         protocol=tuple(value["protocol"]),
         epochs=int(value["epochs"]),
-        arguments=tuple(value["arguments"]),
+        arguments=arguments,
         arguments_on_cuda=tuple(value["arguments_on_cuda"]),
-        runs=tuple(tuple(run["arguments"]) for run in value["runs"]),
+        runs=runs,
         tables=tuple(
             PublishedTable(
                 title=table["title"],
@@ -123,6 +130,8 @@ def _published(name: str, dataset: str, value: Mapping[str, Any]) -> Published:
         images=_count(value.get("images")),
         decimals=int(value.get("decimals", 4)),
         pixels=MappingProxyType({k: int(n) for k, n in value.get("pixels", {}).items()}),
+        train_images=_count(value.get("train_images")),
+        asked=MappingProxyType(asked(arguments, runs, plugins)),
     )
 
 

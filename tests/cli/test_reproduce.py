@@ -17,8 +17,8 @@ from tests.cli_tools import TINY, harness, write_plugin
 STUDY: dict[str, Any] = {
     "schema": 1,
     "title": "A study of two baselines",
-    "protocol": ["two epochs of nothing"],
-    "epochs": 2,
+    "protocol": ["one epoch of nothing"],
+    "epochs": 1,
     "arguments": ["--preset", "quick", *TINY],
     "arguments_on_cuda": ["--precision", "fp16"],
     "runs": [
@@ -70,10 +70,10 @@ def test_it_prints_the_commands_the_time_and_the_protocol_and_runs_nothing(
 ) -> None:
     done = harness("reproduce", "two", "--device", "cpu", cwd=tmp_path, plugins=plugins)
     assert done.returncode == 0, done.stderr
-    assert "- two epochs of nothing" in done.stdout
+    assert "- one epoch of nothing" in done.stdout
     commands = [line for line in done.stdout.splitlines() if line.startswith("  harness run")]
     assert len(commands) == 2
-    assert "1.0 hours of training at the published speed for 1 of 2 methods" in done.stdout
+    assert "0.5 hours of training at the published speed for 1 of 2 methods" in done.stdout
     assert "not run: baselines/majority, baselines/pixels" in done.stdout
     assert not (tmp_path / "results").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 
 from harness.bundled import harness_metrics
 from harness.plugins import discover
+from harness.protocol import STUDY
+from harness.report.asked import Asked, asked
 from harness.report.beside import beside, expected_time
+from harness.report.conditions import differences
 from harness.report.figures import UNKNOWN
 from harness.report.impossible import impossible
 from harness.report.published import Published, PublishedRow, PublishedTable, find_published
@@ -37,12 +41,12 @@ def study_of(row: PublishedRow, also: Mapping[str, str] | None = None, **facts: 
             "dataset": "phantom",
             "title": "A study",
             "protocol": (),
-            "epochs": 20,
+            "epochs": 3,
             "arguments": (),
             "arguments_on_cuda": (),
             "runs": (),
             "tables": (table,),
-            "images": 4233,
+            "images": None,
             "decimals": 4,
             "pixels": {"mask.dice_soft": 224},
             **facts,
@@ -176,10 +180,12 @@ def test_a_mean_over_fewer_classes_is_another_figure_and_accuracy_is_not(tmp_pat
     assert "F1: ours is a mean over 3 of 4 classes" in text
 
 
-def test_a_time_is_compared_as_the_table_has_it(tmp_path: Path) -> None:
+def test_a_time_of_another_machine_is_shown_and_never_subtracted(tmp_path: Path) -> None:
     make_cell(tmp_path, label={"f1": 0.9}, timing={"minutes_per_epoch": 0.5})
     study = study_of(published_row(minutes_per_epoch=8.95))
-    assert line_of(tmp_path, study)[0] == ["8.95", "0.5", "-8.45"]
+    line, text = line_of(tmp_path, study)
+    assert line == ["8.95", "0.5", UNKNOWN]
+    assert "min/epoch: a time says how fast a machine is" in text
     hours = 0.5 * 3 / 60
     assert f"{hours:.3g}" in expected_time(study, rows_of(tmp_path))
 
@@ -206,5 +212,142 @@ def test_a_small_network_is_not_compared_with_the_full_one(tmp_path: Path) -> No
     study = study_of(published_row(label__f1=0.95, minutes_per_epoch=8.95))
     line, text = line_of(tmp_path, study)
     assert line == ["0.9500", "0.9000", UNKNOWN, "8.95", "0.5", UNKNOWN]
-    assert "Ours are small networks in the place of the full ones" in text
+    assert "small networks in the place of the full ones" in text
     assert "0.025" not in expected_time(study, rows_of(tmp_path))
+
+
+# What must be equal
+
+WHOLE = {
+    **asdict(STUDY),
+    "epochs": 3,
+    "image_size": 64,
+}
+
+
+def asked_of(**changes: Any) -> Mapping[str, tuple[Asked, ...]]:
+    one = {
+        "protocol": WHOLE,
+        "params": {"head": "study"},
+        "weights": "random",
+        "digest": None,
+        "selected_on_test": True,
+        **changes,
+    }
+    return {"demo/net": (Asked(**one),)}
+
+
+def compared(folder: Path, cell: Mapping[str, Any], **facts: Any) -> tuple[str, str]:
+    """The difference of F1 between 0.95, published, and our 0.9; and all that was printed."""
+    made = {
+        "label": {"f1": 0.9},
+        "protocol": WHOLE,
+        "changed_params": {"head": ["linear", "study"]},
+        "selected_on_test": True,
+        "trained_on": {"images": 256, "masks": 256},
+        **cell,
+    }
+    make_cell(folder, **made)
+    known = {"images": 128, "train_images": 256, "asked": asked_of(), **facts}
+    line, text = line_of(folder, study_of(published_row(label__f1=0.95), **known))
+    return line[-1], text
+
+
+def test_equal_conditions_are_compared(tmp_path: Path) -> None:
+    difference, text = compared(tmp_path, {})
+    assert difference == "-0.0500"
+    assert "conditions" not in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ({"protocol": {**WHOLE, "epochs": 5}, "timing": {"epochs": 5}}, "epochs 5 (published: 3)"),
+        ({"protocol": {**WHOLE, "batch_size": 8}}, "batch size 8 (published: 16)"),
+        ({"protocol": {**WHOLE, "learning_rate": 0.1}}, "learning rate 0.1 (published: 5e-05)"),
+        ({"protocol": {**WHOLE, "weight_decay": 0.0}}, "weight decay 0.0 (published: 1e-06)"),
+        ({"protocol": {**WHOLE, "flip": True}}, "flip true (published: false)"),
+        ({"protocol": {**WHOLE, "image_size": 32}}, "image size 32 (published: 64)"),
+        ({"protocol": {**WHOLE, "select_by": None}}, "selection by null (published: mask.dice"),
+        ({"deviations": {"batch_size": [16, 4]}}, "batch size 4 (published: 16)"),
+        ({"trained_on": {"images": 40}}, "training images 40 (published: 256)"),
+        ({"changed_params": {}}, "head unchanged (published: study)"),
+        ({"changed_params": {"head": ["a", "b"]}}, "head b (published: study)"),
+        ({"selected_on_test": False}, "epoch selected on a validation set of its own (published: "),
+        ({"dataset": "other"}, "dataset other (published: phantom)"),
+    ],
+)
+def test_other_conditions_of_ours_are_named_in_the_place_of_a_difference(
+    tmp_path: Path, cell: Mapping[str, Any], says: str
+) -> None:
+    difference, text = compared(tmp_path, cell)
+    assert difference == UNKNOWN
+    assert says in " ".join(text.split())
+    assert "No difference is taken for theirs, as ours ran under other conditions:" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"epochs": 20}, "epochs 3 (published: 20)"),
+        ({"images": 4233}, "test images 128 (published: 4,233)"),
+        ({"train_images": 16932}, "training images 256 (published: 16,932)"),
+        ({"asked": asked_of(weights="pretrained")}, "initial weights random (published: pretrain"),
+        (
+            {"train_images": None, "asked": asked_of(protocol={**WHOLE, "train_images": 9})},
+            "at most so many training images all (published: 9)",
+        ),
+    ],
+)
+def test_other_conditions_of_theirs_are_named_in_the_place_of_a_difference(
+    tmp_path: Path, facts: Mapping[str, Any], says: str
+) -> None:
+    difference, text = compared(tmp_path, {}, **facts)
+    assert difference == UNKNOWN
+    assert says in " ".join(text.split())
+
+
+def test_hours_here_are_those_of_the_published_conditions(tmp_path: Path) -> None:
+    make_cell(tmp_path, label={"f1": 0.9}, timing={"minutes_per_epoch": 0.5})
+    study = study_of(published_row(minutes_per_epoch=8.95), train_images=16932)
+    assert "0.025" not in expected_time(study, rows_of(tmp_path))
+
+
+def test_a_method_that_trains_nothing_has_no_epochs_to_differ_in(tmp_path: Path) -> None:
+    protocol = {**WHOLE, "epochs": 1, "batch_size": 8}
+    cell = {"protocol": protocol, "timing": {"epochs": 0}}
+    assert compared(tmp_path, cell)[0] == "-0.0500"
+
+
+def test_weights_of_the_users_with_the_published_content_are_the_published_ones(
+    tmp_path: Path,
+) -> None:
+    make_cell(tmp_path, label={"f1": 0.9}, protocol=WHOLE, selected_on_test=True)
+    (own,) = rows_of(tmp_path)
+    row = published_row(label__f1=0.95)
+    for digest, there in (("d" * 64, 0), ("e" * 64, 1), (None, 1)):
+        ours = replace(own, weights="directory", weights_digest="d" * 64)
+        study = study_of(row, asked=asked_of(params={}, weights="pretrained", digest=digest))
+        assert len(differences(row, ours, study)) == there
+
+
+def test_the_bundled_study_asks_what_its_commands_say() -> None:
+    study = find_published(discover(), "study")
+    (swin,) = study.asked["supervised/swin_b"]
+    (beit,) = study.asked["ssl/beitv2_base@freeze8"]
+    (unet,) = study.asked["multitask/unet_multitask"]
+    assert (swin.weights, unet.weights) == ("pretrained", "random")
+    assert swin.params == {"head": "study", "preprocessing": "imagenet"}
+    assert (swin.protocol["batch_size"], beit.protocol["batch_size"]) == (16, 64)
+    assert swin.protocol["select_by"] == "mask.dice_soft"
+    assert swin.selected_on_test is True
+    assert (study.epochs, study.images, study.train_images) == (20, 4233, 16932)
+
+
+def test_settings_are_read_as_harness_run_reads_them() -> None:
+    run = ("--plugins=baselines", "--preset", "quick", "--set=epochs=2", "--exclude", "*/pixels")
+    found = asked(("--set", "epochs=7", "--weights=somewhere"), (run,), discover())
+    assert list(found) == ["baselines/majority"]
+    assert found["baselines/majority"][0].protocol["epochs"] == 7
+    assert found["baselines/majority"][0].weights == "random"
+    assert found["baselines/majority"][0].selected_on_test is False
