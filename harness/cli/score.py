@@ -18,7 +18,7 @@ from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory, find_cells
-from harness.results.scoring import reference_masks, score_cell
+from harness.results.scoring import CellScores, reference_masks
 
 
 @click.command(name="score")
@@ -66,17 +66,32 @@ def command(directory: Path, data_root: Path | None) -> None:
     if not cells:
         raise HarnessError(f"{directory}: no finished cell has predictions to score")
     failed: dict[CellDirectory, str] = {}
+    started: dict[CellDirectory, CellScores] = {}
+
+    def start(cell: CellDirectory) -> None:
+        record = cell.cell
+        table = tables.of(cell, record)
+        if isinstance(table, Table):
+            compare(cell, record, table)
+        started[cell] = _scores(cell, record, plugins, reference(record))
+
+    def finish(cell: CellDirectory) -> None:
+        scores = started.pop(cell).finish()
+        # Writing safely takes longer than computing: what is the same stays.
+        if scores != _stored(cell):
+            cell.write_metrics(scores)
+
+    # What a plugin's metric changes while it is imported must change no metric of the harness's, of
+    # no cell: those of all cells come first.
     with counting("scoring cells") as report:
-        for done, cell in enumerate(cells, start=1):
+        steps = [(work, cell) for work in (start, finish) for cell in cells]
+        for done, (work, cell) in enumerate(steps, start=1):
             try:
-                record = cell.cell
-                table = tables.of(cell, record)
-                if isinstance(table, Table):
-                    compare(cell, record, table)
-                _score(cell, record, plugins, reference(record))
+                if cell not in failed:
+                    work(cell)
             except HarnessError as error:
                 failed[cell] = str(error)
-            report(done, len(cells))
+            report(done // 2, len(cells))
     if len(failed) == len(cells):
         raise HarnessError("\n".join(dict.fromkeys(failed.values())))
     for cell, reason in failed.items():
@@ -96,7 +111,9 @@ def _has_predictions(cell: CellDirectory) -> bool:
     return status is not None and status["status"] == "ok" and bool(cell.sets)
 
 
-def _score(cell: CellDirectory, record: CellRecord, plugins: Plugins, reference: Reference) -> None:
+def _scores(
+    cell: CellDirectory, record: CellRecord, plugins: Plugins, reference: Reference
+) -> CellScores:
     _ = cell.status
     task = plugins.tasks.get(record["method"]["task"])
     if task is None:
@@ -105,7 +122,7 @@ def _score(cell: CellDirectory, record: CellRecord, plugins: Plugins, reference:
         )
     kinds = {target.kind for target in task.spec.targets}
     entries = [entry for entry in plugins.metrics.values() if entry.spec.kind in kinds]
-    scores = score_cell(
+    return CellScores(
         cell,
         [entry.spec for entry in entries],
         # What the protocol selected by stands in the record, in place of the task's own.
@@ -115,9 +132,6 @@ def _score(cell: CellDirectory, record: CellRecord, plugins: Plugins, reference:
         reference,
         {entry.spec.name: entry.plugin for entry in entries},
     )
-    # Writing safely takes longer than computing: what is the same stays.
-    if scores != _stored(cell):
-        cell.write_metrics(scores)
 
 
 def _stored(cell: CellDirectory) -> MetricsRecord | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.report.rows import Row
+from harness.results.metric import is_own, value_of
 from harness.results.predictions import ClassPredictions
 from harness.results.rundir import CellDirectory
 from harness.results.scoring import TARGET_OF_KIND
@@ -38,7 +38,8 @@ def compare(own: Row, other: Row, metric: str, metrics: Sequence[MetricSpec]) ->
     """``target.metric`` of both rows, from their prediction files, over the images in both.
 
     Where a file has images that the other has not, the metric is computed anew over the common ones
-    if it is of classes; one of masks would need the reference masks, which no record holds.
+    if it is the harness's and of classes; one of masks would need the reference masks, which no
+    record holds, and the module of a plugin's could change every figure that follows.
     """
     target = metric.partition(".")[0]
     try:
@@ -56,6 +57,11 @@ def compare(own: Row, other: Row, metric: str, metrics: Sequence[MetricSpec]) ->
         return Compared(
             reason=f"scored on different images ({counts}), and the records do not hold what "
             "scoring the common ones takes"
+        )
+    if not is_own(spec):
+        return Compared(
+            reason=f"scored on different images ({counts}), and a report computes no metric of a "
+            f"plugin: {spec.name} of the common ones is not known"
         )
     try:
         first, second = (_value(row, spec, common) for row in (own, other))
@@ -80,8 +86,7 @@ def _value(row: Row, spec: MetricSpec, images: set[str]) -> float | None:
         probabilities=found.probabilities[kept],
         classes=found.classes,
     )
-    value = pkgutil.resolve_name(spec.function)(part)
-    return None if value is None else float(value)
+    return value_of(spec, part, f"{row.part} set")
 
 
 def trained_on(rows: Sequence[Row], target: str) -> tuple[list[int | None], bool | None]:

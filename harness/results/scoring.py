@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset
 from harness.errors import HarnessError
-from harness.metrics.classification import MACRO, all_classes_defined, per_class_recall
 from harness.results.bits import pack_masks
-from harness.results.metric import MetricError, is_own, value_of
-from harness.results.predictions import ClassPredictions, PredictionFile, Reference
-from harness.results.record import MetricsRecord, SetMetrics, Values
+from harness.results.metric import is_own
+from harness.results.predictions import PredictionFile, Reference
+from harness.results.record import MetricsRecord, SetMetrics
 from harness.results.rundir import CellDirectory
-from harness.specs import TARGET_KINDS, MetricSpec
+from harness.results.scored_set import TARGET_OF_KIND, ScoredSet
+from harness.specs import MetricSpec
 
-TARGET_OF_KIND: Mapping[str, str] = {kind: name for name, kind in TARGET_KINDS.items()}
-"""Kind of target that a metric scores -> the target of a prediction file."""
+__all__ = [
+    "TARGET_OF_KIND",
+    "CellScores",
+    "primary_direction",
+    "reference_masks",
+    "score_cell",
+    "score_file",
+    "score_files",
+]
 
 
 def score_cell(
@@ -43,10 +50,47 @@ def score_cell(
         HarnessError: there is no prediction file, a primary metric is none of the metrics, or a
             primary metric fails.
     """
-    if not cell.sets:
-        raise HarnessError(f"{cell.path} holds no prediction file; run its cell again")
-    files = {part: (cell.predictions(part), reference) for part in cell.sets}
-    return score_files(files, tuple(metrics), primary, plugins)
+    return CellScores(cell, metrics, primary, reference, plugins).finish()
+
+
+class CellScores:
+    """A cell's metrics, computed in two steps.
+
+    Whoever scores several cells in one process makes this of all of them before any is finished:
+    no module of a plugin's metric has been imported then, and none can change what the harness's
+    own metrics compute. Between the steps it holds no predictions.
+
+    Args and errors are those of :func:`score_cell`.
+    """
+
+    def __init__(
+        self,
+        cell: CellDirectory,
+        metrics: Iterable[MetricSpec],
+        primary: Sequence[str],
+        reference: Reference,
+        plugins: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        if not cell.sets:
+            raise HarnessError(f"{cell.path} holds no prediction file; run its cell again")
+        self._cell, self._metrics, self._reference = cell, tuple(metrics), reference
+        self._higher_is_better = primary_direction(self._metrics, primary)
+        self._sets: dict[str, ScoredSet] = {}
+        for part in cell.sets:
+            file = cell.predictions(part)
+            self._sets[part] = ScoredSet(f"{part} set", file, reference, primary, plugins)
+            for spec in filter(is_own, self._metrics):
+                self._sets[part].add(spec)
+            self._sets[part].close()
+
+    def finish(self) -> MetricsRecord:
+        """The metrics of plugins as well, and everything as ``metrics.json`` holds it."""
+        foreign = [spec for spec in self._metrics if not is_own(spec)]
+        if foreign:
+            for part, scored in self._sets.items():
+                scored.open(self._cell.predictions(part), self._reference)
+            _add(foreign, self._sets)
+        return _record(self._sets, self._metrics, self._higher_is_better)
 
 
 def score_files(
@@ -67,18 +111,12 @@ def score_files(
             hold, or fails.
     """
     higher_is_better = primary_direction(metrics, primary)
-    sets = [
-        _Set(f"{part} set", file, reference, primary, plugins)
+    sets = {
+        part: ScoredSet(f"{part} set", file, reference, primary, plugins)
         for part, (file, reference) in files.items()
-    ]
-    for spec in sorted(metrics, key=lambda spec: not is_own(spec)):
-        for scored in sets:
-            scored.add(spec)
-    order = [spec.name for spec in metrics]
-    return {
-        part: scored.record(order, higher_is_better)
-        for part, scored in zip(files, sets, strict=True)
     }
+    _add(sorted(metrics, key=lambda spec: not is_own(spec)), sets)
+    return _record(sets, metrics, higher_is_better)
 
 
 def score_file(
@@ -91,70 +129,25 @@ def score_file(
     plugins: Mapping[str, str] = MappingProxyType({}),
 ) -> SetMetrics:
     """The metrics of one prediction file; ``where`` names it in errors."""
-    scored = _Set(where, file, reference, primary, plugins)
+    scored = ScoredSet(where, file, reference, primary, plugins)
     for spec in sorted(metrics, key=lambda spec: not is_own(spec)):
         scored.add(spec)
     direction = primary_direction(metrics, primary)
     return scored.record([spec.name for spec in metrics], direction)
 
 
-class _Set:
-    """One prediction file while it is scored."""
+def _add(metrics: Iterable[MetricSpec], sets: Mapping[str, ScoredSet]) -> None:
+    """Compute each metric on all sets before the next one."""
+    for spec in metrics:
+        for scored in sets.values():
+            scored.add(spec)
 
-    def __init__(
-        self,
-        where: str,
-        file: PredictionFile,
-        reference: Reference,
-        primary: Sequence[str],
-        plugins: Mapping[str, str],
-    ) -> None:
-        self._where, self._file, self._plugins = where, file, plugins
-        self._primary = tuple(primary)
-        self._label = file.class_predictions()
-        self._mask = file.mask_predictions(reference)
-        self._values: dict[str, Values] = {"label": {}, "mask": {}}
-        self._notes: list[str] = []
 
-    def add(self, spec: MetricSpec) -> None:
-        """Compute the metric where the file holds its target."""
-        predictions = {"classes": self._label, "binary-mask": self._mask}.get(spec.kind)
-        if predictions is None:
-            return
-        target = TARGET_OF_KIND[spec.kind]
-        plugin = self._plugins.get(spec.name)
-        try:
-            value = value_of(spec, predictions, self._where, plugin)
-        except MetricError as error:
-            if f"{target}.{spec.name}" in self._primary:
-                raise
-            value = None
-            self._notes.append(str(error))
-        self._values[target][spec.name] = value
-
-    def record(self, order: Sequence[str], higher_is_better: bool) -> SetMetrics:
-        file = self._file
-        values: dict[str, Values | None] = {
-            target: {name: self._values[target][name] for name in order if name in there}
-            if held is not None
-            else None
-            for target, held in (("label", self._label), ("mask", self._mask))
-            for there in [self._values[target]]
-        }
-        return {
-            "images": len(file.ids),
-            "masks": len(self._mask.ids) if self._mask else 0,
-            "classes": list(file.classes),
-            "classes_present": [file.classes[index] for index in np.unique(file.labels)],
-            "label": values["label"],
-            "label_all_classes": _over_all_classes(self._label, values["label"]),
-            "recall_per_class": per_class_recall(self._label) if self._label else None,
-            "mask": values["mask"],
-            "notes": self._notes,
-            "primary": _primary(values, self._primary, self._where),
-            "primary_metrics": list(self._primary),
-            "primary_higher_is_better": higher_is_better,
-        }
+def _record(
+    sets: Mapping[str, ScoredSet], metrics: Iterable[MetricSpec], higher_is_better: bool
+) -> MetricsRecord:
+    order = [spec.name for spec in metrics]
+    return {part: scored.record(order, higher_is_better) for part, scored in sets.items()}
 
 
 def reference_masks(dataset: Dataset, fingerprint: str) -> Reference:
@@ -184,13 +177,6 @@ def reference_masks(dataset: Dataset, fingerprint: str) -> Reference:
     return read
 
 
-def _over_all_classes(label: ClassPredictions | None, values: Values | None) -> Values | None:
-    if label is None or values is None:
-        return None
-    defined = all_classes_defined(label)
-    return {name: values[name] if defined else None for name in MACRO if name in values}
-
-
 def primary_direction(metrics: Sequence[MetricSpec], primary: Sequence[str]) -> bool:
     """Whether a higher primary metric is better; HarnessError where that has no answer."""
     directions = {
@@ -210,19 +196,3 @@ def primary_direction(metrics: Sequence[MetricSpec], primary: Sequence[str]) -> 
             "their mean ranks nothing"
         )
     return chosen.pop()
-
-
-def _primary(
-    values: Mapping[str, Values | None], primary: Sequence[str], where: str
-) -> float | None:
-    chosen = []
-    for name in primary:
-        target, _, metric = name.partition(".")
-        scores = values.get(target)
-        if scores is None:
-            raise HarnessError(
-                f"the primary metric is {name}, but the {where} holds no predicted {target}"
-            )
-        chosen.append(scores[metric])
-    numbers = [value for value in chosen if value is not None]
-    return sum(numbers) / len(numbers) if len(numbers) == len(chosen) else None

@@ -9,6 +9,7 @@ import pytest
 from harness.report.rows import rows
 from harness.report.table import render
 from harness.results.rundir import find_cells
+from harness.specs import MetricSpec
 from tests.builders import DISTURBED, image_ids, make_cell, metric_specs
 
 TWINS = {"mask": "segmentation/unet", "label": "supervised/net"}
@@ -93,6 +94,20 @@ def test_classes_are_compared_on_the_images_that_both_were_scored_on(tmp_path):
     expected = (2 / 3 + 4 / 5) / 2
     assert (found["value"], found["twin_value"]) == (1.0, pytest.approx(expected))
     assert (found["difference"], found["images"]) == (pytest.approx(1 - expected), 4)
+
+
+def test_a_report_imports_no_module_of_a_plugins_metric(tmp_path):
+    """It would change the figures that the report computes after it."""
+    make_cell(
+        tmp_path, "multitask/both", task="multitask", label={"mine": 0.8}, mask={"dice": 0.9},
+        primary=("label.mine", "mask.dice"), twins=TWINS, images=list("abc"),
+    )  # fmt: skip
+    of_net(tmp_path, images=list("bcd"), labels=[0, 1, 2])
+    mine = MetricSpec(
+        name="mine", kind="classes", function="nowhere:mine", label="Mine", summary="A metric"
+    )
+    text = render(rows(find_cells(tmp_path)), (*metric_specs(), mine), width=400)
+    assert "a report computes no metric of a plugin: mine of the common ones is not known" in text
 
 
 def test_masks_of_different_images_are_not_subtracted_and_the_reason_is_said(tmp_path):
