@@ -19,7 +19,8 @@ from harness.data.dataset import Samples
 from harness.data.files import read_grey
 from harness.data.newimages import NewImage
 from harness.data.store_build import resized
-from harness.execution.construct import make_runner, prepare_process
+from harness.errors import HarnessError
+from harness.execution.construct import first_line, make_runner, prepare_process
 from harness.execution.executor import Resources
 from harness.execution.finished import MASKS, PREDICTIONS, Finished
 from harness.protocol import Protocol
@@ -49,8 +50,22 @@ def rebuild(cell: Finished, *, device: str) -> Model:
             trained in.
 
     Raises:
-        HarnessError: the method cannot be built here, or its weights are missing.
+        HarnessError: the method cannot be built here, or not from what is recorded; or its weights
+            are missing.
     """
+    try:
+        return _rebuilt(cell, device)
+    except (HarnessError, MemoryError, torch.OutOfMemoryError):
+        raise
+    # From what a record holds, anybody's code may raise anything.
+    except Exception as error:
+        raise HarnessError(
+            f"{cell.directory.path / 'cell.json'}: the method cannot be built again from what is "
+            f"recorded ({type(error).__name__}: {first_line(error)})"
+        ) from error
+
+
+def _rebuilt(cell: Finished, device: str) -> Model:
     record = {**cell.record, "precision": "fp32" if device == "cpu" else cell.record["precision"]}
     resources = Resources(
         device="cuda:0" if device == "cuda" else device,

@@ -176,7 +176,8 @@ def _facts(record: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
         "harness_source": made_by["harness_source"],
         "packages": {name: version(name) for name in PACKAGES},
         "dataset": record["dataset"]["fingerprint"],
-        "rows": record["identity"]["rows"],
+        # Older records do not say it.
+        "rows": record["identity"].get("rows"),
         "device": resources.device.partition(":")[0],
         "threads": resources.threads,
         "precision": record["precision"],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 from harness import provenance
 from harness.errors import HarnessError
 from harness.results.built import title
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
+from harness.results.shape import check_shape
 
 PREDICTIONS = "predictions.csv"
 MASKS = "masks"
@@ -55,7 +57,7 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
     if record["protocol"].get("time_only"):
         raise HarnessError(f"{name} was only timed (--time-only): it has trained nothing")
     warnings = []
-    if changed := _changed(record["provenance"]):
+    if changed := _changed(directory.path / "cell.json", record["provenance"]):
         said = f"{name}: {changed} since it was trained"
         if not force:
             raise HarnessError(
@@ -93,11 +95,20 @@ def finished_seeds(directories: Sequence[CellDirectory], *, force: bool = False)
     return cells
 
 
-def _changed(made_by: dict[str, Any]) -> str | None:
-    """What has changed in the method's own code, or None."""
+class _MadeBy(TypedDict):
+    factory: str
+    source: str
+    version: str
+    distribution: str
+    files: dict[str, str]
+
+
+def _changed(path: Path, made_by: dict[str, Any]) -> str | None:
+    """What has changed in the method's own code, or None; ``path`` is of the record."""
     factory = made_by.get("factory")
     if factory is None:
         return "cell.json does not say what code made it, so it may have changed"
+    check_shape(path, made_by, _MadeBy, ("provenance",))
     if provenance.code_digest(factory) != made_by["source"]:
         was, now = made_by["version"], provenance.version(made_by["distribution"])
         versions = "" if was == now else f", version {was} then and {now} now"

@@ -9,6 +9,7 @@ from harness.errors import HarnessError
 from harness.metrics.classification import per_class_recall
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
+from harness.results.sound import finished_metrics, finished_timing
 
 T = TypeVar("T")
 
@@ -38,14 +39,16 @@ def everything(directory: CellDirectory) -> dict[str, Any]:
     table = Tables().of(directory, cell)
     if isinstance(table, Table):
         read(lambda: compare(directory, cell, table), None)
+    status = read(lambda: directory.status, None)
+    ok = status is not None and status["status"] == "ok"
     return {
         "directory": str(directory.path),
         "cell": dict(cell),
-        "status": read(lambda: directory.status, None),
+        "status": status,
         "history": read(lambda: directory.history, list[dict[str, Any]]()),
-        "metrics": read(lambda: directory.metrics, None),
+        "metrics": read(lambda: finished_metrics(directory) if ok else directory.metrics, None),
         "per_class": read(lambda: _per_class(directory), dict[str, Any]()),
-        "timing": read(lambda: directory.timing, None),
+        "timing": read(lambda: finished_timing(directory) if ok else directory.timing, None),
         "environment": read(lambda: directory.environment, None),
         "damaged": damaged,
         "files": {

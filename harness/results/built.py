@@ -41,7 +41,9 @@ def what(record: Mapping[str, Any]) -> str:
     method = record["method"]
     if not is_small(record):
         return str(method["summary"])
-    made = ", ".join(f"{name} {_plain(method['params'][name])}" for name in method["tiny"])
+    # A parameter that was changed on the command line is what was built.
+    built = {name: method["params"].get(name, small) for name, small in method["tiny"].items()}
+    made = ", ".join(f"{name} {_plain(value)}" for name, value in built.items())
     return f"Small network in the place of the full one: {made}"
 
 

@@ -19,17 +19,63 @@ Values = dict[str, float | None]
 """Metric name -> value, None where the metric is not defined."""
 
 
-class MethodRecord(TypedDict):
-    """The method's spec, and where it came from. The spec's other fields come beside these."""
+Scalar = str | bool | int | float | None
 
+
+class CardRecord(TypedDict):
+    """What reports say of a weights card; its other fields come with these."""
+
+    pretraining_method: str
+    pretraining_data: str
+    labels_used: bool
+    licence: str
+
+
+class _Method(TypedDict):
     task: str
     family: str
     summary: str
     params: dict[str, Any]
     twins: dict[str, str]
-    weights: dict[str, Any] | None
+    weights: CardRecord | None
     dist: str
     version: str
+
+
+class MethodRecord(_Method, total=False):
+    """The method's spec, and where it came from. The spec's other fields come with these."""
+
+    tiny: dict[str, Any]
+
+
+class TargetRecord(TypedDict):
+    """A target of a task."""
+
+    name: str
+    kind: str
+    names: list[str]
+    loss: str
+    activation: str
+
+
+class _Task(TypedDict):
+    name: str
+
+
+class TaskRecord(_Task, total=False):
+    """The task's spec."""
+
+    targets: list[TargetRecord]
+    primary: list[str]
+    summary: str
+
+
+class LeftOut(TypedDict):
+    """Ids of what a run did without."""
+
+    images: list[str]
+    masks: list[str]
+    """Of images that stay."""
 
 
 class _Dataset(TypedDict):
@@ -43,8 +89,7 @@ class _Dataset(TypedDict):
 
 # ``NotRequired`` would be required here: annotations are text, and Python 3.11 does not read it.
 class DatasetRecord(_Dataset, total=False):
-    left_out: dict[str, list[str]]
-    """Ids of what the run went on without: ``images``, and ``masks`` of images that stay."""
+    left_out: LeftOut
 
 
 class _Part(TypedDict):
@@ -83,9 +128,9 @@ class _Cell(TypedDict):
     identity: dict[str, Any]
     provenance: dict[str, Any]
     method: MethodRecord
-    task: dict[str, Any]
+    task: TaskRecord
     metrics: list[dict[str, Any]]
-    deviations: dict[str, list[Any]]
+    deviations: dict[str, list[Scalar]]
     changed_params: dict[str, list[Any]]
     dataset: DatasetRecord
     data: dict[str, PartRecord]
@@ -133,14 +178,17 @@ class Spread(Quantiles, total=False):
     """The median of the CPU time, of all threads."""
 
 
-class ActivationsRecord(TypedDict):
-    """Activations at the frozen boundary of a stage."""
-
+class _Activations(TypedDict):
     where: Literal["disk", "memory", "per batch"]
     bytes: int
     """What they take, or would."""
     seconds: float
     """Full price of making them, whoever made them; 0 where nothing is kept."""
+
+
+class ActivationsRecord(_Activations, total=False):
+    """Activations at the frozen boundary of a stage. Older records lack what is optional."""
+
     cpu_seconds: float | None
     """The same in CPU time."""
     other_load: float | None
@@ -159,14 +207,17 @@ class EpochRecord(TypedDict):
     validate: Taken
 
 
-class StageRecord(TypedDict):
-    """One stage of training."""
-
+class _Stage(TypedDict):
     name: str
     epochs: int
     learning_rate: float
     parameters: int
     """How many of them train in this stage."""
+
+
+class StageRecord(_Stage, total=False):
+    """One stage of training. Older records lack what is optional."""
+
     normalises_batches: bool
     """Whether batch normalisation takes its statistics from the batch."""
 
@@ -235,6 +286,7 @@ class EnvironmentRecord(TypedDict, total=False):
     cpu: str
     gpu: str
     threads: int
+    cpu_count: int | None
     packages: dict[str, str | None]
 
 

@@ -15,6 +15,7 @@ DAMAGED = "damaged"
 """What a report says in place of the status of a cell with a file that cannot be believed."""
 
 T = TypeVar("T")
+R = TypeVar("R", TimingRecord, MetricsRecord)
 
 
 @dataclass(slots=True)
@@ -50,11 +51,29 @@ def look(directory: CellDirectory, tables: Tables) -> Found:
     found.history = _read(found, lambda: directory.history)
     if found.status is None or found.status["status"] != "ok":
         return found
-    found.timing = _read(found, lambda: directory.timing)
-    found.metrics = _read(found, lambda: directory.metrics)
+    found.timing = _read(found, lambda: finished_timing(directory))
+    found.metrics = _read(found, lambda: finished_metrics(directory))
     if found.cell is not None and directory.sets:
         _compare(found, found.cell, tables.of(directory, found.cell))
     return found
+
+
+def finished_timing(directory: CellDirectory) -> TimingRecord | None:
+    """timing.json of a cell that is ok; HarnessError where it is damaged, or lacks what every
+    version has written to the end of a cell."""
+    return _with(directory, "timing.json", "epochs", directory.timing)
+
+
+def finished_metrics(directory: CellDirectory) -> MetricsRecord | None:
+    """metrics.json of a cell that is ok; as :func:`finished_timing`."""
+    return _with(directory, "metrics.json", "test", directory.metrics)
+
+
+def _with(directory: CellDirectory, name: str, key: str, record: R | None) -> R | None:
+    # What an earlier version did not write is unknown and not wrong.
+    if record is not None and key not in record:
+        raise HarnessError(f"{directory.path / name}: lacks {key}")
+    return record
 
 
 def settled(directory: CellDirectory, tables: Tables) -> Found | None:
