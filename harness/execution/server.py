@@ -46,7 +46,7 @@ def _run(message: dict[str, Any]) -> None:
     code = 1
     try:
         directory = Path(message["directory"])
-        log = os.open(directory / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = _open_log(directory / "log.txt")
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
@@ -64,6 +64,19 @@ def _run(message: dict[str, Any]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _open_log(path: Path) -> int:
+    """Until it is open, what is said goes to the user's terminal: a line where there is something
+    to say. That the cell's folder has been removed is what its row says."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except FileNotFoundError:
+        os._exit(1)
+    except OSError as error:
+        said = f"harness: {path}: cannot be written ({error.strerror})\n"
+        os.write(2, said.encode(errors="backslashreplace"))
+        os._exit(1)
 
 
 def _serve(out: int) -> None:
