@@ -10,6 +10,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.jsonio import read_json
+from harness.results.study_facts import read_study
+from harness.results.validate import as_cell
 
 LONGEST = 60
 """Characters of a root's name."""
@@ -50,13 +52,13 @@ def _datasets(study: Path) -> Iterator[Mapping[str, Any]]:
     """What the study's cells were run on; nothing where there is no study."""
     if not (study / "study.json").is_file():
         return
-    runs = read_json(study / "study.json").get("runs", [])
+    runs = read_study(study / "study.json").get("runs", [])
     if runs:
         yield from (run["dataset"] for run in runs)
         return
     for record in sorted((study / "cells").glob("*/*/*/cell.json")):
         try:
-            yield read_json(record)["dataset"]
+            yield as_cell(record, read_json(record))["dataset"]
             return
         except HarnessError:
             continue  # A damaged cell says nothing; the report names it.

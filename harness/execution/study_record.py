@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.jsonio import read_json
+from harness.results.study_facts import read_study
 from harness.study import Study
 
 
@@ -19,7 +19,7 @@ def with_earlier(facts: Mapping[str, Any], study: Study) -> dict[str, Any]:
         HarnessError: the ``study.json`` that is there is damaged.
     """
     path = study.directory / "study.json"
-    earlier = read_json(path).get("runs", []) if path.exists() else []
+    earlier = read_study(path).get("runs", []) if path.exists() else []
     dataset = study.cells[0].record["dataset"]
     run = {
         **facts,
@@ -31,7 +31,7 @@ def with_earlier(facts: Mapping[str, Any], study: Study) -> dict[str, Any]:
     return {
         **facts,
         "cells": sorted({*there, *facts["cells"]}),
-        "runs": [*(old for old in earlier if old["asked"] != run["asked"]), run],
+        "runs": [*(old for old in earlier if old.get("asked") != run["asked"]), run],
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, get_args
 
+from harness.results.spec_record import CardRecord, LeftOut, Scalar, TaskRecord
 from harness.stopwatch import Taken
 
 SCHEMA = 1
@@ -17,18 +18,6 @@ STATUSES: tuple[str, ...] = get_args(Status)
 
 Values = dict[str, float | None]
 """Metric name -> value, None where the metric is not defined."""
-
-
-Scalar = str | bool | int | float | None
-
-
-class CardRecord(TypedDict):
-    """What reports say of a weights card; its other fields come with these."""
-
-    pretraining_method: str
-    pretraining_data: str
-    labels_used: bool
-    licence: str
 
 
 class _Method(TypedDict):
@@ -46,36 +35,6 @@ class MethodRecord(_Method, total=False):
     """The method's spec, and where it came from. The spec's other fields come with these."""
 
     tiny: dict[str, Any]
-
-
-class TargetRecord(TypedDict):
-    """A target of a task."""
-
-    name: str
-    kind: str
-    names: list[str]
-    loss: str
-    activation: str
-
-
-class _Task(TypedDict):
-    name: str
-
-
-class TaskRecord(_Task, total=False):
-    """The task's spec."""
-
-    targets: list[TargetRecord]
-    primary: list[str]
-    summary: str
-
-
-class LeftOut(TypedDict):
-    """Ids of what a run did without."""
-
-    images: list[str]
-    masks: list[str]
-    """Of images that stay."""
 
 
 class _Dataset(TypedDict):

@@ -16,11 +16,11 @@ from harness.results.record import (
     CellRecord,
     EnvironmentRecord,
     MetricsRecord,
-    Scalar,
     StatusRecord,
     TimingRecord,
 )
 from harness.results.shape import check_shape, check_values
+from harness.results.spec_record import Scalar
 
 
 def as_cell(path: Path, value: Any) -> CellRecord:
