@@ -52,7 +52,17 @@ def command(directory: Path, data_root: Path | None) -> None:
         entry: DatasetRecord = json.loads(text)
         spec = replace(find_dataset(plugins, entry["name"]), params=entry["params"])
         folder = None if entry["root"] is None else data_root or Path(entry["root"])
-        dataset, gone = open_dataset(spec, folder), entry.get("left_out", {})
+        try:
+            dataset = open_dataset(spec, folder)
+        except HarnessError:
+            raise
+        # Whatever a dataset's code makes of parameters that a record holds.
+        except Exception as error:
+            raise HarnessError(
+                f"dataset {spec.name!r} cannot be opened with the parameters on record "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        gone = entry.get("left_out", {})
         if any(gone.values()):
             dataset = leave_out(dataset, gone["images"], gone["masks"])
         return reference_masks(dataset, entry["fingerprint"])
@@ -126,7 +136,7 @@ def _scores(
         cell,
         [entry.spec for entry in entries],
         # What the protocol selected by stands in the record, in place of the task's own.
-        tuple(record["task"]["primary"])
+        tuple(record["task"].get("primary", task.spec.primary))
         if record["protocol"].get("select_by")
         else task.spec.primary,
         reference,

@@ -86,3 +86,13 @@ def test_scores_rank_by_what_the_protocol_selected_by(tmp_path: Path) -> None:
         found: Any = cell.metrics
         assert found["test"]["primary_metrics"] == ["label.accuracy"]
         assert found["test"]["primary"] == 0.75
+
+
+def test_a_dataset_that_cannot_be_opened_again_costs_its_cells_their_scores(tmp_path: Path) -> None:
+    make_cell(
+        tmp_path / "study", task="segmentation", mask={"dice": 0.5}, primary=("mask.dice",),
+        images=image_ids(2),
+    )  # fmt: skip
+    done = inside("score", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "dataset 'phantom' cannot be opened with the parameters on record" in done.stderr
