@@ -20,7 +20,6 @@ _WORDS = {
     "batch_size": "batch size",
     "learning_rate": "learning rate",
     "weight_decay": "weight decay",
-    "select_by": "selection by",
     "image_size": "image size",
 }
 _PARTS = {"train": "training images", "test": "test images"}
@@ -158,6 +157,8 @@ def _differ(name: str, ours: Any, published: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, Mapping | list | tuple | bool) or value is None:
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping | list | tuple | bool):
         return json.dumps(value)
     return str(value)

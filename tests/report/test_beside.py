@@ -268,7 +268,7 @@ def test_equal_conditions_are_compared(tmp_path: Path) -> None:
         ({"protocol": {**WHOLE, "weight_decay": 0.0}}, "weight decay 0.0 (published: 1e-06)"),
         ({"protocol": {**WHOLE, "flip": True}}, "flip true (published: false)"),
         ({"protocol": {**WHOLE, "image_size": 32}}, "image size 32 (published: 64)"),
-        ({"protocol": {**WHOLE, "select_by": None}}, "selection by null (published: mask.dice"),
+        ({"protocol": {**WHOLE, "select_by": None}}, "select_by none (published: mask.dice"),
         ({"deviations": {"batch_size": [16, 4]}}, "batch size 4 (published: 16)"),
         ({"trained_on": {"images": 40}}, "training images 40 (published: 256)"),
         ({"changed_params": {}}, "head unchanged (published: study)"),
