@@ -118,7 +118,8 @@ def _image_notes(name: str, read: Reading) -> Iterator[Defect]:
 
 def _otherwise(name: str, kind: str, read: Reading) -> Defect:
     """A note of a file that is read otherwise than it is stored."""
-    quarter = "uses less than a quarter of the 16-bit range"
+    bits = max(16 if read.halved else 8, read.highest.bit_length())
+    quarter = f"uses less than a quarter of the {bits}-bit range"
     own = "black to white is the range of its own levels"
     problem, done = {
         "turned": (
@@ -128,15 +129,21 @@ def _otherwise(name: str, kind: str, read: Reading) -> Defect:
         "window": (read.window, own),
         "dark": (quarter, own),
         "dark-colour": (quarter, "it comes out nearly black; write it as 16-bit grey"),
+        "dim": (
+            "has more than half of its pixels in the darkest or brightest quarter",
+            "look at it: a border or a large marker may set its range",
+        ),
     }[kind]
     return _note(name, kind, problem, done)
 
 
 def _converted(name: str, read: Reading) -> Defect:
     if read.mode.startswith("I"):
-        return _note(
-            name, "16-bit", "is 16-bit in place of 8-bit grey", "levels are scaled by 255/65535"
-        )
+        bits = read.highest.bit_length()
+        done = "by its own range" if read.stretched else f"as level * 255 / {read.highest}"
+        if read.mode.endswith("A"):
+            done += ", transparency laid over black"
+        return _note(name, "16-bit", f"is {bits}-bit in place of 8-bit grey", f"read {done}")
     done = "its luma (ITU-R 601) is taken"
     if read.mode in ("RGBA", "LA", "PA"):
         done += ", transparency laid over black"
