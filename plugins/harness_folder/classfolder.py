@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness import (
     IMAGE_SUFFIXES,
+    FolderContents,
     HarnessError,
     LeftOut,
     count_files,
@@ -22,11 +23,13 @@ _OTHERS = "files of other formats"
 _BELOW = "files in subfolders"
 _MASKS = "masks whose names match no image"
 _LOOSE = "images in no class folder"
+_SPECIAL = "named pipes, sockets and devices"
 _TAKEN = {
     _OTHERS: f"taken are images ({_FORMATS})",
     _BELOW: "taken are images that lie in the class folder itself, or in its folder images",
     _MASKS: "taken are masks with the name of their image",
     _LOOSE: "taken are images in a class folder",
+    _SPECIAL: "taken are regular files",
 }
 _MASK_NAME = re.compile(r"(.+?)[ _\-]*(mask|seg|segmentation|lungs?)s?", re.IGNORECASE)
 
@@ -76,7 +79,7 @@ class ClassFolders:
                 raise HarnessError(f"{images[0]}: lies beside the folder 'images'; move it there")
             below = folder_contents(undoubled_folder(named["images"]))
             images = below.images
-            self._count(f"{place}/images", below.folders, below.others)
+            self._count(f"{place}/images", below.folders, below)
         others = [path for path in inside.folders if path not in named.values()]
         if not images and others:
             names = ", ".join(path.name for path in inside.folders)
@@ -84,11 +87,11 @@ class ClassFolders:
                 f"{folder}: holds no image but the folders {names}; expected {place}/*.png, or "
                 f"{place}/images/*.png with {place}/masks/*.png"
             )
-        self._count(place, others, inside.others)
+        self._count(place, others, inside)
         masks: dict[Path, Path] = {}
         if "masks" in named:
             found = folder_contents(undoubled_folder(named["masks"]))
-            self._count(f"{place}/masks", found.folders, found.others)
+            self._count(f"{place}/masks", found.folders, found)
             masks, strays = _paired(images, found.images)
             self._left_out.add(_MASKS, place, [path.name for path in strays])
         self._note_masks_among(images, place)
@@ -98,8 +101,9 @@ class ClassFolders:
             for name, path in ids
         ]
 
-    def _count(self, place: str, folders: Sequence[Path], others: Sequence[Path]) -> None:
-        self._left_out.add(_OTHERS, place, [path.name for path in others])
+    def _count(self, place: str, folders: Sequence[Path], inside: FolderContents) -> None:
+        self._left_out.add(_OTHERS, place, [path.name for path in inside.others])
+        self._left_out.add(_SPECIAL, place, [path.name for path in inside.special])
         counts = {path.name: count_files(path) for path in folders}
         filled = {name: count for name, count in counts.items() if count}
         self._left_out.add(_BELOW, place, [f"{name}/" for name in filled], sum(filled.values()))

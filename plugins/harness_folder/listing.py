@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness import (
@@ -40,7 +41,7 @@ def read_listing(given: Path, columns: Columns) -> Found:
             table and line. Also where it names files that do not exist, or one class in two ways.
     """
     table = given / TABLE if given.is_dir() else given
-    if not table.is_file():
+    if not os.path.lexists(table):
         raise HarnessError(f"{table}: no such table; expected the columns path and label")
     content = read_table(table, _FIELDS, needed=("path", "label"), chosen=columns)
     rows: dict[str, Row] = {}
@@ -98,16 +99,19 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
 
 def _check_files(table: Path, rows: Mapping[str, Row]) -> None:
     files = [file for row in rows.values() for file in (row.image, row.mask) if file is not None]
-    if missing := [file for file in files if not _is_file(file)]:
-        shown = ", ".join(file.relative_to(table.parent).as_posix() for file in missing[:_NAMED])
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise HarnessError(
-            f"{table}: names {len(missing)} of {len(files)} files that do not exist: {shown}{more}"
-        )
+    others = [file for file in files if not _is(Path.is_file, file)]
+    missing = [file for file in others if not _is(Path.exists, file)]
+    for found, what in ((missing, "do not exist"), (others, "are no regular files")):
+        if found:
+            shown = ", ".join(file.relative_to(table.parent).as_posix() for file in found[:_NAMED])
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            raise HarnessError(
+                f"{table}: names {len(found)} of {len(files)} files that {what}: {shown}{more}"
+            )
 
 
-def _is_file(path: Path) -> bool:
+def _is(there: Callable[[Path], bool], path: Path) -> bool:
     try:
-        return path.is_file()
+        return there(path)
     except OSError:
         return False  # A name that no file system takes.
