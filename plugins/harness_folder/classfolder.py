@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness import (
     LeftOut,
     count_files,
     folder_contents,
+    named_like_masks,
     undoubled_folder,
 )
 from harness_folder.found import Row
@@ -31,7 +31,6 @@ _TAKEN = {
     _LOOSE: "taken are images in a class folder",
     _SPECIAL: "taken are regular files",
 }
-_MASK_NAME = re.compile(r"(.+?)[ _\-]*(mask|seg|segmentation|lungs?)s?", re.IGNORECASE)
 
 
 class ClassFolders:
@@ -79,7 +78,8 @@ class ClassFolders:
                 raise HarnessError(f"{images[0]}: lies beside the folder 'images'; move it there")
             below = folder_contents(undoubled_folder(named["images"]))
             images = below.images
-            self._count(f"{place}/images", below.folders, below)
+            self._count(f"{place}/images", below.folders, below.others)
+            self._special(f"{place}/images", below)
         others = [path for path in inside.folders if path not in named.values()]
         if not images and others:
             names = ", ".join(path.name for path in inside.folders)
@@ -87,11 +87,13 @@ class ClassFolders:
                 f"{folder}: holds no image but the folders {names}; expected {place}/*.png, or "
                 f"{place}/images/*.png with {place}/masks/*.png"
             )
-        self._count(place, others, inside)
+        self._count(place, others, inside.others)
+        self._special(place, inside)
         masks: dict[Path, Path] = {}
         if "masks" in named:
             found = folder_contents(undoubled_folder(named["masks"]))
-            self._count(f"{place}/masks", found.folders, found)
+            self._count(f"{place}/masks", found.folders, found.others)
+            self._special(f"{place}/masks", found)
             masks, strays = _paired(images, found.images)
             self._left_out.add(_MASKS, place, [path.name for path in strays])
         self._note_masks_among(images, place)
@@ -101,18 +103,19 @@ class ClassFolders:
             for name, path in ids
         ]
 
-    def _count(self, place: str, folders: Sequence[Path], inside: FolderContents) -> None:
-        self._left_out.add(_OTHERS, place, [path.name for path in inside.others])
+    def _special(self, place: str, inside: FolderContents) -> None:
         self._left_out.add(_SPECIAL, place, [path.name for path in inside.special])
+
+    def _count(self, place: str, folders: Sequence[Path], others: Sequence[Path]) -> None:
+        self._left_out.add(_OTHERS, place, [path.name for path in others])
         counts = {path.name: count_files(path) for path in folders}
         filled = {name: count for name, count in counts.items() if count}
         self._left_out.add(_BELOW, place, [f"{name}/" for name in filled], sum(filled.values()))
 
     def _note_masks_among(self, images: Sequence[Path], place: str) -> None:
-        stems = {path.stem for path in images}
+        like = set(named_like_masks([path.stem for path in images]))
         for path in images:
-            found = _MASK_NAME.fullmatch(path.stem)
-            if found and found[1] in stems:
+            if path.stem in like:
                 self._like_masks[place] += 1
                 self._example = self._example or f"{place}/{path.name}"
 

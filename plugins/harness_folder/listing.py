@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import (
@@ -13,6 +13,7 @@ from harness import (
     read_table,
     refuse_alike,
     relative_path,
+    require_regular,
 )
 from harness_folder.found import Found, Row, check, masks_note, part_of
 from harness_folder.groups import Columns
@@ -58,6 +59,9 @@ def read_listing(given: Path, columns: Columns) -> Found:
         refuse_alike("class", labels)
     except HarnessError as error:
         raise HarnessError(f"{table}: {error}") from error
+    for row in rows.values():
+        for file in filter(None, (row.image, row.mask)):
+            require_regular(file)
     _check_files(table, rows)
     found = tuple(rows.values())
     classes = tuple(sorted(labels, key=name_order))
@@ -99,19 +103,16 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
 
 def _check_files(table: Path, rows: Mapping[str, Row]) -> None:
     files = [file for row in rows.values() for file in (row.image, row.mask) if file is not None]
-    others = [file for file in files if not _is(Path.is_file, file)]
-    missing = [file for file in others if not _is(Path.exists, file)]
-    for found, what in ((missing, "do not exist"), (others, "are no regular files")):
-        if found:
-            shown = ", ".join(file.relative_to(table.parent).as_posix() for file in found[:_NAMED])
-            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-            raise HarnessError(
-                f"{table}: names {len(found)} of {len(files)} files that {what}: {shown}{more}"
-            )
+    if missing := [file for file in files if not _is_file(file)]:
+        shown = ", ".join(file.relative_to(table.parent).as_posix() for file in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise HarnessError(
+            f"{table}: names {len(missing)} of {len(files)} files that do not exist: {shown}{more}"
+        )
 
 
-def _is(there: Callable[[Path], bool], path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     try:
-        return there(path)
+        return path.is_file()
     except OSError:
         return False  # A name that no file system takes.
