@@ -83,9 +83,10 @@ class Reading:
             kinds.append("window")
         elif self.stretched:
             kinds.append("dark")
-        elif self.halved and np.quantile(self.grey, _OUTLIERS[1]) < _DARK * 256:
-            kinds.append("dark-colour")
-        if self.dim:
+        judged = deep_grey(self.grey, 255) if self.halved else None
+        if judged is not None and judged.stretched:
+            kinds.append("dark-colour" if np.median(self.grey) < 128 else "dim")
+        elif self.dim or (judged is not None and judged.dim):
             kinds.append("dim")
         return tuple(kinds)
 
@@ -153,8 +154,9 @@ def deep_grey(
 
 def _at_one_end(film: _Spectrum, low: float, high: float) -> bool:
     """Whether more than half of the pixels lie in the lowest or highest quarter of the range."""
-    middle = (film.at(0.5) - low) / max(high - low, 1e-12)
-    return not _DARK <= middle <= 1 - _DARK
+    if high <= low:
+        return False
+    return not _DARK <= (film.at(0.5) - low) / (high - low) <= 1 - _DARK
 
 
 @dataclass(frozen=True, slots=True)

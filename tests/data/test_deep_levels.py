@@ -115,6 +115,19 @@ def test_16_bits_in_use_say_nothing(tmp_path: Path) -> None:
         assert read_image(path).kinds == ()
 
 
+def test_dark_colour_of_16_bits_is_said_although_a_marker_is_bright(tmp_path: Path) -> None:
+    colour = np.stack([marked(65000)] * 3, axis=-1)
+    assert read_image(png(tmp_path / "a.png", colour, colour=2)).kinds == ("dark-colour",)
+    colour = np.stack([TRUE_16] * 3, axis=-1)
+    assert read_image(png(tmp_path / "b.png", colour, colour=2)).kinds == ()
+
+
+def test_a_flat_film_is_not_said_to_be_dark(tmp_path: Path) -> None:
+    flat = np.full((40, 40), 700, np.uint16)
+    for path in (png(tmp_path / "a.png", flat), write_dicom(tmp_path / "a.dcm", flat)):
+        assert "dim" not in read_image(path).kinds
+
+
 # Grey and alpha of 16 bits
 
 
