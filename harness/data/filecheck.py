@@ -94,10 +94,10 @@ def look_at_mask(path: Path, name: str, image: Look) -> Look:
         shape = f"is {_times(size)}, its image {_times(image.size)}"
         remedy = "the mask must cover the whole image in the image's aspect"
         defects.append(an_error(name, "mask-shape", shape, remedy))
-    marks = mask_marks(read.grey > MASK_THRESHOLD)
-    if marks == "nothing" and not between:
+    marks = "" if between else mask_marks(read.grey > MASK_THRESHOLD)
+    if marks == "nothing":
         defects.append(a_note(name, "empty-mask", "marks no pixel", "it counts as an empty mask"))
-    if marks == "everything" and not between:
+    if marks == "everything":
         defects.append(a_note(name, "full-mask", "marks every pixel", "look at it"))
     return Look(tuple(defects), size, marks=marks)
 

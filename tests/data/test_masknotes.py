@@ -78,6 +78,13 @@ def test_a_full_mask_is_noted_by_verification(tmp_path: Path) -> None:
     assert noted == [("a/masks/a-1.png", "note"), ("b/masks/b-1.png", "note")]
 
 
+def test_a_mask_whose_levels_are_an_error_does_not_count_as_empty(tmp_path: Path) -> None:
+    root = filled(tmp_path / "films", (lungs() > 0).astype(np.uint8), 1)
+    seen = inspect(open_folder(root, pad=False))
+    assert {d.kind for d in seen.defects} == {"mask-levels"}
+    assert seen.empty_masks == ()
+
+
 class Images:
     """A dataset whose files only it knows."""
 
