@@ -42,8 +42,10 @@ if TYPE_CHECKING:
         is_image_file,
         undoubled_folder,
     )
+    from harness.data.maskfiles import named_like_masks
     from harness.data.maskgrid import mask_grid, on_mask_grid
     from harness.data.prompts import parse_prompts
+    from harness.data.regular import require_regular
     from harness.data.spelling import name_order, refuse_alike
     from harness.data.tables import GROUP_COLUMNS, read_table, relative_path
     from harness.execution.cell import run_cell
@@ -89,7 +91,9 @@ _LAZY = {
         "harness.data.folders",
     ),
     **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
+    "named_like_masks": "harness.data.maskfiles",
     "parse_prompts": "harness.data.prompts",
+    "require_regular": "harness.data.regular",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
     **dict.fromkeys(
         ("GROUP_COLUMNS", "read_table", "relative_path"),
@@ -169,6 +173,7 @@ __all__ = [
     "load_checkpoint",
     "mask_grid",
     "name_order",
+    "named_like_masks",
     "on_mask_grid",
     "parse_prompts",
     "read_grey",
@@ -177,6 +182,7 @@ __all__ = [
     "refuse_alike",
     "relative_path",
     "require_pydicom",
+    "require_regular",
     "run_cell",
     "stray_files",
     "undoubled_folder",

@@ -54,10 +54,22 @@ def png(
     """A PNG file of 8 or 16 bits, with chunks before and after its pixels; ``colour`` is its colour
     type, and the levels are [H, W] or [H, W, samples]."""
     height, width = levels.shape[:2]
-    depth = 8 * levels.dtype.itemsize
     rows = levels.astype(levels.dtype.newbyteorder(">"))
-    lines = b"".join(b"\0" + row.tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8 * levels.dtype.itemsize, colour, 0, 0, 0)
+    return _png(path, header, [row.tobytes() for row in rows], before, after)
+
+
+def grey_png(path: Path, levels: NDArray[np.uint8], bits: int, before: bytes = b"") -> Path:
+    """A grey PNG file of 1, 2, 4 or 8 bits, with chunks before its pixels; levels are [H, W]."""
+    height, width = levels.shape
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    places = np.arange(bits - 1, -1, -1, dtype=np.uint8)
+    rows = [np.packbits((row[:, None] >> places) & 1).tobytes() for row in levels]
+    return _png(path, header, rows, before, b"")
+
+
+def _png(path: Path, header: bytes, rows: list[bytes], before: bytes, after: bytes) -> Path:
+    lines = b"".join(b"\0" + row for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"

@@ -51,8 +51,9 @@ def verify_command(
     under --skip-bad. A note says what was found and what is done about it. Exit code 1 on errors,
     0 otherwise.
     """
-    from harness.data.admission import remember
+    from harness.data.admission import SEEN, remember
     from harness.data.cache import cache_directory
+    from harness.data.masknotes import mask_notes
     from harness.data.splitnotes import duplicate_notes
     from harness.data.verify import Verified, inspect
 
@@ -68,8 +69,8 @@ def verify_command(
             click.echo(f"note: a run will verify again: {error}", err=True)
     errors = [defect for defect in found.defects if defect.severity == "error"]
     notes = [defect for defect in found.defects if defect.severity == "note"]
-    samples = replace(dataset.samples, same_pixels=found.same_pixels)
-    said = [*samples.notes, *duplicate_notes(samples)]
+    samples = replace(dataset.samples, **{name: getattr(found, name) for name in SEEN})
+    said = [*samples.notes, *duplicate_notes(samples), *mask_notes(samples)]
     counts = {
         "images": len(samples),
         "masks": int(samples.has_mask.sum()),

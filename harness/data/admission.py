@@ -22,9 +22,11 @@ from harness.jsonio import read_json, write_json
 from harness.provenance import version
 from harness.specs import to_json
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of what is an error, or of what is kept."""
 
+SEEN = ("same_pixels", "empty_masks", "full_masks")
+"""Fields of samples that only reading the files can fill."""
 _NAMED = 5
 _PASSING = frozenset({"decoder", "unreadable"})
 """Kinds of errors that end when something else than the file changes."""
@@ -40,6 +42,10 @@ class Found:
     """How many files are read otherwise than they are stored, one line per kind."""
     same_pixels: tuple[tuple[str, ...], ...]
     """Ids of images that have equal pixels, two or more at a time."""
+    empty_masks: tuple[str, ...]
+    """Ids of images whose mask marks no pixel."""
+    full_masks: tuple[str, ...]
+    """Ids of images whose mask marks every pixel."""
 
 
 def verified(dataset: Dataset, cache: Path, progress: Callable[[int, int], None]) -> Found:
@@ -64,6 +70,8 @@ def remembered(dataset: Dataset, cache: Path) -> Found | None:
             errors=tuple(Defect(**defect) for defect in kept["errors"]),
             notes=tuple(map(str, kept["notes"])),
             same_pixels=tuple(tuple(str(name) for name in names) for names in kept["same_pixels"]),
+            empty_masks=tuple(map(str, kept["empty_masks"])),
+            full_masks=tuple(map(str, kept["full_masks"])),
         )
     except (HarnessError, KeyError, TypeError):
         return None  # Damaged: made again.
@@ -86,6 +94,8 @@ def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
         errors=tuple(defect for defect in seen.defects if defect.severity == "error"),
         notes=counted(d.kind for d in seen.defects if d.severity == "note"),
         same_pixels=seen.same_pixels,
+        empty_masks=seen.empty_masks,
+        full_masks=seen.full_masks,
     )
     path = _remembered(dataset, cache)
     if any(error.kind in _PASSING for error in found.errors):
@@ -96,6 +106,8 @@ def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
             "errors": [to_json(error) for error in found.errors],
             "notes": list(found.notes),
             "same_pixels": found.same_pixels,
+            "empty_masks": found.empty_masks,
+            "full_masks": found.full_masks,
         }
         write_json(path, kept)
     except OSError as error:
@@ -108,10 +120,11 @@ def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
 
 def with_found(dataset: Dataset, found: Found) -> Dataset:
     """The dataset whose samples also say what was found, errors apart; the same in all else."""
-    if not (found.notes or found.same_pixels):
+    seen = {name: getattr(found, name) for name in SEEN}
+    if not (found.notes or any(seen.values())):
         return dataset
     notes = (*dataset.samples.notes, *found.notes)
-    return _Told(dataset, replace(dataset.samples, notes=notes, same_pixels=found.same_pixels))
+    return _Told(dataset, replace(dataset.samples, notes=notes, **seen))
 
 
 def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:

@@ -14,6 +14,7 @@ import numpy as np
 from harness.data.dataset import Dataset
 from harness.data.defects import SampleFiles
 from harness.data.files import image_size
+from harness.data.masknotes import mask_notes
 from harness.data.splitnotes import duplicate_notes
 from harness.errors import HarnessError
 
@@ -50,7 +51,7 @@ def dataset_card(dataset: Dataset, progress: Callable[[int, int], None]) -> dict
         else _counts(part or "none" for part in samples.split),
         "image_sizes": _sizes(dataset, progress),
         "fingerprint": dataset.fingerprint,
-        "notes": [*samples.notes, *duplicate_notes(samples)],
+        "notes": [*samples.notes, *duplicate_notes(samples), *mask_notes(samples)],
     }
 
 

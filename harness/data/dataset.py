@@ -49,6 +49,10 @@ class Samples:
     same_pixels: tuple[tuple[str, ...], ...] = ()
     """Ids of images that have equal pixels, two or more at a time, as far as the files have been
     read. It is not a dataset's to say: verification does."""
+    empty_masks: tuple[str, ...] = ()
+    """Ids of images whose mask marks no pixel, as ``same_pixels``."""
+    full_masks: tuple[str, ...] = ()
+    """Ids of images whose mask marks every pixel, as ``same_pixels``."""
 
     def __post_init__(self) -> None:
         for name in ("ids", "classes", "groups", "sources", "notes"):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.data.levels import Reading, own_range, to_bytes, whole_range
+from harness.data.levels import Reading, Shown, own_range, to_bytes, whole_range
 
 _Values = NDArray[np.integer] | NDArray[np.float64]
 
@@ -41,14 +41,12 @@ def shown(record: Any, *, mask: bool = False) -> Reading:
     padding = _padding(record, pixels)
     film = None if padding is None else ~padding
     grey, window = _by_window(record, _modality(record, pixels), None if mask else film, mask)
-    stretched = False
-    if grey is None:
-        grey, stretched = _without_window(record, pixels, bits, film, mask)
-    if kind == "MONOCHROME1":
-        grey = 255 - grey
+    read = _without_window(record, pixels, bits, film, mask) if grey is None else Shown(grey)
+    grey = 255 - read.grey if kind == "MONOCHROME1" else read.grey
     if padding is not None and not mask:
         grey[padding] = 0
-    return Reading(grey, stretched=stretched, window=window if stretched else "")
+    why = window if read.stretched else ""
+    return Reading(grey, stretched=read.stretched, dim=read.dim, window=why)
 
 
 def _in_upper_bits(record: Any, bits: int) -> bool:
@@ -65,43 +63,52 @@ def _in_upper_bits(record: Any, bits: int) -> bool:
 
 def _without_window(
     record: Any, pixels: NDArray[np.integer], bits: int, film: NDArray[np.bool_] | None, mask: bool
-) -> tuple[NDArray[np.uint8], bool]:
-    """The grey, and whether the image's own range decides it."""
+) -> Shown:
     signed = int(record.PixelRepresentation) == 1
     if not record.get("ModalityLUTSequence") and not signed and (bits <= 8 or mask):
         grey = whole_range(pixels, 2**bits - 1)
-        return (255 - grey if _slope(record) < 0 else grey), False
-    return own_range(_modality(record, pixels), film), True
+        return Shown(255 - grey if _slope(record) < 0 else grey)
+    return own_range(_modality(record, pixels), film)
 
 
 def _by_window(
     record: Any, values: _Values, film: NDArray[np.bool_] | None, mask: bool
 ) -> tuple[NDArray[np.uint8] | None, str]:
-    """The grey as the file's VOI table or first usable window shows it; or None, and why."""
-    if record.get("VOILUTSequence"):
-        first, table = _table(record.VOILUTSequence[0], values)
-        levels = _looked_up(values, first, table)
-        # Tables declare 16 bits and fill 10 or 12: white is what their highest entry needs.
-        highest = 2 ** max(1, int(table.max()).bit_length()) - 1
-        return whole_range(levels, highest), ""
+    """The grey as the file's first usable VOI table or window shows it; or None, and why."""
     why = "states no window"
+    for item in record.get("VOILUTSequence") or ():
+        grey = _by_table(item, values)
+        if mask or not _blank(grey, values, film):
+            return grey, ""
+        why = "has a VOI table that shows its levels as one"
     function = str(record.get("VOILUTFunction") or "LINEAR")
     for centre, width in _windows(record):
         if not math.isfinite(centre) or not width > (1 if function == "LINEAR" else 0):
             why = f"has a window of width {width:g}"
             continue
         grey = to_bytes(_window(np.asarray(values, np.float64), centre, width, function))
-        if mask or not _blank(grey, film):
+        if mask or not _blank(grey, values, film):
             return grey, ""
         why = f"has a window ({centre:g}, {width:g}) that its levels lie outside of"
     return None, why
 
 
-def _blank(grey: NDArray[np.uint8], film: NDArray[np.bool_] | None) -> bool:
-    """Whether nothing is to be seen: all but a hundredth at one end are black, or white."""
-    seen = grey if film is None or not film.any() else grey[film]
-    first, last = np.percentile(seen, (1, 99), method="nearest")
-    return bool(first == last and last in (0, 255))
+def _by_table(item: Any, values: _Values) -> NDArray[np.uint8]:
+    first, table = _table(item, values)
+    # Tables declare 16 bits and fill 10 or 12: white is what their highest entry needs.
+    highest = 2 ** max(1, int(table.max()).bit_length()) - 1
+    return whole_range(_looked_up(values, first, table), highest)
+
+
+def _blank(grey: NDArray[np.uint8], values: _Values, film: NDArray[np.bool_] | None) -> bool:
+    """Whether nothing is to be seen: all but a hundredth at either end are black, or white, or of
+    two neighbouring levels at most although more are stored."""
+    if film is not None and film.any():
+        grey, values = grey[film], values[film]
+    first, last = (int(level) for level in np.percentile(grey, (1, 99), method="nearest"))
+    if first == last and last in (0, 255):
+        return True
+    return last - first <= 1 and float(values.max()) - float(values.min()) > 1
 
 
 def _windows(record: Any) -> Iterator[tuple[float, float]]:
@@ -137,7 +144,10 @@ def _slope(record: Any) -> float:
 def _modality(record: Any, pixels: NDArray[np.integer]) -> _Values:
     """Stored values in the units that windows are stated in."""
     if record.get("ModalityLUTSequence"):
-        return _looked_up(pixels, *_table(record.ModalityLUTSequence[0], pixels))
+        first, table = _table(record.ModalityLUTSequence[0], pixels)
+        if table.min() == table.max():
+            raise ValueError("its modality table has one value for all levels")
+        return _looked_up(pixels, first, table)
     slope, intercept = _slope(record), float(record.get("RescaleIntercept") or 0)
     if slope == 0:
         raise ValueError("its rescale slope is 0, which leaves one level")

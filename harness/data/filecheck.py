@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from PIL import Image
 from harness.data.decoders import MissingDecoderError, missing_in_pillow
 from harness.data.defects import Defect
 from harness.data.dicom import DICOM_SUFFIXES, dicom_size, is_dicom_content, read_dicom
-from harness.data.files import DAMAGED
+from harness.data.filenotes import a_note, an_error, image_notes, otherwise
+from harness.data.files import DAMAGED, MASK_THRESHOLD
 from harness.data.levels import Reading
 from harness.data.pillow_image import read_open
 from harness.data.truncation import cut_off
@@ -53,6 +55,8 @@ class Look:
     """Width and height; None where the file cannot be used."""
     digest: bytes | None = None
     """Of its grey pixels."""
+    marks: Literal["", "nothing", "everything"] = ""
+    """What a mask marks, if that is one of these."""
 
 
 class _UnusableError(Exception):
@@ -64,33 +68,45 @@ def look_at_image(path: Path, name: str) -> Look:
     try:
         read = _read(path)
     except _UnusableError as unusable:
-        return Look((_error(name, *unusable.args),))
-    return Look(tuple(_image_notes(name, read)), read.size, pixel_digest(read.grey))
+        return Look((an_error(name, *unusable.args),))
+    return Look(tuple(image_notes(name, read)), read.size, pixel_digest(read.grey))
 
 
-def look_at_mask(path: Path, name: str, image_size: tuple[int, int] | None) -> Look:
-    """Decode a mask and compare it with its image's width and height, where these are known."""
+def look_at_mask(path: Path, name: str, image: Look) -> Look:
+    """Decode a mask and compare it with its image, as far as that could be read."""
     try:
         read = _read(path, mask=True)
     except _UnusableError as unusable:
-        return Look((_error(name, *unusable.args),))
-    defects = [_otherwise(name, kind, read) for kind in read.kinds if kind == "turned"]
+        return Look((an_error(name, *unusable.args),))
+    defects = [otherwise(name, kind, read) for kind in read.kinds if kind == "turned"]
     size = read.size
     between = int(np.count_nonzero((read.grey != 0) & (read.grey != 255)))
     if between:
         levels = np.unique(read.grey)
         shown = ", ".join(map(str, levels[:5])) + (", …" if len(levels) > 5 else "")
         problem = f"has {len(levels)} levels ({shown}) in place of 0 and 255"
+        if pixel_digest(_read(path).grey) == image.digest:
+            problem = "is the image itself"
         defects.append(
-            _error(name, "mask-levels", problem, "write 255 inside, 0 outside, as PNG or TIFF")
+            an_error(name, "mask-levels", problem, "write 255 inside, 0 outside, as PNG or TIFF")
         )
-    if image_size is not None and not same_field(size, image_size):
-        shape = f"is {_times(size)}, its image {_times(image_size)}"
+    if image.size is not None and not same_field(size, image.size):
+        shape = f"is {_times(size)}, its image {_times(image.size)}"
         remedy = "the mask must cover the whole image in the image's aspect"
-        defects.append(_error(name, "mask-shape", shape, remedy))
-    if not between and not read.grey.any():
-        defects.append(_note(name, "empty-mask", "marks no pixel", "it counts as an empty mask"))
-    return Look(tuple(defects), size)
+        defects.append(an_error(name, "mask-shape", shape, remedy))
+    marks = "" if between else mask_marks(read.grey > MASK_THRESHOLD)
+    if marks == "nothing":
+        defects.append(a_note(name, "empty-mask", "marks no pixel", "it counts as an empty mask"))
+    if marks == "everything":
+        defects.append(a_note(name, "full-mask", "marks every pixel", "look at it"))
+    return Look(tuple(defects), size, marks=marks)
+
+
+def mask_marks(inside: NDArray[np.bool_]) -> Literal["", "nothing", "everything"]:
+    """Whether a mask, bool [H, W], marks nothing or everything."""
+    if not inside.any():
+        return "nothing"
+    return "everything" if inside.all() else ""
 
 
 def same_field(mask: tuple[int, int], image: tuple[int, int]) -> bool:
@@ -105,44 +121,6 @@ def pixel_digest(grey: NDArray[np.uint8]) -> bytes:
     digest = hashlib.blake2b(repr(grey.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(grey).data)
     return digest.digest()
-
-
-def _image_notes(name: str, read: Reading) -> Iterator[Defect]:
-    if read.mode not in ("L", "1"):
-        yield _converted(name, read)
-    for kind in read.kinds:
-        yield _otherwise(name, kind, read)
-    if read.grey.min() == read.grey.max():
-        yield _note(name, "flat", "has one level in every pixel", "look at it")
-
-
-def _otherwise(name: str, kind: str, read: Reading) -> Defect:
-    """A note of a file that is read otherwise than it is stored."""
-    quarter = "uses less than a quarter of the 16-bit range"
-    own = "black to white is the range of its own levels"
-    problem, done = {
-        "turned": (
-            f"is stored turned (EXIF orientation {read.turned})",
-            "read upright, as viewers show it",
-        ),
-        "window": (read.window, own),
-        "dark": (quarter, own),
-        "dark-colour": (quarter, "it comes out nearly black; write it as 16-bit grey"),
-    }[kind]
-    return _note(name, kind, problem, done)
-
-
-def _converted(name: str, read: Reading) -> Defect:
-    if read.mode.startswith("I"):
-        return _note(
-            name, "16-bit", "is 16-bit in place of 8-bit grey", "levels are scaled by 255/65535"
-        )
-    done = "its luma (ITU-R 601) is taken"
-    if read.mode in ("RGBA", "LA", "PA"):
-        done += ", transparency laid over black"
-    if read.halved:
-        done += ", of 16 bits the upper 8"
-    return _note(name, "colour", f"is {read.mode} in place of grey", done)
 
 
 def _read(path: Path, *, mask: bool = False) -> Reading:
@@ -231,11 +209,3 @@ def _check_area(size: tuple[int, int]) -> None:
 
 def _times(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
-
-
-def _error(name: str, kind: str, problem: str, remedy: str) -> Defect:
-    return Defect(file=name, severity="error", problem=problem, remedy=remedy, kind=kind)
-
-
-def _note(name: str, kind: str, problem: str, remedy: str) -> Defect:
-    return Defect(file=name, severity="note", problem=problem, remedy=remedy, kind=kind)

@@ -24,6 +24,7 @@ from harness.data.levels import Reading
 from harness.data.orientation import shown_size
 from harness.data.pillow_image import read_open
 from harness.data.png import read_grey_png
+from harness.data.regular import require_regular
 from harness.errors import HarnessError
 
 __all__ = ["fingerprint_files", "image_size", "read_grey", "read_image", "read_mask"]
@@ -50,7 +51,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     DICOM is read by :func:`harness.data.dicom.read_dicom`. 8-bit levels stay as they are.
 
     Raises:
-        HarnessError: the file is missing, truncated or no single image; names it.
+        HarnessError: the file is missing, no regular file, truncated or no single image; names it.
     """
     return read_image(path).grey
 
@@ -96,6 +97,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _told_about_the_file(path: Path) -> Iterator[None]:
+    require_regular(path)
     try:
         yield
     except FileNotFoundError as error:

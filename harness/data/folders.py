@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.dicom import DICOM_SUFFIXES, is_dicom
+from harness.data.regular import special_kind
 from harness.data.spelling import name_order, plain_spelling
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -28,6 +29,8 @@ class FolderContents:
     images: tuple[Path, ...]
     others: tuple[Path, ...]
     """Files that are no images."""
+    special: tuple[Path, ...] = ()
+    """Named pipes, sockets and devices, whatever they are called."""
 
 
 def is_left_behind(name: str, *, folder: bool) -> bool:
@@ -50,13 +53,18 @@ def folder_contents(folder: Path) -> FolderContents:
     folders: list[Path] = []
     images: list[Path] = []
     others: list[Path] = []
+    special: list[Path] = []
     for path in sorted(folder.iterdir(), key=lambda path: name_order(path.name)):
         is_folder = path.is_dir()
         if is_left_behind(path.name, folder=is_folder):
             continue
-        kind = folders if is_folder else images if is_image_file(path) else others
-        kind.append(path)
-    return FolderContents(tuple(folders), tuple(images), tuple(others))
+        if is_folder:
+            folders.append(path)
+        elif special_kind(path):
+            special.append(path)
+        else:
+            (images if is_image_file(path) else others).append(path)
+    return FolderContents(tuple(folders), tuple(images), tuple(others), tuple(special))
 
 
 def undoubled_folder(folder: Path) -> Path:

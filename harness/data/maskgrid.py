@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.files import image_size
+from harness.data.regular import require_regular
 from harness.errors import HarnessError
 
 _FILES_PER_TASK = 64
@@ -88,6 +89,7 @@ def _sizes(paths: Sequence[Path]) -> list[tuple[int, int] | None]:
 def _size(path: Path) -> tuple[int, int] | None:
     """Width and height; None where the header says none, which reading that mask will tell."""
     try:
+        require_regular(path)
         with path.open("rb") as file:
             head = file.read(len(_PNG) + 8)
         if head.startswith(_PNG) and len(head) == len(_PNG) + 8:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from harness.data.dicom import DICOM_SUFFIXES, is_dicom
 from harness.data.files import read_image
-from harness.data.names import is_utf8
+from harness.data.maskfiles import named_like_masks
+from harness.data.names import is_utf8, on_one_line
 from harness.data.read_notes import counted
 from harness.errors import HarnessError
 
@@ -83,6 +84,13 @@ def new_images(paths: Iterable[Path], progress: Callable[[int, int], None]) -> N
         kinds += seen
         images.append(NewImage(path=file, stem=_unique(stem, taken), width=width, height=height))
     notes = [f"{masks} masks beside these images are left out"] if masks else []
+    folders: dict[Path, list[str]] = {}
+    for image in images:
+        folders.setdefault(image.path.parent, []).append(image.path.stem)
+    if like := [name for stems in folders.values() for name in named_like_masks(stems)]:
+        notes.append(
+            f"{len(like)} of these images are named like masks of others, as {on_one_line(like[0])}"
+        )
     return NewImages(images=tuple(images), bad=tuple(bad), notes=(*notes, *counted(kinds)))
 
 

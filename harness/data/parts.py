@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Samples
+from harness.data.masknotes import mask_notes
 from harness.data.splitnotes import leak_notes
 from harness.errors import HarnessError
 
@@ -54,7 +55,7 @@ def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[
         )
     extra = sorted(set(whole) - {"train", "val", "test"})
     ordered = {name: whole[name] for name in ("train", "val", "test", *extra)}
-    every = (*notes, *leak_notes(parts, samples))
+    every = (*notes, *leak_notes(parts, samples), *mask_notes(samples, ordered))
     return Split(ordered, digest, shared is not None, every)
 
 

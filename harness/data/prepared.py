@@ -34,7 +34,7 @@ UNSHARED = (
     "own, and harness clean cannot see which are in use"
 )
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 """Raise it with every change of what a store contains."""
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from harness.data.regular import require_regular
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
 
@@ -137,6 +138,7 @@ def relative_path(table: Path, line: int, text: str) -> str:
 
 
 def _read(path: Path) -> _Sheet:
+    require_regular(path)
     try:
         text, guessed = _decoded(path.read_bytes())
         # Spreadsheets may say in a first line of its own what separates.

@@ -15,7 +15,13 @@ from pathlib import Path
 from harness.data.dataset import Dataset, Samples
 from harness.data.decoders import MissingDecoderError
 from harness.data.defects import Defect, SampleFiles
-from harness.data.filecheck import Look, look_at_image, look_at_mask, pixel_digest
+from harness.data.filecheck import (
+    Look,
+    look_at_image,
+    look_at_mask,
+    mask_marks,
+    pixel_digest,
+)
 from harness.data.names import is_utf8
 from harness.errors import HarnessError
 
@@ -36,6 +42,10 @@ class Verified:
     """In the order of the samples; then what the dataset itself says of its files."""
     same_pixels: tuple[tuple[str, ...], ...] = ()
     """Ids of images that have equal pixels, two or more at a time, in the order of the samples."""
+    empty_masks: tuple[str, ...] = ()
+    """Ids of images whose mask marks no pixel."""
+    full_masks: tuple[str, ...] = ()
+    """Ids of images whose mask marks every pixel."""
 
 
 def verify(dataset: Dataset, progress: Progress | None = None) -> tuple[Defect, ...]:
@@ -71,6 +81,16 @@ def inspect(dataset: Dataset, progress: Progress | None = None) -> Verified:
     return Verified(
         (*found, *(own(report) if own is not None else ())),
         tuple(tuple(samples.ids[i] for i in members) for members in _alike(looks)),
+        _marking(samples, looks, "nothing"),
+        _marking(samples, looks, "everything"),
+    )
+
+
+def _marking(samples: Samples, looks: _Looks, what: str) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, (_, mask) in zip(samples.ids, looks, strict=True)
+        if mask is not None and mask.marks == what
     )
 
 
@@ -102,7 +122,7 @@ def _look_at_all(dataset: Dataset, files: SampleFiles | None, report: Progress) 
         path = files.masks[index]
         if path is None or mask_name is None:
             return image, None
-        return image, look_at_mask(path, mask_name, image.size)
+        return image, look_at_mask(path, mask_name, image)
 
     looks: list[tuple[Look, Look | None]] = []
     report(0, count)
@@ -138,10 +158,10 @@ def _look_through(
     if mask_name is None:
         return image, None
     try:
-        dataset.mask(index)
+        mask = dataset.mask(index)
     except HarnessError as error:
         return image, failed(mask_name, error)
-    return image, Look(())
+    return image, Look((), marks=mask_marks(mask))
 
 
 def _of_sample(image: Look, mask: Look | None) -> Iterator[Defect]:

@@ -87,7 +87,10 @@ def _preprocessing(spec: InputSpec) -> dict[str, Any]:
         "mean": list(spec.mean),
         "std": list(spec.std),
         "steps": [
-            "grey levels 0 to 255 (colour by ITU-R 601 luma, 16 bits scaled to 8)",
+            "read upright as 8-bit grey, bone bright: 8-bit levels as they are, colour by ITU-R "
+            "601 luma, transparency over black; levels of more than 8 bits scaled from the whole "
+            "range of the file, or from their own where they use less than a quarter of it; DICOM "
+            "by its window or VOI table, or from its own range without one",
             f"resized to {spec.size} x {spec.size} pixels, {spec.interpolation} with antialiasing "
             "(Pillow), without keeping the aspect",
             f"divided by 255, repeated in {channels} channel{'s' if channels > 1 else ''}, minus "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,6 +14,8 @@ from harness.results.rundir import CellDirectory, find_cells, newest
 
 _SHOWN = 8
 """Cells that an error lists."""
+_DIGITS = 8
+"""Of a fingerprint that tells one dataset from another."""
 
 
 def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
@@ -95,7 +98,11 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
 def _to_choose(cells: list[CellDirectory]) -> list[str]:
     """A line per cell with what tells it from the others, the newest first."""
     newest_first = sorted(cells, key=lambda cell: cell.cell["created"], reverse=True)
-    rows = [_facts(cell) for cell in newest_first[:_SHOWN]]
+    datasets, studies = _datasets(cells), _last_names([_study(cell) for cell in cells])
+    rows = [
+        _facts(cell, datasets[_data(cell)], studies[_study(cell)] if len(studies) > 1 else "")
+        for cell in newest_first[:_SHOWN]
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     more = [f"  and {len(cells) - _SHOWN} more"] if len(cells) > _SHOWN else []
     lines = [
@@ -105,15 +112,44 @@ def _to_choose(cells: list[CellDirectory]) -> list[str]:
     return [*(f"  {line.rstrip()}" for line in lines), *more]
 
 
-def _facts(cell: CellDirectory) -> tuple[str, str, str, str]:
-    record = cell.cell
-    created = datetime.fromisoformat(record["created"])
-    return (
-        f"{method_of(cell)} {cell.path.name}",
-        record["dataset"]["name"],
-        f"{created:%Y-%m-%d %H:%M}",
-        _score(cell),
-    )
+def _facts(cell: CellDirectory, dataset: str, study: str) -> tuple[str, ...]:
+    created = datetime.fromisoformat(cell.cell["created"])
+    facts = (f"{method_of(cell)} {cell.path.name}", dataset)
+    return (*facts, *([study] if study else []), f"{created:%Y-%m-%d %H:%M}", _score(cell))
+
+
+def _study(cell: CellDirectory) -> Path:
+    return cell.path.parents[3]
+
+
+_Data = tuple[str, str | None, str]
+"""Name, root and fingerprint of a dataset."""
+
+
+def _data(cell: CellDirectory) -> _Data:
+    dataset = cell.cell["dataset"]
+    return dataset["name"], dataset["root"], dataset["fingerprint"]
+
+
+def _datasets(cells: list[CellDirectory]) -> dict[_Data, str]:
+    """What each dataset is called: its name, and where others have that name, too, its root and
+    the beginning of its fingerprint."""
+    every = {_data(cell) for cell in cells}
+    roots = _last_names([Path(root) for _, root, _ in every if root is not None])
+    called = {}
+    for name, root, fingerprint in every:
+        called[name, root, fingerprint] = name
+        if len({other for same, _, other in every if same == name}) > 1:
+            where = [] if root is None else [roots[Path(root)]]
+            apart = ", ".join([*where, f"data {fingerprint[:_DIGITS]}"])
+            called[name, root, fingerprint] = f"{name} ({apart})"
+    return called
+
+
+def _last_names(paths: list[Path]) -> dict[Path, str]:
+    """Path -> its last name, or all of it where another path has that name."""
+    names = Counter(path.name for path in set(paths))
+    return {path: path.name if names[path.name] == 1 else str(path) for path in paths}
 
 
 def _score(cell: CellDirectory) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness import (
     IMAGE_SUFFIXES,
+    FolderContents,
     HarnessError,
     LeftOut,
     count_files,
     folder_contents,
+    named_like_masks,
     undoubled_folder,
 )
 from harness_folder.found import Row
@@ -22,13 +23,14 @@ _OTHERS = "files of other formats"
 _BELOW = "files in subfolders"
 _MASKS = "masks whose names match no image"
 _LOOSE = "images in no class folder"
+_SPECIAL = "named pipes, sockets and devices"
 _TAKEN = {
     _OTHERS: f"taken are images ({_FORMATS})",
     _BELOW: "taken are images that lie in the class folder itself, or in its folder images",
     _MASKS: "taken are masks with the name of their image",
     _LOOSE: "taken are images in a class folder",
+    _SPECIAL: "taken are regular files",
 }
-_MASK_NAME = re.compile(r"(.+?)[ _\-]*(mask|seg|segmentation|lungs?)s?", re.IGNORECASE)
 
 
 class ClassFolders:
@@ -77,6 +79,7 @@ class ClassFolders:
             below = folder_contents(undoubled_folder(named["images"]))
             images = below.images
             self._count(f"{place}/images", below.folders, below.others)
+            self._special(f"{place}/images", below)
         others = [path for path in inside.folders if path not in named.values()]
         if not images and others:
             names = ", ".join(path.name for path in inside.folders)
@@ -85,10 +88,12 @@ class ClassFolders:
                 f"{place}/images/*.png with {place}/masks/*.png"
             )
         self._count(place, others, inside.others)
+        self._special(place, inside)
         masks: dict[Path, Path] = {}
         if "masks" in named:
             found = folder_contents(undoubled_folder(named["masks"]))
             self._count(f"{place}/masks", found.folders, found.others)
+            self._special(f"{place}/masks", found)
             masks, strays = _paired(images, found.images)
             self._left_out.add(_MASKS, place, [path.name for path in strays])
         self._note_masks_among(images, place)
@@ -98,6 +103,9 @@ class ClassFolders:
             for name, path in ids
         ]
 
+    def _special(self, place: str, inside: FolderContents) -> None:
+        self._left_out.add(_SPECIAL, place, [path.name for path in inside.special])
+
     def _count(self, place: str, folders: Sequence[Path], others: Sequence[Path]) -> None:
         self._left_out.add(_OTHERS, place, [path.name for path in others])
         counts = {path.name: count_files(path) for path in folders}
@@ -105,10 +113,9 @@ class ClassFolders:
         self._left_out.add(_BELOW, place, [f"{name}/" for name in filled], sum(filled.values()))
 
     def _note_masks_among(self, images: Sequence[Path], place: str) -> None:
-        stems = {path.stem for path in images}
+        like = set(named_like_masks([path.stem for path in images]))
         for path in images:
-            found = _MASK_NAME.fullmatch(path.stem)
-            if found and found[1] in stems:
+            if path.stem in like:
                 self._like_masks[place] += 1
                 self._example = self._example or f"{place}/{path.name}"
 

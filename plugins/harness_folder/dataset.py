@@ -28,7 +28,7 @@ from harness_folder.found import UNKNOWN_SOURCE, Found, Row
 from harness_folder.layout import read_folder
 from harness_folder.listing import read_listing
 
-VERSION = 2
+VERSION = 3
 """Raised with every change of what is made of the same files."""
 LARGEST_GRID = 512
 """Pixels per side: larger masks are brought to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from harness import (
@@ -72,7 +73,7 @@ def read_folder(given: Path, columns: Columns) -> Found:
         notes.append(f"the dataset is in {root.relative_to(given).as_posix()}")
     found_all = check(Found(root, tuple(rows), classes, notes=tuple(notes)))
     table = root / GROUPS_FILE
-    if table.is_file():
+    if os.path.lexists(table):
         return with_groups(found_all, table, columns)
     if columns:
         raise HarnessError(f"--column {next(iter(columns))}=…: there is no {table} to read it from")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from harness import (
     read_table,
     refuse_alike,
     relative_path,
+    require_regular,
 )
 from harness_folder.found import Found, Row, check, masks_note, part_of
 from harness_folder.groups import Columns
@@ -40,7 +42,7 @@ def read_listing(given: Path, columns: Columns) -> Found:
             table and line. Also where it names files that do not exist, or one class in two ways.
     """
     table = given / TABLE if given.is_dir() else given
-    if not table.is_file():
+    if not os.path.lexists(table):
         raise HarnessError(f"{table}: no such table; expected the columns path and label")
     content = read_table(table, _FIELDS, needed=("path", "label"), chosen=columns)
     rows: dict[str, Row] = {}
@@ -57,6 +59,9 @@ def read_listing(given: Path, columns: Columns) -> Found:
         refuse_alike("class", labels)
     except HarnessError as error:
         raise HarnessError(f"{table}: {error}") from error
+    for row in rows.values():
+        for file in filter(None, (row.image, row.mask)):
+            require_regular(file)
     _check_files(table, rows)
     found = tuple(rows.values())
     classes = tuple(sorted(labels, key=name_order))

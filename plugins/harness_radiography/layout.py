@@ -27,10 +27,12 @@ _DEEPEST = 4
 _OTHERS = "files that are no PNG"
 _BELOW = "files in other folders"
 _MASKS = "masks without an image"
+_SPECIAL = "named pipes, sockets and devices"
 _TAKEN = {
     _OTHERS: "taken are images/*.png and masks/*.png",
     _BELOW: "taken are images/*.png and masks/*.png",
     _MASKS: "taken are masks with the name of their image",
+    _SPECIAL: "taken are regular files",
 }
 
 
@@ -165,6 +167,7 @@ def _pngs(given: Path, where: str, left_out: LeftOut) -> dict[str, Path]:
             raise HarnessError(f"{path}: lies beside {found[path.stem].name}; keep one of them")
         found[path.stem] = path
     left_out.add(_OTHERS, where, others)
+    left_out.add(_SPECIAL, where, [path.name for path in inside.special])
     for folder in inside.folders:
         left_out.add(_BELOW, where, [f"{folder.name}/"], count_files(folder))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,7 +50,7 @@ def read_metadata(layout: Layout, columns: Columns) -> Metadata:
         row.key: source_of(row.url) for path in sheets for row in sheet_rows(path) if row.url
     }
     table = layout.root / GROUPS_FILE
-    if not table.is_file():
+    if not os.path.lexists(table):
         if columns:
             name = next(iter(columns))
             raise HarnessError(f"--column {name}=…: there is no {table} to read it from")
@@ -173,6 +174,8 @@ def _workbook_rows(path: Path) -> list[tuple[object, ...]]:
     # Slow to import, and needed only once a dataset is opened.
     from openpyxl import load_workbook
 
+    if not path.is_file():
+        raise HarnessError(f"{path}: is no regular file; move it away")
     try:
         with path.open("rb") as file:
             book = load_workbook(file, read_only=True, data_only=True)

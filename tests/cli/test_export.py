@@ -58,6 +58,10 @@ def test_the_card_says_what_the_model_is(exported: tuple[Path, str], finished_ru
     assert value["preprocessing"]["size"] == 64
     assert len(value["preprocessing"]["mean"]) == value["preprocessing"]["channels"] == 3
     assert value["initial_weights"]["licence"] is None
+    read = value["preprocessing"]["steps"][0]
+    for words in ("upright", "bone bright", "own where they use less than a quarter", "VOI table"):
+        assert words in read
+    assert "16 bits scaled to 8" not in (exported[0] / "card.md").read_text()
     for name, file in value["files"].items():
         content = (exported[0] / name).read_bytes()
         assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

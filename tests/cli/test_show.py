@@ -11,7 +11,7 @@ import pytest
 
 from harness.results.rundir import CellDirectory, find_cells
 from tests.builders import make_cell
-from tests.cli_tools import harness
+from tests.cli_tools import harness, inside
 
 
 def cell_of(folder: Path, method: str) -> CellDirectory:
@@ -101,6 +101,29 @@ def test_what_is_no_cell_is_refused(finished_runs: Path, name: str, says: str) -
     assert done.returncode == 2
     assert says in done.stderr
     assert done.stdout == ""
+
+
+def choices(folder: Path) -> list[str]:
+    """The lines of the cells that ``demo/net`` may mean."""
+    done = inside("show", "demo/net", "--out", folder, cwd=folder)
+    assert done.returncode == 2
+    return [line for line in done.stderr.splitlines() if line.startswith("  ")]
+
+
+def test_two_datasets_of_one_kind_are_told_apart_among_the_choices(tmp_path: Path) -> None:
+    for number, root in enumerate(("/data/clinic", "/data/ward", "/other/ward")):
+        make_cell(tmp_path / "s", dataset="folder", root=root, fingerprint=f"{number}" * 32)
+    text = "\n".join(choices(tmp_path))
+    for said in ("(clinic, data 00000000)", "(/data/ward, data 11111111)", "(/other/ward, data 2"):
+        assert f"folder {said}" in text
+
+
+def test_cells_of_one_dataset_in_two_studies_are_told_apart_by_the_study(tmp_path: Path) -> None:
+    for study, fraction in (("mine", 1.0), ("yours", 0.5)):
+        make_cell(tmp_path / study, fraction=fraction, dataset="folder", root="/data")
+    lines = choices(tmp_path)
+    assert sorted(line.split()[3] for line in lines) == ["mine", "yours"]
+    assert all(line.split()[2] == "folder" for line in lines)
 
 
 def test_without_results_the_option_is_named(tmp_path: Path) -> None:

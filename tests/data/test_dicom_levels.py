@@ -165,6 +165,25 @@ def test_a_table_that_falls_turns_bright_into_dark(tmp_path: Path) -> None:
     near(read_grey(path), 255 - FILM / 4095 * 255)
 
 
+@pytest.mark.parametrize("entry", [0, 3000])
+def test_a_table_that_shows_one_level_is_passed_over(tmp_path: Path, entry: int) -> None:
+    path = with_table(tmp_path, FILM, [4096, 0, 12], [entry] * 4096, "US")
+    near(read_grey(path), even(FILM))
+    assert "has a VOI table that shows its levels as one" in read_image(path).window
+
+
+def test_a_table_that_is_for_other_values_leaves_the_window(tmp_path: Path) -> None:
+    window = {"WindowCenter": 2200, "WindowWidth": 1000}
+    path = with_table(tmp_path, FILM, [300, 60000, 12], list(range(300)), "US", **window)
+    near(read_grey(path), np.rint(np.clip((FILM - 2199.5) / 999 + 0.5, 0, 1) * 255))
+
+
+def test_a_window_so_wide_that_it_shows_one_level_is_passed_over(tmp_path: Path) -> None:
+    read = read_image(written(tmp_path, WindowCenter=2200, WindowWidth=10_000_000))
+    near(read.grey, even(FILM))
+    assert "(2200, 1e+07)" in read.window
+
+
 def test_a_table_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path = with_table(tmp_path, FILM, [4096, 0, 12], list(range(100)), "US")
     with pytest.raises(HarnessError, match="a table of 4096 entries holds 100"):

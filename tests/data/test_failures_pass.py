@@ -14,6 +14,7 @@ from pydicom.uid import JPEG2000Lossless
 
 from harness.data.admission import known_errors, verified, without
 from harness.data.defects import Defect
+from harness.data.filecheck import look_at_image
 from harness_folder.dataset import FileDataset, open_folder, open_table
 from tests.image_files import make_folders, noise, write, write_dicom, write_table
 from tests.raw_images import chunk, exif, png
@@ -136,9 +137,12 @@ def test_a_folder_or_pipe_under_the_name_of_an_image_is_left_out(
     for name, make in (("a-2.png", os.mkdir), ("a-3.png", os.mkfifo)):
         (root / "a" / name).unlink()
         make(root / "a" / name)
-    errors = errors_of(root, tmp_path)
-    assert {e.file for e in errors} <= {"a/a-2.png", "a/a-3.png"}
-    assert ("a/a-3.png", "unreadable") in [(e.file, e.kind) for e in errors]
+    assert errors_of(root, tmp_path) == []
+    samples = opened(root).samples
+    assert not {"a/a-2", "a/a-3"} & set(samples.ids)
+    assert any("named pipes, sockets and devices: 1 (a 1)" in note for note in samples.notes)
+    (defect,) = look_at_image(root / "a" / "a-3.png", "a-3.png").defects
+    assert (defect.kind, defect.problem) == ("unreadable", "is no regular file")
 
 
 NAME = os.fsdecode(b"Lungenentz\xfcndung.png")

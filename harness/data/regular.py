@@ -1,0 +1,32 @@
+"""Files that can be opened: what else lies in folders may wait for ever."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+_KINDS = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def special_kind(path: Path) -> str:
+    """What is there in place of a file or folder: ``"a named pipe"``, ``"a socket"`` or
+    ``"a device"``; empty where it is a file, a folder or nothing."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return ""  # Whoever opens it is told.
+    return next((kind for known, kind in _KINDS if known(mode)), "")
+
+
+def require_regular(path: Path) -> None:
+    """Raise HarnessError where a pipe, a socket or a device is in place of a file: opening a pipe
+    waits for somebody to write."""
+    if kind := special_kind(path):
+        raise HarnessError(f"{path}: is {kind} and no regular file; move it away")
