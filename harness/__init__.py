@@ -38,12 +38,14 @@ if TYPE_CHECKING:
         FolderContents,
         LeftOut,
         count_files,
+        count_images,
         folder_contents,
         is_image_file,
         undoubled_folder,
     )
     from harness.data.maskgrid import mask_grid, on_mask_grid
     from harness.data.prompts import parse_prompts
+    from harness.data.signatures import image_format
     from harness.data.spelling import name_order, refuse_alike
     from harness.data.tables import GROUP_COLUMNS, read_table, relative_path
     from harness.execution.cell import run_cell
@@ -82,6 +84,7 @@ _LAZY = {
             "FolderContents",
             "LeftOut",
             "count_files",
+            "count_images",
             "folder_contents",
             "is_image_file",
             "undoubled_folder",
@@ -90,6 +93,7 @@ _LAZY = {
     ),
     **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
     "parse_prompts": "harness.data.prompts",
+    "image_format": "harness.data.signatures",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
     **dict.fromkeys(
         ("GROUP_COLUMNS", "read_table", "relative_path"),
@@ -161,9 +165,11 @@ __all__ = [
     "WeightsFile",
     "__version__",
     "count_files",
+    "count_images",
     "fingerprint_files",
     "folder_contents",
     "hookimpl",
+    "image_format",
     "image_size",
     "is_image_file",
     "load_checkpoint",

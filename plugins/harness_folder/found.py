@@ -73,15 +73,21 @@ def check(found: Found) -> Found:
     """
     if len(found.classes) < 2:
         only = f", class {found.classes[0]!r}" if found.classes else ""
-        raise HarnessError(
+        problem = (
             f"{found.root}: images of at least two classes are needed, found {len(found.rows)} "
             f"images{only}"
         )
+        raise HarnessError(with_left_out(problem, found.notes))
     for path in _all_files(found.rows):
         if path.suffix.lower() not in RASTER_SUFFIXES and is_image_file(path):
             require_pydicom(path)
             break
     return found
+
+
+def with_left_out(problem: str, notes: Iterable[str]) -> str:
+    """The message, followed by what was found and is not taken."""
+    return "\n  ".join([problem, *(note for note in notes if note.startswith("left out"))])
 
 
 def _all_files(rows: Iterable[Row]) -> Iterable[Path]:
