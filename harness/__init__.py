@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from harness.data.prompts import parse_prompts
     from harness.data.signatures import image_format
     from harness.data.spelling import name_order, refuse_alike
-    from harness.data.tables import GROUP_COLUMNS, read_table, relative_path
+    from harness.data.table_paths import is_existing_file, named_file, relative_path
+    from harness.data.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.execution.cell import run_cell
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
     from harness.results.predictions import ClassPredictions, MaskPredictions
@@ -96,7 +97,11 @@ _LAZY = {
     "image_format": "harness.data.signatures",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
     **dict.fromkeys(
-        ("GROUP_COLUMNS", "read_table", "relative_path"),
+        ("is_existing_file", "named_file", "relative_path"),
+        "harness.data.table_paths",
+    ),
+    **dict.fromkeys(
+        ("GROUP_COLUMNS", "TableRow", "read_table"),
         "harness.data.tables",
     ),
     "run_cell": "harness.execution.cell",
@@ -158,6 +163,7 @@ __all__ = [
     "Skip",
     "SpecError",
     "Stage",
+    "TableRow",
     "TargetSpec",
     "TaskSpec",
     "TorchMethod",
@@ -171,10 +177,12 @@ __all__ = [
     "hookimpl",
     "image_format",
     "image_size",
+    "is_existing_file",
     "is_image_file",
     "load_checkpoint",
     "mask_grid",
     "name_order",
+    "named_file",
     "on_mask_grid",
     "parse_prompts",
     "read_grey",

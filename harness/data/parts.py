@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.csvtext import quoted
 from harness.data.dataset import Samples
 from harness.data.splitnotes import leak_notes
 from harness.errors import HarnessError
@@ -60,13 +59,8 @@ def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[
 
 def listing(parts: Mapping[str, Indices], samples: Samples) -> str:
     """The text of a split file: header ``id,part``, one line per image, sorted by id."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(
-        sorted((samples.ids[index], name) for name, indices in parts.items() for index in indices)
-    )
-    return text.getvalue()
+    rows = sorted((samples.ids[i], name) for name, indices in parts.items() for i in indices)
+    return "".join(f"{quoted(name)},{part}\n" for name, part in (COLUMNS, *rows))
 
 
 def stored_parts(split: Split) -> dict[str, Indices]:

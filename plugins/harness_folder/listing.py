@@ -8,10 +8,12 @@ from pathlib import Path
 from harness import (
     GROUP_COLUMNS,
     HarnessError,
+    TableRow,
+    is_existing_file,
     name_order,
+    named_file,
     read_table,
     refuse_alike,
-    relative_path,
 )
 from harness_folder.found import Found, Row, check, masks_note, part_of
 from harness_folder.groups import Columns
@@ -46,7 +48,7 @@ def read_listing(given: Path, columns: Columns) -> Found:
     rows: dict[str, Row] = {}
     labels: dict[str, str] = {}
     for line in content.rows:
-        row = _row(table, line.line, line.values)
+        row = _row(table, line)
         if row.id in rows:
             raise HarnessError(
                 f"{table}, line {line.line}: {row.id} was named before; keep one row"
@@ -70,7 +72,8 @@ def read_listing(given: Path, columns: Columns) -> Found:
     return check(Found(table.parent, found, classes, (table,), owns_root=False, notes=tuple(notes)))
 
 
-def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
+def _row(table: Path, found: TableRow) -> Row:
+    line, values = found.line, found.values
     for column in ("path", "label"):
         if not values[column]:
             raise HarnessError(f"{table}, line {line}: has no {column}")
@@ -83,13 +86,12 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
                 "or nothing for an image in no part"
             )
         part = known
-    name = relative_path(table, line, values["path"])
-    mask = values["mask"]
+    name = named_file(table, found, "path")
     return Row(
         id=name,
         label=values["label"],
         image=table.parent / name,
-        mask=table.parent / relative_path(table, line, mask) if mask else None,
+        mask=table.parent / named_file(table, found, "mask") if values["mask"] else None,
         group=values["group"],
         source=values["source"],
         part=part,
@@ -98,16 +100,9 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
 
 def _check_files(table: Path, rows: Mapping[str, Row]) -> None:
     files = [file for row in rows.values() for file in (row.image, row.mask) if file is not None]
-    if missing := [file for file in files if not _is_file(file)]:
+    if missing := [file for file in files if not is_existing_file(file)]:
         shown = ", ".join(file.relative_to(table.parent).as_posix() for file in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise HarnessError(
             f"{table}: names {len(missing)} of {len(files)} files that do not exist: {shown}{more}"
         )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False  # A name that no file system takes.

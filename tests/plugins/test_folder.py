@@ -413,3 +413,18 @@ def test_blank_rows_of_a_spreadsheet_are_passed_over(tmp_path: Path) -> None:
     table = make_folders(tmp_path) / "groups.csv"
     table.write_text("file,patient_id,,\nhealthy/healthy-1.png,p1,,\n,,,\n  ,\n,,,\n")
     assert (opened(tmp_path).samples.groups or ())[0] == "p1"
+
+
+@pytest.mark.parametrize("start", ["\n", ",,\n", "\n , \n\n"])
+def test_blank_rows_before_the_header_are_passed_over(tmp_path: Path, start: str) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    table.write_text(f"{start}file,patient_id\nhealthy/healthy-1.png,p1\n")
+    assert (opened(tmp_path).samples.groups or ())[0] == "p1"
+
+
+@pytest.mark.parametrize("name", ["x\ny.png", " 3.png", "3 .png"])
+def test_the_table_of_patients_can_name_any_file(tmp_path: Path, name: str) -> None:
+    root = make_folders(tmp_path)
+    (root / "ill" / "ill-1.png").rename(root / "ill" / name)
+    write_table(root / "groups.csv", ("file", "patient_id"), (f"ill/{name}", "p1"))
+    assert "p1" in (opened(root).samples.groups or ())
