@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.csvtext import quoted
 from harness.data.dataset import Samples
+from harness.data.names import on_one_line
 from harness.data.splitnotes import leak_notes
 from harness.errors import HarnessError
 
@@ -53,7 +54,7 @@ def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[
         )
     extra = sorted(set(whole) - {"train", "val", "test"})
     ordered = {name: whole[name] for name in ("train", "val", "test", *extra)}
-    every = (*notes, *leak_notes(parts, samples))
+    every = tuple(map(on_one_line, (*notes, *leak_notes(parts, samples))))
     return Split(ordered, digest, shared is not None, every)
 
 
