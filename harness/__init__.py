@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         undoubled_folder,
     )
     from harness.data.maskgrid import mask_grid, on_mask_grid
+    from harness.data.missing import counted_spellings, is_missing_mark, says_missing
     from harness.data.prompts import parse_prompts
     from harness.data.signatures import image_format
     from harness.data.spelling import name_order, refuse_alike
@@ -93,6 +94,9 @@ _LAZY = {
         "harness.data.folders",
     ),
     **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
+    **dict.fromkeys(
+        ("is_missing_mark", "says_missing", "counted_spellings"), "harness.data.missing"
+    ),
     "parse_prompts": "harness.data.prompts",
     "image_format": "harness.data.signatures",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
@@ -172,6 +176,7 @@ __all__ = [
     "__version__",
     "count_files",
     "count_images",
+    "counted_spellings",
     "fingerprint_files",
     "folder_contents",
     "hookimpl",
@@ -179,6 +184,7 @@ __all__ = [
     "image_size",
     "is_existing_file",
     "is_image_file",
+    "is_missing_mark",
     "load_checkpoint",
     "mask_grid",
     "name_order",
@@ -192,6 +198,7 @@ __all__ = [
     "relative_path",
     "require_pydicom",
     "run_cell",
+    "says_missing",
     "stray_files",
     "undoubled_folder",
 ]

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.data.missing import counted_spellings, says_missing
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
 
@@ -68,6 +69,7 @@ def read_table(
     *,
     needed: Collection[str],
     chosen: Mapping[str, str] | None = None,
+    missing: Collection[str] = (),
 ) -> Table:
     """The file's rows, each field read from the column that is called so.
 
@@ -78,6 +80,8 @@ def read_table(
         needed: fields that must have a column.
         chosen: field -> name of its column, in place of what it is usually called; empty for a
             field that is not to be read.
+        missing: fields in which ``nan``, ``unknown``, ``-`` and the like say nothing: they are read
+            as empty, and a note counts them.
 
     Raises:
         HarnessError: the file cannot be read, two of its columns have one name, a field has no
@@ -92,16 +96,17 @@ def read_table(
             f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}"
         )
     places = {name: _place(path, sheet, name, others, chosen) for name, others in fields.items()}
-    if missing := [name for name in needed if places[name] is None]:
+    if lacking := [name for name in needed if places[name] is None]:
         if sheet.guessed:
             raise HarnessError(f"{path}: cannot be read as CSV: it is no text in UTF-8; {_SAVE_AS}")
-        wanted = " and ".join(fields[name][0] if fields[name] else name for name in missing)
+        wanted = " and ".join(fields[name][0] if fields[name] else name for name in lacking)
         raise HarnessError(
             f"{path}: lacks the column {wanted}; its first line reads {sheet.first_line!r}. "
-            f"Another column can be chosen: --column {missing[0]}=NAME"
+            f"Another column can be chosen: --column {lacking[0]}=NAME"
         )
     found = {name: place for name, place in places.items() if place is not None}
     rows = []
+    passed_over: dict[str, list[str]] = {name: [] for name in missing}
     for line, cells in sheet.rows:
         if len(cells) <= max((found[name] for name in needed), default=-1):
             raise HarnessError(
@@ -110,9 +115,20 @@ def read_table(
             )
         stored = dict.fromkeys(fields, "")
         stored.update({name: cells[at] for name, at in found.items() if at < len(cells)})
-        rows.append(TableRow(line, {name: _tidy(text) for name, text in stored.items()}, stored))
+        values = {name: _tidy(text) for name, text in stored.items()}
+        for name in missing:
+            if says_missing(values[name]):
+                passed_over[name].append(values[name])
+                values[name] = ""
+        rows.append(TableRow(line, values, stored))
     columns = {name: sheet.header[at] for name, at in found.items()}
-    return Table(tuple(rows), columns, tuple(_notes(path, sheet, found.values())))
+    notes = _notes(path, sheet, found.values())
+    notes += [
+        f"{path.name}: read as missing in the column {columns[name]}: {counted_spellings(texts)}"
+        for name, texts in passed_over.items()
+        if texts
+    ]
+    return Table(tuple(rows), columns, tuple(notes))
 
 
 def _read(path: Path) -> _Sheet:

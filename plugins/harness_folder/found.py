@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import RASTER_SUFFIXES, Defect, HarnessError, is_image_file, require_pydicom
+from harness import (
+    RASTER_SUFFIXES,
+    Defect,
+    HarnessError,
+    counted_spellings,
+    is_image_file,
+    require_pydicom,
+    says_missing,
+)
 
 UNKNOWN_SOURCE = "unknown"
 
@@ -66,7 +74,7 @@ def masks_note(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def check(found: Found) -> Found:
-    """``found``, if a run can use it.
+    """``found``, if a run can use it, with a note of classes such as ``unknown``.
 
     Raises:
         HarnessError: fewer than two classes, or DICOM files without the package that reads them.
@@ -82,7 +90,16 @@ def check(found: Found) -> Found:
         if path.suffix.lower() not in RASTER_SUFFIXES and is_image_file(path):
             require_pydicom(path)
             break
-    return found
+    return replace(found, notes=(*found.notes, *_missing_classes(found.rows)))
+
+
+def _missing_classes(rows: Sequence[Row]) -> Iterable[str]:
+    if named := [row.label for row in rows if says_missing(row.label)]:
+        yield (
+            "taken as a class, although it may say that the label is missing: "
+            f"{counted_spellings(named)} images; take them out of the dataset if nobody knows "
+            "their class"
+        )
 
 
 def with_left_out(problem: str, notes: Iterable[str]) -> str:

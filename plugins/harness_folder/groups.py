@@ -23,7 +23,9 @@ def with_groups(found: Found, table: Path, columns: Columns) -> Found:
     Raises:
         HarnessError: the table is damaged, lacks a column, names a file twice or no image at all.
     """
-    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "group"), chosen=columns, missing=("group", "source")
+    )
     rows: dict[str, tuple[str, str]] = {}
     for row in content.rows:
         name = named_file(table, row, "path")

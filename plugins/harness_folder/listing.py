@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import (
     GROUP_COLUMNS,
     HarnessError,
     TableRow,
+    counted_spellings,
     is_existing_file,
+    is_missing_mark,
     name_order,
     named_file,
     read_table,
@@ -39,12 +41,16 @@ def read_listing(given: Path, columns: Columns) -> Found:
 
     Raises:
         HarnessError: there is no such table, it lacks a column, or a row cannot be meant; names
-            table and line. Also where it names files that do not exist, or one class in two ways.
+            table and line. Also where it names files that do not exist, one class in two ways, or
+            a missing value in place of a class.
     """
     table = given / TABLE if given.is_dir() else given
     if not table.is_file():
         raise HarnessError(f"{table}: no such table; expected the columns path and label")
-    content = read_table(table, _FIELDS, needed=("path", "label"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "label"), chosen=columns, missing=("group", "source")
+    )
+    _refuse_missing_labels(table, content.rows)
     rows: dict[str, Row] = {}
     labels: dict[str, str] = {}
     for line in content.rows:
@@ -70,6 +76,16 @@ def read_listing(given: Path, columns: Columns) -> Found:
             f"{table.name}: {alone} of {len(found)} images have no {column}: each is its own group"
         )
     return check(Found(table.parent, found, classes, (table,), owns_root=False, notes=tuple(notes)))
+
+
+def _refuse_missing_labels(table: Path, rows: Sequence[TableRow]) -> None:
+    if found := [row for row in rows if is_missing_mark(row.values["label"])]:
+        said = counted_spellings(row.values["label"] for row in found)
+        raise HarnessError(
+            f"{table}: {len(found)} of {len(rows)} rows have no label but a mark of a missing "
+            f"value ({said}), the first on line {found[0].line}; delete these rows, or, if it is a "
+            "class, write its name in full"
+        )
 
 
 def _row(table: Path, found: TableRow) -> Row:

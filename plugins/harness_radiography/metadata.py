@@ -112,7 +112,9 @@ def group_rows(table: Path, columns: Columns) -> tuple[dict[Key, tuple[str, str]
     Raises:
         HarnessError: the table cannot be read, lacks a column, or names a file twice.
     """
-    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "group"), chosen=columns, missing=("group", "source")
+    )
     rows: dict[Key, tuple[str, str]] = {}
     for row in content.rows:
         path = PurePosixPath(named_file(table, row, "path"))

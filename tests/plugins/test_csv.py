@@ -276,3 +276,47 @@ def test_a_table_can_name_any_file(root: Path, name: str) -> None:
 def test_blanks_around_a_path_that_no_file_has_do_not_matter(root: Path) -> None:
     table(root, "path,label", " pictures/0.png ,ill", "pictures\\1.png,healthy")
     assert opened(root).samples.ids == ("pictures/0.png", "pictures/1.png")
+
+
+@pytest.mark.parametrize(
+    "spelled", ["nan", "NaN", "N/A", "NA", "<NA>", "None", "unknown", "-", "?"]
+)
+def test_a_group_that_says_it_is_missing_is_none_and_is_said(root: Path, spelled: str) -> None:
+    rows = [f"pictures/{n}.png,{('ill', 'ok')[n % 2]},{spelled}" for n in range(4)]
+    table(root, "path,label,patient", *rows, "pictures/4.png,ill,p4", "pictures/5.png,ok,")
+    samples = opened(root).samples
+    assert samples.groups == (*(f"pictures/{n}.png" for n in range(4)), "p4", "pictures/5.png")
+    assert f"dataset.csv: read as missing in the column patient: {spelled!r} 4" in samples.notes
+    assert "dataset.csv: 5 of 6 images have no patient: each is its own group" in samples.notes
+
+
+def test_groups_that_are_all_missing_are_unknown(root: Path) -> None:
+    rows = [f"pictures/{n}.png,{('ill', 'ok')[n % 2]},nan" for n in range(4)]
+    samples = opened(table(root, "path,label,group", *rows).parent).samples
+    assert samples.groups is None
+    assert "dataset.csv: read as missing in the column group: 'nan' 4" in samples.notes
+
+
+def test_a_source_that_says_it_is_missing_is_unknown(root: Path) -> None:
+    table(root, "path,label,source", "pictures/0.png,ill,NA", "pictures/1.png,ok,ward 1")
+    assert opened(root).samples.sources == ("unknown", "ward 1")
+
+
+@pytest.mark.parametrize("spelled", ["nan", "N/A", "NULL"])
+def test_a_label_that_programs_write_for_a_missing_one_is_an_error(
+    root: Path, spelled: str
+) -> None:
+    rows = ("pictures/0.png,ill", "pictures/1.png,ok", f"pictures/2.png,{spelled}")
+    table(root, "path,label", *rows)
+    with pytest.raises(HarnessError, match=f"1 of 3 rows .*'{spelled}' 1.* line 4; delete"):
+        opened(root)
+
+
+@pytest.mark.parametrize("spelled", ["none", "Unknown", "-"])
+def test_a_label_that_may_say_it_is_missing_is_a_class_and_is_said(
+    root: Path, spelled: str
+) -> None:
+    rows = ("pictures/0.png,ill", f"pictures/1.png,{spelled}", f"pictures/2.png,{spelled}")
+    samples = opened(table(root, "path,label", *rows).parent).samples
+    assert spelled in samples.classes
+    assert any(f"label is missing: {spelled!r} 2 images" in note for note in samples.notes)
