@@ -61,7 +61,7 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
     directory = directory.absolute()
     reset_peak_memory()
     status: Status
-    advice = ""
+    advice, explained = "", False
     try:
         cell = _Cell(directory, resources, clock)
         try:
@@ -84,6 +84,7 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         status, reason = (
             ("oom", first_line(error) + advice) if memory else ("failed", first_line(error))
         )
+        explained = isinstance(error, HarnessError) and status == "failed"
     sys.stderr.flush()
     write_status(
         CellDirectory(directory),
@@ -91,6 +92,7 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         reason,
         seconds=sum(clock.read().values()),
         concurrent=resources.concurrent,
+        explained=explained,
     )
     return 0 if status in ("ok", "skipped") else 1
 
