@@ -65,7 +65,9 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
     try:
         cell = _Cell(directory, resources, clock)
         try:
-            cell.run()
+            # Methods and metrics may import a library when they need it.
+            with libraries_as_recorded():
+                cell.run()
         except Exception:
             advice = cell.smaller_batches()
             raise
@@ -164,7 +166,7 @@ class _Cell:
                 )
         else:
             # What the loop does beside its epochs, making optimisers for one, is training as well.
-            with self.clock.bucket("train"):
+            with self.clock.bucket("train"), libraries_as_recorded():
                 fitted = runner.fit(
                     parts, lambda outputs: self._validate(outputs, parts.val, store)
                 )
