@@ -22,8 +22,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("place", ["c", "a/images", "b/Masks"])
 def test_a_link_that_leads_nowhere_among_folders_is_an_error(root: Path, place: str) -> None:
-    (root / place).symlink_to("/nonexistent/c")
-    with pytest.raises(HarnessError, match=rf"{place}: is a link .*nowhere \(to /nonexistent/c\)"):
+    (root / place).symlink_to("nowhere/c")
+    with pytest.raises(HarnessError, match=rf"{place}: is a link .*nowhere \(to nowhere/c\)"):
         open_folder(root, pad=False)
 
 
