@@ -38,16 +38,20 @@ if TYPE_CHECKING:
         FolderContents,
         LeftOut,
         count_files,
+        count_images,
         folder_contents,
         is_image_file,
         undoubled_folder,
     )
     from harness.data.maskfiles import named_like_masks
     from harness.data.maskgrid import mask_grid, on_mask_grid
+    from harness.data.missing import counted_spellings, is_missing_mark, says_missing
     from harness.data.prompts import parse_prompts
     from harness.data.regular import require_regular
+    from harness.data.signatures import image_format
     from harness.data.spelling import name_order, refuse_alike
-    from harness.data.tables import GROUP_COLUMNS, read_table, relative_path
+    from harness.data.table_paths import is_existing_file, named_file, relative_path
+    from harness.data.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.execution.cell import run_cell
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
     from harness.results.predictions import ClassPredictions, MaskPredictions
@@ -84,6 +88,7 @@ _LAZY = {
             "FolderContents",
             "LeftOut",
             "count_files",
+            "count_images",
             "folder_contents",
             "is_image_file",
             "undoubled_folder",
@@ -91,12 +96,20 @@ _LAZY = {
         "harness.data.folders",
     ),
     **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
+    **dict.fromkeys(
+        ("is_missing_mark", "says_missing", "counted_spellings"), "harness.data.missing"
+    ),
     "named_like_masks": "harness.data.maskfiles",
     "parse_prompts": "harness.data.prompts",
     "require_regular": "harness.data.regular",
+    "image_format": "harness.data.signatures",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
     **dict.fromkeys(
-        ("GROUP_COLUMNS", "read_table", "relative_path"),
+        ("is_existing_file", "named_file", "relative_path"),
+        "harness.data.table_paths",
+    ),
+    **dict.fromkeys(
+        ("GROUP_COLUMNS", "TableRow", "read_table"),
         "harness.data.tables",
     ),
     "run_cell": "harness.execution.cell",
@@ -158,6 +171,7 @@ __all__ = [
     "Skip",
     "SpecError",
     "Stage",
+    "TableRow",
     "TargetSpec",
     "TaskSpec",
     "TorchMethod",
@@ -165,14 +179,20 @@ __all__ = [
     "WeightsFile",
     "__version__",
     "count_files",
+    "count_images",
+    "counted_spellings",
     "fingerprint_files",
     "folder_contents",
     "hookimpl",
+    "image_format",
     "image_size",
+    "is_existing_file",
     "is_image_file",
+    "is_missing_mark",
     "load_checkpoint",
     "mask_grid",
     "name_order",
+    "named_file",
     "named_like_masks",
     "on_mask_grid",
     "parse_prompts",
@@ -184,6 +204,7 @@ __all__ = [
     "require_pydicom",
     "require_regular",
     "run_cell",
+    "says_missing",
     "stray_files",
     "undoubled_folder",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -14,3 +15,8 @@ def csv_text(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     writer.writerow(head)
     writer.writerows(lines)
     return text.getvalue()
+
+
+def quoted(text: str) -> str:
+    """One value, quoted where it must be, whatever ends the lines."""
+    return '"' + text.replace('"', '""') + '"' if re.search('[,"\r\n]', text) else text

@@ -16,6 +16,7 @@ from functools import lru_cache
 from importlib import metadata, util
 from importlib.machinery import FrozenImporter, PathFinder
 from pathlib import Path
+from traceback import walk_tb
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
@@ -97,6 +98,20 @@ def imported_in_place_of(distributions: Iterable[str] = LIBRARIES) -> Shadow | N
 def libraries(distributions: Iterable[str]) -> Iterator[Shadow]:
     """Installed distributions in whose place Python imports something else."""
     yield from filter(None, map(misplaced, distributions))
+
+
+def behind(error: BaseException | None, distributions: Iterable[str] = LIBRARIES) -> Shadow | None:
+    """What Python imports in place of an installed distribution and the error comes from, be it
+    while it is imported, which leaves no module behind; None for any other error."""
+    files: set[Path] = set()
+    while error is not None:
+        files.update(Path(f.f_code.co_filename) for f, _ in walk_tb(error.__traceback__))
+        error = error.__cause__ or error.__context__
+    for shadow in libraries(distributions):
+        whole = shadow.file.name == "__init__.py"
+        if any(_is_below(file, shadow.file.parent if whole else shadow.file) for file in files):
+            return shadow
+    return None
 
 
 def standard_modules() -> Iterator[Shadow]:

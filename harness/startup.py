@@ -32,23 +32,39 @@ def explain_hidden_modules(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """``sys.excepthook`` of the command: where an import fails and a file of the user's stands in
-    for a module of the standard library, that is the message, and the exit code 2."""
+    for a module of the standard library, or for a library that is installed, that is the message,
+    and the exit code 2."""
     library = os.path.dirname(os.__file__) + os.sep
     hidden = [
         (name, file)
         for name in sorted(sys.stdlib_module_names & sys.modules.keys())
         if (file := getattr(sys.modules[name], "__file__", None)) and not file.startswith(library)
     ]
-    if not hidden or not issubclass(kind, ImportError | AttributeError | NameError | SyntaxError):
+    found = None
+    if issubclass(kind, ImportError | AttributeError | NameError | SyntaxError):
+        standard = [(file, f"the standard library's {name}") for name, file in hidden]
+        found = standard[0] if standard else _library(error)
+    if found is None:
         sys.__excepthook__(kind, error, trace)
         return
-    name, file = hidden[0]
+    file, name = found
     sys.stderr.write(
-        f"harness: {file} is imported in place of the standard library's {name}: give it another "
+        f"harness: {file} is imported in place of {name}: give it another "
         f"name, or take its folder off PYTHONPATH ({kind.__name__}: {error})\n"
     )
     sys.stderr.flush()
     os._exit(2)
+
+
+def _library(error: BaseException) -> tuple[str, str] | None:
+    """The file that the error comes from and the installed library that it hides, if so."""
+    try:
+        from harness.shadows import behind
+
+        shadow = behind(error)
+    except Exception:  # With modules that are not what they seem, this may fail like the rest.
+        return None
+    return None if shadow is None else (str(shadow.file), shadow.hidden)
 
 
 leave_working_directory()

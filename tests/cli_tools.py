@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 from unittest import mock
@@ -89,3 +90,19 @@ def write_plugin(folder: Path, name: str, code: str, models: str = "") -> Path:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: harness-{name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[cxr_harness]\n{name} = {package}\n")
     return folder
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """The folder as a file system of its own of this size, as ``mount`` writes it; skips the test
+    where none can be mounted. It goes at the end, also while a process still holds a file of it."""
+    import pytest
+
+    folder.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder)
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(("umount", "--lazy", folder), check=True)

@@ -13,6 +13,7 @@ from harness.cli.admission import recollection
 from harness.cli.counting import counting
 from harness.cli.data_verify import data_options
 from harness.cli.options import installed_plugins
+from harness.data.names import on_one_line
 from harness.params import column_settings
 from harness.specs import DatasetSpec
 from harness.study import find_dataset, open_dataset
@@ -56,7 +57,7 @@ def _text(spec: DatasetSpec, root: Path | None, card: Mapping[str, Any]) -> str:
     from tabulate import tabulate
 
     classes = [
-        (name, c["images"], c["masks"], _listed(c["sources"]))
+        (on_one_line(name), c["images"], c["masks"], _listed(c["sources"]))
         for name, c in card["classes"].items()
     ]
     masks = f"{card['masks']}, on {card['mask_size']} x {card['mask_size']} pixels"
@@ -91,7 +92,7 @@ def _listed(counts: Mapping[str, int] | None) -> str:
     """``"299 x 299: 750, 1024 x 1024: 3"``"""
     if counts is None:
         return _UNKNOWN
-    shown = [f"{name}: {count}" for name, count in list(counts.items())[:_SHOWN]]
+    shown = [f"{on_one_line(name)}: {count}" for name, count in list(counts.items())[:_SHOWN]]
     if len(counts) > _SHOWN:
         shown.append(f"{len(counts) - _SHOWN} others")
     return ", ".join(shown)

@@ -43,7 +43,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
 READER_GONE = 141
 """Exit code where the reader of the output has closed it: 128 and the number of SIGPIPE."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class ReaderGoneError(Exception):
@@ -119,6 +119,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: bad input is one message on stderr and exit code 2, never a traceback."""
+    _fill_closed_streams()
     try:
         code = _run()
         for stream in (sys.stdout, sys.stderr):
@@ -129,14 +130,31 @@ def main() -> None:
             code = READER_GONE
         elif error.errno in _FULL:
             what = error.filename or "the output"
+            why = "it is closed" if error.errno == errno.EBADF else error.strerror
             # Where standard error is the one that is full, nobody can be told.
             with contextlib.suppress(OSError):
-                click.echo(f"harness: {what} cannot be written ({error.strerror})", err=True)
+                click.echo(f"harness: {what} cannot be written ({why})", err=True)
             code = 2
         else:
             raise
     _drop_unwritten()
     sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Make writing to a standard output that is closed (``>&-``) fail as it does on a full device;
+    click would take it for done. Nothing can fail on standard error: nobody could be told."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Any file opened later would get the number, and what this process and others print.
+            mode = os.O_WRONLY if number == 2 else os.O_RDONLY
+            os.set_inheritable(os.open(os.devnull, mode), True)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _run() -> int | str | None:

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.names import as_text, is_utf8
+from harness.data.names import as_text, is_utf8, on_one_line
 from harness.data.spelling import ALIKE, spelled_alike
 from harness.errors import HarnessError
 
@@ -41,7 +41,7 @@ class Samples:
     """The dataset's own split: ``train``, ``val``, ``test`` or ``test-…`` per image, empty for an
     image in no part; None where it has none. Without ``val``, one is cut from ``train``."""
     notes: tuple[str, ...] = ()
-    """What a run says once about this dataset."""
+    """What a run says once about this dataset, a line each: control characters are escaped."""
     left_out: tuple[str, ...] = ()
     """Ids of images that a run was told to go on without; they are not in ``ids``."""
     masks_left_out: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class Samples:
             values = getattr(self, name)
             if values is not None and not all(map(is_utf8, values)):
                 object.__setattr__(self, name, tuple(map(as_text, values)))
+        object.__setattr__(self, "notes", tuple(map(on_one_line, self.notes)))
         count = len(self.ids)
         if count == 0:
             raise HarnessError("the dataset holds no image")

@@ -21,6 +21,7 @@ from harness.data.filenotes import a_note, an_error, image_notes, otherwise
 from harness.data.files import DAMAGED, MASK_THRESHOLD
 from harness.data.levels import Reading
 from harness.data.pillow_image import read_open
+from harness.data.signatures import BEGINNINGS
 from harness.data.truncation import cut_off
 from harness.errors import HarnessError
 
@@ -35,13 +36,6 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     ".tif": ("TIFF",),
     ".tiff": ("TIFF",),
     ".webp": ("WEBP",),
-}
-_BEGINNINGS = {
-    "PNG": (b"\x89PNG",),
-    "JPEG": (b"\xff\xd8\xff",),
-    "BMP": (b"BM",),
-    "TIFF": (b"II*\0", b"MM\0*"),
-    "WEBP": (b"RIFF",),
 }
 _RESTORE = "replace it by an intact copy, or remove it"
 
@@ -180,7 +174,7 @@ def _image(data: bytes, wanted: tuple[str, ...], mask: bool) -> Reading:
 def _unopened(data: bytes, wanted: tuple[str, ...], error: Exception) -> _UnusableError:
     if missing := missing_in_pillow(data, error):
         return _missing(missing)
-    if any(data.startswith(_BEGINNINGS[name]) for name in wanted if name in _BEGINNINGS):
+    if any(data.startswith(BEGINNINGS[name]) for name in wanted if name in BEGINNINGS):
         return _UnusableError("truncated", "is cut off or damaged in its header", _RESTORE)
     return _UnusableError("format", f"holds no image: its first bytes are {data[:8]!r}", _RESTORE)
 

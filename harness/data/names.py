@@ -25,10 +25,16 @@ def as_text(name: str) -> str:
 
 
 def on_one_line(name: str) -> str:
-    """The name as a terminal can show it: control characters are escaped, too."""
-    return "".join(
+    """The name as a line or a table can show it: control characters are escaped, too, and blanks
+    at its ends, ``\\x20``."""
+    text = "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in ("Cc", "Zl", "Zp")
         else character
         for character in as_text(name)
     )
+    inner = text.strip(" ")
+    if inner == text:
+        return text
+    start = text.index(inner)
+    return "\\x20" * start + inner + "\\x20" * (len(text) - start - len(inner))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.csvtext import quoted
 from harness.data.dataset import Samples
 from harness.data.masknotes import mask_notes
+from harness.data.names import on_one_line
 from harness.data.splitnotes import leak_notes
 from harness.errors import HarnessError
 
@@ -55,19 +55,15 @@ def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[
         )
     extra = sorted(set(whole) - {"train", "val", "test"})
     ordered = {name: whole[name] for name in ("train", "val", "test", *extra)}
-    every = (*notes, *leak_notes(parts, samples), *mask_notes(samples, ordered))
+    said = (*notes, *leak_notes(parts, samples), *mask_notes(samples, ordered))
+    every = tuple(map(on_one_line, said))
     return Split(ordered, digest, shared is not None, every)
 
 
 def listing(parts: Mapping[str, Indices], samples: Samples) -> str:
     """The text of a split file: header ``id,part``, one line per image, sorted by id."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(
-        sorted((samples.ids[index], name) for name, indices in parts.items() for index in indices)
-    )
-    return text.getvalue()
+    rows = sorted((samples.ids[i], name) for name, indices in parts.items() for i in indices)
+    return "".join(f"{quoted(name)},{part}\n" for name, part in (COLUMNS, *rows))
 
 
 def stored_parts(split: Split) -> dict[str, Indices]:

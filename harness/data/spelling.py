@@ -13,12 +13,24 @@ OrderKey = tuple[tuple[tuple[str, int, str], ...], str]
 
 _PIECES = re.compile(r"(\D*)(\d*)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?")
-_DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d{1,2}|\d{4,})")
+# Three digits behind a comma are thousands, unless a zero or nothing is before it.
+_DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d{1,2}|\d{4,})|([+-]?0*),(\d{3})")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _SEPARATORS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)|[\s_]+")
+_FULL_STOP = re.compile(r"\.(?!\d)|(?<=[^\W\d])\.")
+"""One that is in no number."""
+_LEADING_ZEROS = re.compile(r"(?<!\d)(?<!\d[.,])0+(?=\d)")
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("\N{MINUS SIGN}\N{HYPHEN BULLET}", "-"),
+        **dict.fromkeys("\u2018\u2019`\u00b4", "'"),
+        **dict.fromkeys("\u201c\u201d", '"'),
+    }
+)
 
 ALIKE = (
-    "upper and lower case, blanks, underscores, hyphens, leading zeros or the way a number is "
-    "written"
+    "upper and lower case, blanks, underscores, hyphens, full stops, invisible characters, leading "
+    "zeros or the way a number is written"
 )
 """What names that are spelled alike may differ in."""
 _SHOWN = 3
@@ -40,20 +52,40 @@ def name_order(text: str) -> OrderKey:
 
 
 def plain_spelling(text: str) -> str:
-    """What is the same for all spellings of a name: see :data:`ALIKE`; composed and decomposed
-    Unicode are the same, too."""
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).strip()
-    number = _DECIMAL_COMMA.sub(r"\1.\2", text) if _DECIMAL_COMMA.fullmatch(text) else text
+    """What is the same for all spellings of a name: see :data:`ALIKE`. Compatible forms of a
+    character are the same, too (Unicode's NFKC): composed and decomposed, full-width, ligatures.
+    So are all dashes, and all quotes."""
+    text = _folded(text)
+    comma = _DECIMAL_COMMA.fullmatch(text)
+    if comma or _THOUSANDS.fullmatch(text):
+        number = text.replace(",", "." if comma else "")
+    else:
+        number = text
     if _NUMBER.fullmatch(number):
         value = Decimal(number)
         return str(value.normalize()) if value else "0"
-    joined = _SEPARATORS.sub(_separator, text)
-    return re.sub(r"\d+", lambda found: found[0].lstrip("0") or "0", joined)
+    joined = _SEPARATORS.sub(_separator, _FULL_STOP.sub("", text))
+    return _LEADING_ZEROS.sub("", joined)
+
+
+def _folded(text: str) -> str:
+    text = text.translate(_SAME)  # Before NFKC, which makes a blank of some accents.
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    seen = []
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind == "Cf" or "\ufe00" <= character <= "\ufe0f":
+            continue  # Has no width: joiners, byte order marks, soft hyphens, variants.
+        seen.append("-" if kind == "Pd" else character)
+    return "".join(seen).translate(_SAME).strip()
 
 
 def _separator(found: re.Match[str]) -> str:
-    """Between two numbers a separator says something, elsewhere nothing."""
+    """Between two numbers a separator says something, elsewhere nothing; but behind a blank, a
+    hyphen before a number is its sign."""
     before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if after.isdecimal() and re.search(r"[\s_]-$", found[0]):
+        return " -"
     return " " if before.isdecimal() and after.isdecimal() else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ def read_split(path: Path, samples: Samples) -> Split:
         HarnessError: the file is missing or no split file, names an image twice or one that the
             dataset has not, uses an unknown part, or leaves train, val or test empty.
     """
-    every = _rows(path)
+    every = _rows(path, {*samples.ids, *samples.left_out})
     gone = set(samples.left_out)
     rows = [row for row in every if row[0] not in gone]
     _check(path, rows, samples)
@@ -82,7 +82,8 @@ def read_split(path: Path, samples: Samples) -> Split:
         raise HarnessError(f"{path}: {error}") from error
 
 
-def _rows(path: Path) -> list[tuple[str, str]]:
+def _rows(path: Path, known: Collection[str]) -> list[tuple[str, str]]:
+    """Image and part of every row; blanks around an image's name count where it is ``known``."""
     if not path.is_file():
         raise HarnessError(f"{path}: the split cannot be read: there is no such file")
     table = read_table(path, dict.fromkeys(COLUMNS, ()), needed=())
@@ -91,7 +92,10 @@ def _rows(path: Path) -> list[tuple[str, str]]:
             f"{path}: is no split file: its first line lacks {' and '.join(missing)}; "
             "write 'id,part'"
         )
-    return [(row.values["id"], row.values["part"]) for row in table.rows]
+    return [
+        (row.stored["id"] if row.stored["id"] in known else row.values["id"], row.values["part"])
+        for row in table.rows
+    ]
 
 
 def _check(path: Path, rows: Sequence[tuple[str, str]], samples: Samples) -> None:

@@ -14,8 +14,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from harness.data.missing import counted_spellings, says_missing
 from harness.data.regular import require_regular
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
@@ -38,7 +39,9 @@ class TableRow:
     line: int
     """Of the file, where the row ends; the first is 1."""
     values: Mapping[str, str]
-    """Field -> text, without blanks around it."""
+    """Field -> text, without blanks around it; a line break in it is a blank."""
+    stored: Mapping[str, str]
+    """Field -> text as the file has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def read_table(
     *,
     needed: Collection[str],
     chosen: Mapping[str, str] | None = None,
+    missing: Collection[str] = (),
 ) -> Table:
     """The file's rows, each field read from the column that is called so.
 
@@ -77,6 +81,8 @@ def read_table(
         needed: fields that must have a column.
         chosen: field -> name of its column, in place of what it is usually called; empty for a
             field that is not to be read.
+        missing: fields in which ``nan``, ``unknown``, ``-`` and the like say nothing: they are read
+            as empty, and a note counts them.
 
     Raises:
         HarnessError: the file cannot be read, two of its columns have one name, a field has no
@@ -91,50 +97,39 @@ def read_table(
             f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}"
         )
     places = {name: _place(path, sheet, name, others, chosen) for name, others in fields.items()}
-    if missing := [name for name in needed if places[name] is None]:
+    if lacking := [name for name in needed if places[name] is None]:
         if sheet.guessed:
             raise HarnessError(f"{path}: cannot be read as CSV: it is no text in UTF-8; {_SAVE_AS}")
-        wanted = " and ".join(fields[name][0] if fields[name] else name for name in missing)
+        wanted = " and ".join(fields[name][0] if fields[name] else name for name in lacking)
         raise HarnessError(
             f"{path}: lacks the column {wanted}; its first line reads {sheet.first_line!r}. "
-            f"Another column can be chosen: --column {missing[0]}=NAME"
+            f"Another column can be chosen: --column {lacking[0]}=NAME"
         )
     found = {name: place for name, place in places.items() if place is not None}
     rows = []
+    passed_over: dict[str, list[str]] = {name: [] for name in missing}
     for line, cells in sheet.rows:
         if len(cells) <= max((found[name] for name in needed), default=-1):
             raise HarnessError(
                 f"{path}, line {line}: does not have {len(sheet.header)} columns, as the first "
                 "line has"
             )
-        texts = {name: cells[at] if at < len(cells) else "" for name, at in found.items()}
-        rows.append(TableRow(line, {name: texts.get(name, "") for name in fields}))
+        stored = dict.fromkeys(fields, "")
+        stored.update({name: cells[at] for name, at in found.items() if at < len(cells)})
+        values = {name: _tidy(text) for name, text in stored.items()}
+        for name in missing:
+            if says_missing(values[name]):
+                passed_over[name].append(values[name])
+                values[name] = ""
+        rows.append(TableRow(line, values, stored))
     columns = {name: sheet.header[at] for name, at in found.items()}
-    return Table(tuple(rows), columns, tuple(_notes(path, sheet, found.values())))
-
-
-def relative_path(table: Path, line: int, text: str) -> str:
-    """A file that a table names, relative to the table's folder, with slashes; an absolute path
-    will do if it leads into that folder.
-
-    Raises:
-        HarnessError: the path leads elsewhere or names no file; names the line.
-    """
-    path = PurePosixPath(text.replace("\\", "/"))
-    where = f"{table}, line {line}: {text!r}"
-    if path.is_absolute():
-        for folder in (table.parent.absolute(), table.parent.resolve()):
-            if path.is_relative_to(folder):
-                path = path.relative_to(folder)
-                break
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", str(path)):
-        raise HarnessError(
-            f"{where} must be relative to the table and lie in its folder; move the table to a "
-            "folder above all of its files and write their paths from there"
-        )
-    if not path.parts:
-        raise HarnessError(f"{where} names the table's own folder and no file in it")
-    return path.as_posix()
+    notes = _notes(path, sheet, found.values())
+    notes += [
+        f"{path.name}: read as missing in the column {columns[name]}: {counted_spellings(texts)}"
+        for name, texts in passed_over.items()
+        if texts
+    ]
+    return Table(tuple(rows), columns, tuple(notes))
 
 
 def _read(path: Path) -> _Sheet:
@@ -142,25 +137,26 @@ def _read(path: Path) -> _Sheet:
     try:
         text, guessed = _decoded(path.read_bytes())
         # Spreadsheets may say in a first line of its own what separates.
-        stated = re.match(r'"?sep=(.)"?\r?\n', text)
+        stated = re.match(r'"?sep=(.)"?(\r?\n)', text)
         start = stated.end() if stated else 0
+        # Rows without any text may come before the header, too.
+        start += re.match(r'(?:(?:[\s,;]|"")*[\r\n])?', text[start:]).end()  # type: ignore[union-attr]
         first = re.match(r"[^\r\n]*", text[start:])[0]  # type: ignore[index]
         separator = stated[1] if stated else max(_SEPARATORS, key=first.count)
+        skipped = len(re.findall(r"\r\n|\r|\n", text[:start]))
         lines = io.StringIO(text[start:], newline="")
         reader = csv.reader(lines, delimiter=separator, strict=True)
         header = tuple(_tidy(name) for name in next(reader, ()))
-        skipped = 1 if stated else 0
         rows = []
         for cells in reader:
-            texts = tuple(_tidy(cell) for cell in cells)
-            if not any(texts):
+            if not any(map(str.strip, cells)):
                 continue
-            if any(texts[len(header) :]):
+            if any(map(str.strip, cells[len(header) :])):
                 raise HarnessError(
                     f"{path}, line {reader.line_num + skipped}: does not have {len(header)} "
                     f"columns, as the first line has; text with {separator!r} in it needs quotes"
                 )
-            rows.append((reader.line_num + skipped, texts))
+            rows.append((reader.line_num + skipped, tuple(cells)))
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     except (csv.Error, UnicodeDecodeError) as error:
@@ -172,10 +168,14 @@ def _read(path: Path) -> _Sheet:
 
 def _decoded(data: bytes) -> tuple[str, bool]:
     """The text, and whether its encoding is a guess."""
+    # The mark of UTF-32 begins with that of UTF-16.
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise csv.Error("it is UTF-32, which few programs read")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16"), False
     if b"\0" in data:
-        raise csv.Error("it holds zero bytes, as other encodings do")
+        wide = "UTF-32" if b"\0\0" in data[:4] else "UTF-16"
+        raise csv.Error(f"it holds zero bytes, as {wide} without a byte order mark does")
     try:
         return data.decode("utf-8-sig"), False
     except UnicodeDecodeError as error:
@@ -214,7 +214,8 @@ def _place(
     keys = {_key(name) for name in (field, *others)}
     every = [i for i, column in enumerate(sheet.header) if _key(column) in keys]
     # A column without any text says nothing that another one could contradict.
-    found = [i for i in every if any("".join(cells[i : i + 1]) for _, cells in sheet.rows)] or every
+    filled = [i for i in every if any("".join(cells[i : i + 1]).strip() for _, cells in sheet.rows)]
+    found = filled or every
     # The first name is the one that the documents give; a column with it is meant.
     for name in (*others[:1], field):
         if exact := [i for i in found if sheet.header[i].casefold() == name]:
@@ -245,7 +246,7 @@ def _notes(path: Path, sheet: _Sheet, used: Collection[int]) -> list[str]:
             f"{path.name} is no UTF-8 and was read as Windows-1252; if letters are wrong, "
             f"{_SAVE_AS}"
         )
-    filled = Counter(i for _, cells in sheet.rows for i, text in enumerate(cells) if text)
+    filled = Counter(i for _, cells in sheet.rows for i, text in enumerate(cells) if text.strip())
     unused = [
         name or f"column {i + 1}, which has no name,"
         for i, name in enumerate(sheet.header)

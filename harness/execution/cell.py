@@ -61,11 +61,13 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
     directory = directory.absolute()
     reset_peak_memory()
     status: Status
-    advice = ""
+    advice, explained = "", False
     try:
         cell = _Cell(directory, resources, clock)
         try:
-            cell.run()
+            # Methods and metrics may import a library when they need it.
+            with libraries_as_recorded():
+                cell.run()
         except Exception:
             advice = cell.smaller_batches()
             raise
@@ -84,6 +86,7 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         status, reason = (
             ("oom", first_line(error) + advice) if memory else ("failed", first_line(error))
         )
+        explained = isinstance(error, HarnessError) and status == "failed"
     sys.stderr.flush()
     write_status(
         CellDirectory(directory),
@@ -91,6 +94,7 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         reason,
         seconds=sum(clock.read().values()),
         concurrent=resources.concurrent,
+        explained=explained,
     )
     return 0 if status in ("ok", "skipped") else 1
 
@@ -162,7 +166,7 @@ class _Cell:
                 )
         else:
             # What the loop does beside its epochs, making optimisers for one, is training as well.
-            with self.clock.bucket("train"):
+            with self.clock.bucket("train"), libraries_as_recorded():
                 fitted = runner.fit(
                     parts, lambda outputs: self._validate(outputs, parts.val, store)
                 )

@@ -12,10 +12,20 @@ LOG_LINES = 20
 
 
 def write_status(
-    cell: CellDirectory, status: Status, reason: str, *, seconds: float, concurrent: bool
+    cell: CellDirectory,
+    status: Status,
+    reason: str,
+    *,
+    seconds: float,
+    concurrent: bool,
+    explained: bool = False,
 ) -> StatusRecord:
-    """Write ``status.json``, the mark that the cell is finished, and return what it holds."""
-    quiet = status in ("ok", "skipped", "not_installed")
+    """Write ``status.json``, the mark that the cell is finished, and return what it holds.
+
+    Args:
+        explained: the reason says all that there is to say; the end of the log is not repeated.
+    """
+    quiet = explained or status in ("ok", "skipped", "not_installed")
     record: StatusRecord = {
         "status": status,
         "reason": reason,

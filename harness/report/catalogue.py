@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from harness.data.names import on_one_line
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
 from harness.report.columns import Column, Value, changes_of, metric_columns, name_of
@@ -41,7 +42,7 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
     def column(label: str) -> Column:
         return Column(
             name=f"recall.{label}",
-            head=f"recall\n{label}",
+            head=f"recall\n{on_one_line(label)}",
             value=lambda row: row.recall_per_class.get(label),
             figure="{:.4f}".format,
             figure_of_mean="{:.3f}".format,

@@ -13,12 +13,18 @@ from harness.report.page import Shown, alignment, body_rows
 def markdown_table(columns: Sequence[Shown]) -> str:
     """One table with all columns, whatever its width."""
     return tabulate(
-        [[text.replace("|", "\\|") for text in row] for row in body_rows(columns)],
-        headers=[column.head.replace("/\n", "/").replace("\n", " ") for column in columns],
+        [list(map(_escaped, row)) for row in body_rows(columns)],
+        headers=[
+            _escaped(column.head.replace("/\n", "/").replace("\n", " ")) for column in columns
+        ],
         tablefmt="github",
         colalign=alignment(columns),
         disable_numparse=True,
     )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def markdown_notes(said: Iterable[Note]) -> list[str]:

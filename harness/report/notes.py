@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.data.names import on_one_line
 from harness.report.columns import name_of
 from harness.report.sections import Section
 from harness.report.timing_notes import timing_notes
@@ -22,6 +23,9 @@ class Note:
 
     text: str
     log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", on_one_line(self.text))
 
 
 def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHING) -> list[Note]:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.data.names import on_one_line
 from harness.report.figures import UNKNOWN, number, percent, size_of
 from harness.report.onecell_cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.text import filled
@@ -87,11 +88,11 @@ def _log(status: Mapping[str, Any] | None, width: int) -> str:
 def _data(cell: Mapping[str, Any]) -> Facts:
     dataset, split = cell["dataset"], cell["split"]
     return [
-        ("dataset", f"{dataset['name']} ({', '.join(dataset['classes'])})"),
+        ("dataset", f"{dataset['name']} ({', '.join(map(on_one_line, dataset['classes']))})"),
         ("folder", dataset["root"] or "none: made by its plugin"),
         ("fingerprint", dataset["fingerprint"]),
         ("split", split["digest"] + (", selected on test" if split["selected_on_test"] else "")),
-        *(("note", note) for note in split["notes"]),
+        *(("note", on_one_line(note)) for note in split["notes"]),
         *(
             (part, f"{used['images']} images, {used['masks']} with a reference mask")
             for part, used in sorted(cell["data"].items(), key=_part_order)
@@ -165,7 +166,12 @@ def _confusion(found: Mapping[str, Any]) -> str:
     numbers = [str(position + 1) for position in range(len(found["classes"]))]
     heads = ["reference", "recall", "images", *(f"predicted\n{n}" for n in numbers[:1])]
     rows = [
-        [f"{n} {name}", _figure(found["recall"][name]), str(sum(counts)), *map(str, counts)]
+        [
+            f"{n} {on_one_line(name)}",
+            _figure(found["recall"][name]),
+            str(sum(counts)),
+            *map(str, counts),
+        ]
         for n, name, counts in zip(numbers, found["classes"], found["confusion"], strict=True)
     ]
     return table([*heads, *numbers[1:]], rows)

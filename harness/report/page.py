@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.data.names import on_one_line
 from harness.report.columns import Column
 from harness.report.lines import Line
 
@@ -25,7 +26,7 @@ class Shown:
 
 def shown(columns: Iterable[Column], found: Sequence[Line]) -> list[Shown]:
     """The columns with their text for every line."""
-    return [Shown(c.head, [c.text(line) for line in found], c.left) for c in columns]
+    return [Shown(c.head, [on_one_line(c.text(line)) for line in found], c.left) for c in columns]
 
 
 def stacked(

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.data.names import on_one_line
 from harness.protocol import PRESETS
 from harness.report.columns import name_of
 from harness.report.rows import Row
@@ -54,7 +55,7 @@ class Section:
             present = len(row.classes) - len(self.classes_absent)
             words.append(
                 f"macro over {present} of {len(row.classes)} classes "
-                f"(no {', '.join(self.classes_absent)})"
+                f"(no {', '.join(map(on_one_line, self.classes_absent))})"
             )
         if self.split:
             words.append(f"split {self.split}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.data.names import on_one_line
 from harness.results.built import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
 
@@ -99,7 +100,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
                     f"{part}: {used['images']} images, {used['masks']} with a reference mask"
                     for part, used in data["parts"].items()
                 ),
-                *data["split"]["notes"],
+                *map(on_one_line, data["split"]["notes"]),
                 *(
                     ["the best epoch was chosen on the test set"]
                     if data["split"]["selected_on_test"]
@@ -145,9 +146,10 @@ def _licence(source: Mapping[str, Any]) -> str:
 
 def _usage(card: Mapping[str, Any]) -> list[str]:
     prepare, onnx = card["preprocessing"], card["onnx"]
+    classes = ", ".join(map(on_one_line, card["task"]["classes"]))
     outputs = [
         f"output `{output['name']}`: logits; {output['activation']} makes probabilities"
-        + (f" of {', '.join(card['task']['classes'])}" if output["kind"] == "classes" else
+        + (f" of {classes}" if output["kind"] == "classes" else
            ", above 0.5 is inside")
         for output in card["task"]["outputs"]
     ]  # fmt: skip

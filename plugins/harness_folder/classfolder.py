@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from harness import (
@@ -12,20 +12,30 @@ from harness import (
     HarnessError,
     LeftOut,
     count_files,
+    count_images,
     folder_contents,
+    image_format,
     named_like_masks,
     undoubled_folder,
 )
 from harness_folder.found import Row
 
 _FORMATS = ", ".join(suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES)
+_HIDDEN = "images in folders that are hidden or begin with __, and hidden images"
+_LOOPS = "links to a folder that holds them"
 _OTHERS = "files of other formats"
+_UNNAMED = "files that are images by their bytes and not by their names"
 _BELOW = "files in subfolders"
 _MASKS = "masks whose names match no image"
 _LOOSE = "images in no class folder"
 _SPECIAL = "named pipes, sockets and devices"
+_LOOSE_FILES = "files in no class folder"
 _TAKEN = {
+    _HIDDEN: "rename what belongs to the dataset",
+    _LOOPS: "what they lead to is read once",
     _OTHERS: f"taken are images ({_FORMATS})",
+    _LOOSE_FILES: "a class is a folder with images",
+    _UNNAMED: "end their names in the suffix of the format, as .png",
     _BELOW: "taken are images that lie in the class folder itself, or in its folder images",
     _MASKS: "taken are masks with the name of their image",
     _LOOSE: "taken are images in a class folder",
@@ -41,9 +51,28 @@ class ClassFolders:
         self._like_masks: Counter[str] = Counter()
         self._example = ""
 
-    def strays(self, where: str, images: Sequence[Path]) -> None:
-        """Images that lie beside class folders, in folder ``where``."""
-        self._left_out.add(_LOOSE, where, [path.name for path in images])
+    def strays(self, where: str, inside: FolderContents, known: Collection[str] = ()) -> None:
+        """What lies beside class folders, in folder ``where``, and is none.
+
+        Args:
+            known: names of files that are read.
+
+        Raises:
+            HarnessError: a link among them leads nowhere: it may stand for a class.
+        """
+        inside.refuse_broken_links()
+        self._left_out.add(_LOOSE, where, [path.name for path in inside.images])
+        self.hidden(where, inside)
+        self._others(
+            where, [path for path in inside.others if path.name not in known], _LOOSE_FILES
+        )
+
+    def hidden(self, where: str, inside: FolderContents) -> None:
+        """Count the images that are passed over for the name of their file or folder."""
+        for path in inside.hidden:
+            if count := count_images(path):
+                name = f"{path.name}/" if path.is_dir() else path.name
+                self._left_out.add(_HIDDEN, where, [name], count)
 
     def notes(self) -> tuple[str, ...]:
         """What a run says of all class folders so far."""
@@ -71,6 +100,8 @@ class ClassFolders:
         """
         inner = undoubled_folder(folder)
         inside = folder_contents(inner)
+        inside.refuse_broken_links("images", "masks")
+        self.hidden(place, inside)
         named = _images_and_masks(inner, inside.folders)
         images = inside.images
         if "images" in named:
@@ -78,6 +109,7 @@ class ClassFolders:
                 raise HarnessError(f"{images[0]}: lies beside the folder 'images'; move it there")
             below = folder_contents(undoubled_folder(named["images"]))
             images = below.images
+            self.hidden(f"{place}/images", below)
             self._count(f"{place}/images", below.folders, below.others)
             self._special(f"{place}/images", below)
         others = [path for path in inside.folders if path not in named.values()]
@@ -107,10 +139,20 @@ class ClassFolders:
         self._left_out.add(_SPECIAL, place, [path.name for path in inside.special])
 
     def _count(self, place: str, folders: Sequence[Path], others: Sequence[Path]) -> None:
-        self._left_out.add(_OTHERS, place, [path.name for path in others])
+        self._others(place, others, _OTHERS)
         counts = {path.name: count_files(path) for path in folders}
         filled = {name: count for name, count in counts.items() if count}
         self._left_out.add(_BELOW, place, [f"{name}/" for name in filled], sum(filled.values()))
+
+    def _others(self, place: str, others: Sequence[Path], kind: str) -> None:
+        for path in others:
+            if path.is_dir():
+                found, name = _LOOPS, f"{path.name}/"
+            elif known := image_format(path):
+                found, name = _UNNAMED, f"{path.name} ({known})"
+            else:
+                found, name = kind, path.name
+            self._left_out.add(found, place, [name])
 
     def _note_masks_among(self, images: Sequence[Path], place: str) -> None:
         like = set(named_like_masks([path.stem for path in images]))

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import RASTER_SUFFIXES, Defect, HarnessError, is_image_file, require_pydicom
+from harness import (
+    RASTER_SUFFIXES,
+    Defect,
+    HarnessError,
+    counted_spellings,
+    is_image_file,
+    require_pydicom,
+    says_missing,
+)
 
 UNKNOWN_SOURCE = "unknown"
 
@@ -66,22 +74,37 @@ def masks_note(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def check(found: Found) -> Found:
-    """``found``, if a run can use it.
+    """``found``, if a run can use it, with a note of classes such as ``unknown``.
 
     Raises:
         HarnessError: fewer than two classes, or DICOM files without the package that reads them.
     """
     if len(found.classes) < 2:
         only = f", class {found.classes[0]!r}" if found.classes else ""
-        raise HarnessError(
+        problem = (
             f"{found.root}: images of at least two classes are needed, found {len(found.rows)} "
             f"images{only}"
         )
+        raise HarnessError(with_left_out(problem, found.notes))
     for path in _all_files(found.rows):
         if path.suffix.lower() not in RASTER_SUFFIXES and is_image_file(path):
             require_pydicom(path)
             break
-    return found
+    return replace(found, notes=(*found.notes, *_missing_classes(found.rows)))
+
+
+def _missing_classes(rows: Sequence[Row]) -> Iterable[str]:
+    if named := [row.label for row in rows if says_missing(row.label)]:
+        yield (
+            "taken as a class, although it may say that the label is missing: "
+            f"{counted_spellings(named)} images; take them out of the dataset if nobody knows "
+            "their class"
+        )
+
+
+def with_left_out(problem: str, notes: Iterable[str]) -> str:
+    """The message, followed by what was found and is not taken."""
+    return "\n  ".join([problem, *(note for note in notes if note.startswith("left out"))])
 
 
 def _all_files(rows: Iterable[Row]) -> Iterable[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import GROUP_COLUMNS, Defect, HarnessError, read_table, relative_path
+from harness import GROUP_COLUMNS, Defect, HarnessError, named_file, read_table
 from harness_folder.found import Found
 
 GROUPS_FILE = "groups.csv"
@@ -23,10 +23,12 @@ def with_groups(found: Found, table: Path, columns: Columns) -> Found:
     Raises:
         HarnessError: the table is damaged, lacks a column, names a file twice or no image at all.
     """
-    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "group"), chosen=columns, missing=("group", "source")
+    )
     rows: dict[str, tuple[str, str]] = {}
     for row in content.rows:
-        name = relative_path(table, row.line, row.values["path"])
+        name = named_file(table, row, "path")
         if name in rows:
             raise HarnessError(f"{table}, line {row.line}: {name} was named before; keep one row")
         rows[name] = row.values["group"], row.values["source"]

@@ -14,7 +14,7 @@ from harness import (
     undoubled_folder,
 )
 from harness_folder.classfolder import ClassFolders
-from harness_folder.found import Found, Row, check, masks_note, part_of
+from harness_folder.found import Found, Row, check, masks_note, part_of, with_left_out
 from harness_folder.groups import GROUPS_FILE, Columns, with_groups
 
 EXPECTED = (
@@ -36,24 +36,24 @@ def read_folder(given: Path, columns: Columns) -> Found:
         HarnessError: the folders are no such dataset, a file lies where it cannot be meant, or two
             class folders have one name; see also :func:`with_groups`.
     """
-    root = _dataset_folder(given)
+    reader = ClassFolders()
+    root = _dataset_folder(given, reader)
     inside = folder_contents(root)
+    reader.strays("no class", inside, known=(GROUPS_FILE,))
     if not inside.folders:
-        raise HarnessError(f"{root}: holds no folder; {EXPECTED}")
+        raise HarnessError(with_left_out(f"{root}: holds no folder; {EXPECTED}", reader.notes()))
     if {top.name.lower() for top in inside.folders} <= {"images", "masks"}:
         raise HarnessError(
             f"{root}: holds images and masks but no class folders; {EXPECTED}; "
             "or list the images with --dataset csv"
         )
     tops, notes = _without_copies(inside.folders)
-    reader = ClassFolders()
-    reader.strays("no class", inside.images)
     rows: list[Row] = []
     labels: dict[str, str] = {}
     for part, folder in _parts(root, tops):
         inner = folder_contents(undoubled_folder(folder)) if part else None
         if inner is not None:
-            reader.strays(folder.name, inner.images)
+            reader.strays(folder.name, inner)
         for class_folder in tops if inner is None else inner.folders:
             place = f"{folder.name}/{class_folder.name}" if part else class_folder.name
             labels.setdefault(class_folder.name, place)
@@ -64,10 +64,11 @@ def read_folder(given: Path, columns: Columns) -> Found:
     refuse_alike("class", {name: str(root / place) for name, place in labels.items()})
     classes = tuple(sorted({row.label for row in rows}, key=name_order))
     if len(tops) == 1 and len(classes) < 2:
-        raise HarnessError(
+        problem = (
             f"{root}: holds the one folder {tops[0].name!r}; name that folder if it is the "
             f"dataset's; {EXPECTED}"
         )
+        raise HarnessError(with_left_out(problem, reader.notes()))
     notes += [*masks_note(rows), *reader.notes()]
     if root != given:
         notes.append(f"the dataset is in {root.relative_to(given).as_posix()}")
@@ -80,8 +81,12 @@ def read_folder(given: Path, columns: Columns) -> Found:
     return found_all
 
 
-def _dataset_folder(given: Path) -> Path:
-    """The folder that holds more than another folder: archives leave some around a dataset."""
+def _dataset_folder(given: Path, reader: ClassFolders) -> Path:
+    """The folder that holds more than another folder: archives leave some around a dataset.
+
+    Raises:
+        HarnessError: a link next to such a folder leads nowhere, or a table of groups lies there.
+    """
     folder = given
     for _ in range(_DEEPEST):
         inside = folder_contents(folder)
@@ -97,6 +102,7 @@ def _dataset_folder(given: Path) -> Path:
                 f"{folder / GROUPS_FILE}: must lie with the class folders; move it into "
                 f"{only}, and write its paths from there"
             )
+        reader.strays("no class", inside)
         folder = only
     return folder
 

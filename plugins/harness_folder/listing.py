@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import (
     GROUP_COLUMNS,
     HarnessError,
+    TableRow,
+    counted_spellings,
+    is_existing_file,
+    is_missing_mark,
     name_order,
+    named_file,
     read_table,
     refuse_alike,
-    relative_path,
     require_regular,
 )
 from harness_folder.found import Found, Row, check, masks_note, part_of
@@ -39,16 +43,20 @@ def read_listing(given: Path, columns: Columns) -> Found:
 
     Raises:
         HarnessError: there is no such table, it lacks a column, or a row cannot be meant; names
-            table and line. Also where it names files that do not exist, or one class in two ways.
+            table and line. Also where it names files that do not exist, one class in two ways, or
+            a missing value in place of a class.
     """
     table = given / TABLE if given.is_dir() else given
     if not os.path.lexists(table):
         raise HarnessError(f"{table}: no such table; expected the columns path and label")
-    content = read_table(table, _FIELDS, needed=("path", "label"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "label"), chosen=columns, missing=("group", "source")
+    )
+    _refuse_missing_labels(table, content.rows)
     rows: dict[str, Row] = {}
     labels: dict[str, str] = {}
     for line in content.rows:
-        row = _row(table, line.line, line.values)
+        row = _row(table, line)
         if row.id in rows:
             raise HarnessError(
                 f"{table}, line {line.line}: {row.id} was named before; keep one row"
@@ -75,7 +83,18 @@ def read_listing(given: Path, columns: Columns) -> Found:
     return check(Found(table.parent, found, classes, (table,), owns_root=False, notes=tuple(notes)))
 
 
-def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
+def _refuse_missing_labels(table: Path, rows: Sequence[TableRow]) -> None:
+    if found := [row for row in rows if is_missing_mark(row.values["label"])]:
+        said = counted_spellings(row.values["label"] for row in found)
+        raise HarnessError(
+            f"{table}: {len(found)} of {len(rows)} rows have no label but a mark of a missing "
+            f"value ({said}), the first on line {found[0].line}; delete these rows, or, if it is a "
+            "class, write its name in full"
+        )
+
+
+def _row(table: Path, found: TableRow) -> Row:
+    line, values = found.line, found.values
     for column in ("path", "label"):
         if not values[column]:
             raise HarnessError(f"{table}, line {line}: has no {column}")
@@ -88,13 +107,12 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
                 "or nothing for an image in no part"
             )
         part = known
-    name = relative_path(table, line, values["path"])
-    mask = values["mask"]
+    name = named_file(table, found, "path")
     return Row(
         id=name,
         label=values["label"],
         image=table.parent / name,
-        mask=table.parent / relative_path(table, line, mask) if mask else None,
+        mask=table.parent / named_file(table, found, "mask") if values["mask"] else None,
         group=values["group"],
         source=values["source"],
         part=part,
@@ -103,16 +121,9 @@ def _row(table: Path, line: int, values: Mapping[str, str]) -> Row:
 
 def _check_files(table: Path, rows: Mapping[str, Row]) -> None:
     files = [file for row in rows.values() for file in (row.image, row.mask) if file is not None]
-    if missing := [file for file in files if not _is_file(file)]:
+    if missing := [file for file in files if not is_existing_file(file)]:
         shown = ", ".join(file.relative_to(table.parent).as_posix() for file in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise HarnessError(
             f"{table}: names {len(missing)} of {len(files)} files that do not exist: {shown}{more}"
         )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False  # A name that no file system takes.

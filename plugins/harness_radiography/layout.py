@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import (
+    FolderContents,
     HarnessError,
     LeftOut,
     count_files,
+    count_images,
     folder_contents,
     name_order,
     undoubled_folder,
@@ -24,11 +26,13 @@ _ACCEPTED = (
 )
 _DEEPEST = 4
 """Folders within each other that an archive may have left around the dataset."""
+_HIDDEN = "images in folders that are hidden or begin with __, and hidden images"
 _OTHERS = "files that are no PNG"
 _BELOW = "files in other folders"
 _MASKS = "masks without an image"
 _SPECIAL = "named pipes, sockets and devices"
 _TAKEN = {
+    _HIDDEN: "rename what belongs to the dataset",
     _OTHERS: "taken are images/*.png and masks/*.png",
     _BELOW: "taken are images/*.png and masks/*.png",
     _MASKS: "taken are masks with the name of their image",
@@ -81,6 +85,7 @@ def read_layout(given: Path) -> Layout:
     entries: list[Entry] = []
     notes: list[str] = []
     left_out = LeftOut()
+    _hidden("no class", folder_contents(root), left_out)
     for name in CLASSES:
         found = _class_entries(name, folders[name], left_out) if name in folders else []
         entries += found
@@ -123,7 +128,9 @@ def _find_root(given: Path) -> Path:
 
 def _class_folders(root: Path) -> Mapping[str, Path]:
     folders: dict[str, Path] = {}
-    for folder in folder_contents(root).folders:
+    inside = folder_contents(root)
+    inside.refuse_broken_links()
+    for folder in inside.folders:
         name = class_of(folder.name)
         if name is None:
             raise HarnessError(
@@ -138,9 +145,11 @@ def _class_folders(root: Path) -> Mapping[str, Path]:
 
 def _class_entries(name: str, given: Path, left_out: LeftOut) -> list[Entry]:
     folder = undoubled_folder(given)
+    inside = folder_contents(folder)
+    inside.refuse_broken_links("images", "masks")
     if not (folder / "images").is_dir():
         raise HarnessError(f"{given}: has no folder 'images'; expected {name}/images/*.png")
-    inside = folder_contents(folder)
+    _hidden(name, inside, left_out)
     loose = [path.name for path in (*inside.images, *inside.others)]
     left_out.add(_BELOW, name, loose)
     for other in inside.folders:
@@ -154,9 +163,15 @@ def _class_entries(name: str, given: Path, left_out: LeftOut) -> list[Entry]:
     return sorted(entries, key=lambda entry: name_order(entry.image.stem))
 
 
+def _hidden(where: str, inside: FolderContents, left_out: LeftOut) -> None:
+    for path in inside.hidden:
+        left_out.add(_HIDDEN, where, [path.name], count_images(path))
+
+
 def _pngs(given: Path, where: str, left_out: LeftOut) -> dict[str, Path]:
     """Stem -> file, of the PNGs in the folder."""
     inside = folder_contents(undoubled_folder(given))
+    _hidden(where, inside, left_out)
     found: dict[str, Path] = {}
     others = []
     for path in (*inside.images, *inside.others):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from harness import GROUP_COLUMNS, HarnessError, name_order, read_table, relative_path
+from harness import GROUP_COLUMNS, HarnessError, name_order, named_file, read_table
 from harness_radiography.layout import CLASSES, Entry, Layout, class_of
 
 GROUPS_FILE = "groups.csv"
@@ -113,10 +113,12 @@ def group_rows(table: Path, columns: Columns) -> tuple[dict[Key, tuple[str, str]
     Raises:
         HarnessError: the table cannot be read, lacks a column, or names a file twice.
     """
-    content = read_table(table, _FIELDS, needed=("path", "group"), chosen=columns)
+    content = read_table(
+        table, _FIELDS, needed=("path", "group"), chosen=columns, missing=("group", "source")
+    )
     rows: dict[Key, tuple[str, str]] = {}
     for row in content.rows:
-        path = PurePosixPath(relative_path(table, row.line, row.values["path"]))
+        path = PurePosixPath(named_file(table, row, "path"))
         folder = path.parts[0]
         key = class_of(folder) or folder, path.stem.lower()
         if key in rows:

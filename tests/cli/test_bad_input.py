@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_tools import TINY, harness
+from tests.cli_tools import TINY, harness, small_disk
 from tests.trees import make_tree
 
 
@@ -144,11 +144,7 @@ def test_clip_with_random_weights_is_skipped_with_the_reason(tmp_path: Path) -> 
 
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     """/dev/full cannot hold a folder, so the cache is pointed at a file system of 1 MB."""
-    mount = tmp_path / "small"
-    mount.mkdir()
-    if os.system(f"mount -t tmpfs -o size=1m tmpfs {mount} 2>/dev/null"):
-        pytest.skip("needs the right to mount a small file system")
-    try:
+    with small_disk(tmp_path / "small", "1m") as mount:
         done = harness(
             "run", "--plugins", "baselines", *TINY,
             cwd=tmp_path, env={"CXR_HARNESS_CACHE": str(mount / "cache")},
@@ -157,5 +153,3 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
         assert "full" in done.stderr
         assert "Traceback" not in done.stderr
         assert not list(mount.rglob("*.npy"))
-    finally:
-        os.system(f"umount {mount}")

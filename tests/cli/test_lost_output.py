@@ -45,6 +45,38 @@ def test_a_full_device_is_one_message(
     assert done.stderr.count("\n") == 1
 
 
+def without(descriptors: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a shell starts it with these descriptors closed."""
+    closed = " ".join(f"{number}>&-" for number in descriptors)
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command(*arguments)], cwd=cwd,
+        env=environment(), capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", (*VERBS[:2], *VERBS[3:], ("--version",)), ids=" ".join)
+def test_a_standard_output_that_is_closed_is_one_message(
+    arguments: tuple[str, ...], folder: Path
+) -> None:
+    done = without("1", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert done.stderr == "harness: the output cannot be written (it is closed)\n"
+
+
+def test_a_report_into_a_file_needs_no_standard_output(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "table.md"
+    done = without("01", "report", "results", "--output", str(output), cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "demo/net" in output.read_text()
+
+
+def test_nothing_is_written_into_a_file_that_took_the_place_of_a_closed_stream(
+    folder: Path,
+) -> None:
+    assert without("012", "report", "nowhere", cwd=folder).returncode == 2
+    assert without("02", "report", "results", cwd=folder).returncode == 0
+
+
 @pytest.mark.parametrize("arguments", VERBS[:1] + VERBS[5:], ids=" ".join)
 def test_a_closed_pipe_is_silent(arguments: tuple[str, ...], folder: Path) -> None:
     process = subprocess.Popen(

@@ -62,3 +62,30 @@ def test_a_control_character_in_a_name_breaks_no_line(folder: Path) -> None:
     (folder / "data" / "b" / "b\n3.png").write_bytes(b"")
     done = inside("run", *WORDS, cwd=folder)
     assert r"  b/b\n3.png: has no bytes" in done.stderr.splitlines()
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A dataset of names that no line can hold as they are, but that every run takes."""
+    root = make_folders(tmp_path / "data", {"a": 6, "b": 6})
+    (root / "a").rename(root / "a\nb")
+    for number in (1, 2):
+        (root / "b" / f"b-{number}.png").rename(root / "b" / f"x\n{number} .png")
+    (root / "b").rename(root / " b")
+    (root / "empty\nclass").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", ["info", "verify"])
+def test_a_line_break_in_a_name_breaks_no_line_of_a_description(odd: Path, verb: str) -> None:
+    done = inside("data", verb, "folder", "--data-root", "data", cwd=odd)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert r"note: empty\nclass has no images" in lines
+    assert any(r"\x20b" in line for line in lines)
+
+
+def test_a_run_takes_images_of_any_name(odd: Path) -> None:
+    done = inside("run", *WORDS, "--preset", "quick", cwd=odd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert r"- empty\nclass has no images" in done.stdout.splitlines()

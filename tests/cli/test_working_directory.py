@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,50 @@ def test_the_wrong_place_is_told_in_place_of_the_error_that_it_leads_to(
 
         timm.create_model("resnet18")
     sys.modules.pop("timm", None)
+
+
+def broken(folder: Path, name: str) -> Path:
+    """A folder with a library of this name that cannot be imported, as a copy without its parts."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text("from . import core\n")
+    (folder / name / "core.py").write_text("raise ImportError('libgomp.so.1: cannot open')\n")
+    return folder
+
+
+def test_a_copy_that_cannot_be_imported_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(broken(tmp_path, "sklearn"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
+        monkeypatch.delitem(sys.modules, name)
+    file = re.escape(str(tmp_path / "sklearn" / "__init__.py"))
+    with (
+        pytest.raises(
+            Exception, match=f"sklearn was imported from {file}.*ImportError: libgomp.so.1"
+        ),
+        libraries_as_recorded(),
+    ):
+        import sklearn  # noqa: F401
+
+
+def test_a_copy_that_a_method_imports_while_it_learns_fails_its_cell(tmp_path: Path) -> None:
+    folder = broken(tmp_path / "mine", "sklearn")
+    path = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "plugins")])
+    run = ("run", "--plugins", "baselines/pixels", *TINY)
+    done = harness(*run, cwd=tmp_path, env={"PYTHONPATH": path})
+    assert done.returncode == 1, done.stderr
+    (status,) = tmp_path.rglob("status.json")
+    assert json.loads(status.read_text())["reason"].startswith("sklearn was imported from")
+
+
+def test_a_copy_that_the_command_itself_cannot_import_is_one_message(tmp_path: Path) -> None:
+    folder = broken(tmp_path, "numpy")
+    path = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "plugins")])
+    done = harness("data", "info", "phantom", cwd=tmp_path, env={"PYTHONPATH": path})
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    file = folder / "numpy" / "__init__.py"
+    assert f"harness: {file} is imported in place of numpy" in done.stderr
 
 
 def names(folder: Path, *requirements: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,33 @@ def test_a_study_split_lists_its_test_images_as_both_parts(tmp_path):
     assert header == "id,part"
     assert lines == sorted(lines)
     assert sum(line.endswith(",val+test") for line in lines) == 4
+
+
+ODD_IDS = (
+    "a/3 ",
+    " a/1",
+    "a/x\ny",
+    "a/x\r\ny",
+    "a/x\ry",
+    'a/"q"',
+    "a,b/1",
+    "a/\t",
+    "a/x y",
+    "=a/1",
+)
+
+
+def test_a_split_of_images_with_any_names_is_read_back(tmp_path):
+    samples = replace(make_samples([5, 5]), ids=ODD_IDS)
+    split = make_split(samples)
+    write_split(split, samples, tmp_path / "split.csv")
+    assert read_split(tmp_path / "split.csv", samples).digest == split.digest
+
+
+def test_blanks_that_a_spreadsheet_adds_around_a_name_do_not_matter(tmp_path, samples, rows):
+    plain = read_split(_file(tmp_path, rows), samples)
+    spaced = [(f" {name} ", f"{part} ") for name, part in rows]
+    assert read_split(_file(tmp_path, spaced), samples).digest == plain.digest
 
 
 def _file(tmp_path: Path, rows, *, newline="\n", start="") -> Path:

@@ -213,8 +213,14 @@ TEXT = "path{0}label\npictures/0.png{0}Rö\npictures/1.png{0}gesund\n"
         TEXT.format(",").replace("\n", "\r").encode(),
         TEXT.format(",").replace("Rö", '"Rö\n"').encode(),
         (TEXT.format(",") + "\n,\n , \n").encode(),
+        ("\n" + TEXT.format(";")).encode(),
+        (",,\r\n\r\n" + TEXT.format(",").replace("\n", "\r\n")).encode(),
+        ("sep=;\n\n;\n" + TEXT.format(";")).encode("utf-8-sig"),
     ],
-    ids=["utf-8", "mark", "utf-16", "cp1252", "sep", "old Mac", "line break", "blank rows"],
+    ids=[
+        *("utf-8", "mark", "utf-16", "cp1252", "sep", "old Mac", "line break", "blank rows"),
+        *("blank first line", "first rows of commas", "blank rows after sep"),
+    ],
 )
 def test_tables_are_read_as_spreadsheets_write_them(root: Path, content: bytes) -> None:
     (root / "dataset.csv").write_bytes(content)
@@ -235,3 +241,82 @@ def test_a_table_in_utf_16_without_a_mark_is_refused_with_the_remedy(root: Path)
 def test_rows_may_lack_cells_at_their_end_that_no_run_needs(root: Path) -> None:
     table(root, "path,label,group,source", "pictures/0.png,ill,p1,here", "pictures/1.png,ok")
     assert opened(root).samples.groups == ("p1", "pictures/1.png")
+
+
+def test_blank_rows_before_the_header_count_as_lines(root: Path) -> None:
+    table(root, "", ",", "path,label", "pictures/0.png,ill", "pictures/1.png,")
+    with pytest.raises(HarnessError, match="line 5: has no label"):
+        opened(root)
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_a_table_in_utf_32_is_refused_with_the_remedy(root: Path, encoding: str) -> None:
+    (root / "dataset.csv").write_bytes(TEXT.format(",").encode(encoding))
+    with pytest.raises(HarnessError, match=r"UTF-32.*CSV UTF-8"):
+        opened(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["x\ny.png", "x\r\ny.png", " 3.png", "3.png ", "a\\b.png", "4 .png"]
+)
+def test_a_table_can_name_any_file(root: Path, name: str) -> None:
+    write(root / "pictures" / "9.png", noise(9)).rename(root / "pictures" / name)
+    write(root / "lungs" / "9.png", lungs()).rename(root / "lungs" / name)
+    write_table(
+        root / "dataset.csv",
+        ("path", "label", "mask"),
+        (f"pictures/{name}", "ill", f"lungs/{name}"),
+        ("pictures/1.png", "healthy", ""),
+    )
+    dataset = opened(root)
+    assert dataset.samples.ids == (f"pictures/{name}", "pictures/1.png")
+    assert dataset.samples.has_mask.tolist() == [True, False]
+
+
+def test_blanks_around_a_path_that_no_file_has_do_not_matter(root: Path) -> None:
+    table(root, "path,label", " pictures/0.png ,ill", "pictures\\1.png,healthy")
+    assert opened(root).samples.ids == ("pictures/0.png", "pictures/1.png")
+
+
+@pytest.mark.parametrize(
+    "spelled", ["nan", "NaN", "N/A", "NA", "<NA>", "None", "unknown", "-", "?"]
+)
+def test_a_group_that_says_it_is_missing_is_none_and_is_said(root: Path, spelled: str) -> None:
+    rows = [f"pictures/{n}.png,{('ill', 'ok')[n % 2]},{spelled}" for n in range(4)]
+    table(root, "path,label,patient", *rows, "pictures/4.png,ill,p4", "pictures/5.png,ok,")
+    samples = opened(root).samples
+    assert samples.groups == (*(f"pictures/{n}.png" for n in range(4)), "p4", "pictures/5.png")
+    assert f"dataset.csv: read as missing in the column patient: {spelled!r} 4" in samples.notes
+    assert "dataset.csv: 5 of 6 images have no patient: each is its own group" in samples.notes
+
+
+def test_groups_that_are_all_missing_are_unknown(root: Path) -> None:
+    rows = [f"pictures/{n}.png,{('ill', 'ok')[n % 2]},nan" for n in range(4)]
+    samples = opened(table(root, "path,label,group", *rows).parent).samples
+    assert samples.groups is None
+    assert "dataset.csv: read as missing in the column group: 'nan' 4" in samples.notes
+
+
+def test_a_source_that_says_it_is_missing_is_unknown(root: Path) -> None:
+    table(root, "path,label,source", "pictures/0.png,ill,NA", "pictures/1.png,ok,ward 1")
+    assert opened(root).samples.sources == ("unknown", "ward 1")
+
+
+@pytest.mark.parametrize("spelled", ["nan", "N/A", "NULL"])
+def test_a_label_that_programs_write_for_a_missing_one_is_an_error(
+    root: Path, spelled: str
+) -> None:
+    rows = ("pictures/0.png,ill", "pictures/1.png,ok", f"pictures/2.png,{spelled}")
+    table(root, "path,label", *rows)
+    with pytest.raises(HarnessError, match=f"1 of 3 rows .*'{spelled}' 1.* line 4; delete"):
+        opened(root)
+
+
+@pytest.mark.parametrize("spelled", ["none", "Unknown", "-"])
+def test_a_label_that_may_say_it_is_missing_is_a_class_and_is_said(
+    root: Path, spelled: str
+) -> None:
+    rows = ("pictures/0.png,ill", f"pictures/1.png,{spelled}", f"pictures/2.png,{spelled}")
+    samples = opened(table(root, "path,label", *rows).parent).samples
+    assert spelled in samples.classes
+    assert any(f"label is missing: {spelled!r} 2 images" in note for note in samples.notes)

@@ -413,3 +413,36 @@ def test_blank_rows_of_a_spreadsheet_are_passed_over(tmp_path: Path) -> None:
     table = make_folders(tmp_path) / "groups.csv"
     table.write_text("file,patient_id,,\nhealthy/healthy-1.png,p1,,\n,,,\n  ,\n,,,\n")
     assert (opened(tmp_path).samples.groups or ())[0] == "p1"
+
+
+@pytest.mark.parametrize("start", ["\n", ",,\n", "\n , \n\n"])
+def test_blank_rows_before_the_header_are_passed_over(tmp_path: Path, start: str) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    table.write_text(f"{start}file,patient_id\nhealthy/healthy-1.png,p1\n")
+    assert (opened(tmp_path).samples.groups or ())[0] == "p1"
+
+
+@pytest.mark.parametrize("name", ["x\ny.png", " 3.png", "3 .png"])
+def test_the_table_of_patients_can_name_any_file(tmp_path: Path, name: str) -> None:
+    root = make_folders(tmp_path)
+    (root / "ill" / "ill-1.png").rename(root / "ill" / name)
+    write_table(root / "groups.csv", ("file", "patient_id"), (f"ill/{name}", "p1"))
+    assert "p1" in (opened(root).samples.groups or ())
+
+
+def test_a_patient_that_says_it_is_missing_is_none_and_is_said(tmp_path: Path) -> None:
+    table = make_folders(tmp_path) / "groups.csv"
+    rows = [(f"ill/ill-{n}.png", spelled) for n, spelled in enumerate(("p1", "nan", "-", "-"), 1)]
+    write_table(table, ("file", "patient_id"), *rows)
+    samples = opened(tmp_path).samples
+    assert len(set(samples.groups or ())) == len(samples)
+    said = "\n".join(samples.notes)
+    assert "groups.csv: read as missing in the column patient_id: '-' 2, 'nan' 1" in said
+    assert "names no patient for 23 images" in said
+
+
+@pytest.mark.parametrize("name", ["nan", "unknown"])
+def test_a_class_folder_named_as_a_missing_value_is_said(tmp_path: Path, name: str) -> None:
+    samples = opened(files(tmp_path, "a/1.png", f"{name}/1.png")).samples
+    assert samples.classes == ("a", name)
+    assert any(f"label is missing: {name!r} 1 images" in note for note in samples.notes)

@@ -81,6 +81,24 @@ def test_hidden_files_and_folders_are_ignored(tree):
     assert len(open_radiography(tree).samples) == sum(COUNTS.values())
 
 
+@pytest.mark.parametrize("place", ["Viral", "COVID/masks"])
+def test_a_link_that_leads_nowhere_among_the_folders_is_an_error(tree, place):
+    path = tree / place
+    if path.exists():
+        path.rename(tree.parent / "elsewhere")
+    path.symlink_to("nowhere")
+    with pytest.raises(HarnessError, match=f"{place}: is a link that leads nowhere"):
+        open_radiography(tree)
+
+
+def test_a_class_that_its_name_hides_is_counted(tree):
+    (tree / "COVID").rename(tree / ".COVID")
+    assert any(
+        "hidden images" in note and ".COVID" in note
+        for note in open_radiography(tree).samples.notes
+    )
+
+
 def test_two_folders_of_one_class_are_refused(tree):
     shutil.copytree(tree / "Viral Pneumonia", tree / "viral-pneumonia")
     with pytest.raises(HarnessError, match="is class Viral Pneumonia too"):
