@@ -42,7 +42,7 @@ from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.study import needs_masks
 from harness.training.clock import Clock
 from harness.training.runner import Fitted, Outputs, Parts, Runner
-from harness.training.validation import SERVED, validation_metrics
+from harness.training.validation import SERVED, fitted_metrics, validation_metrics
 
 PROGRESS_EVERY = 0.5
 """Seconds between two progress lines of work that several cells share."""
@@ -168,7 +168,7 @@ class _Cell:
             # What the loop does beside its epochs, making optimisers for one, is training as well.
             with self.clock.bucket("train"), libraries_as_recorded():
                 fitted = runner.fit(
-                    parts, lambda outputs: self._validate(outputs, parts.val, store)
+                    parts, lambda outputs: self._validate(runner, outputs, parts.val, store)
                 )
         # What a method is tested on is opened when it has learned.
         named = self._opened(store, rows, set(rows) - {"train"})
@@ -261,8 +261,11 @@ class _Cell:
 
         return report
 
-    def _validate(self, outputs: Outputs, part: Part, store: Store) -> dict[str, float]:
-        figures = validation_metrics(
+    def _validate(
+        self, runner: Runner, outputs: Outputs, part: Part, store: Store
+    ) -> dict[str, float]:
+        metrics_of = validation_metrics if runner.trains_by_epochs else fitted_metrics
+        figures = metrics_of(
             self._file(outputs, part), self.metrics, self.task.primary, _reference(part, store)
         )
         return figures if outputs.loss is None else {**figures, "loss": outputs.loss}
@@ -279,7 +282,7 @@ class _Cell:
         for name, part in parts.items():
             outputs = runner.predict(part, loss=name == "val")
             if name == "val":
-                check_selected(fitted, self._validate(outputs, part, store), part)
+                check_selected(fitted, self._validate(runner, outputs, part, store), part)
             file = self._file(outputs, part)
             self.cell.write_predictions(name, file)
             files[name] = (file, _reference(part, store))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from harness.data.cache import cache_directory
 from harness.data.dataset import Samples
 from harness.errors import HarnessError, Skip
 from harness.execution.environment import PACKAGES
-from harness.execution.executor import Resources
+from harness.execution.executor import RUNNING_METRICS, Resources
 from harness.plugins import resolve
 from harness.protocol import Protocol
 from harness.provenance import version
@@ -120,6 +121,8 @@ def make_runner(
     if reason := method.skip():
         raise Skip(reason)
     if isinstance(method, TorchMethod):
+        # Here, so that no epoch pays for the import.
+        importlib.import_module(RUNNING_METRICS)
         return TorchRunner(method, setting)
     return PlainRunner(method, setting)
 

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from harness.surroundings import Surroundings
 
+RUNNING_METRICS = "harness.training.running"
+"""The module that methods trained by epochs need beside their own. It takes seconds to import."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:

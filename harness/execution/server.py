@@ -18,6 +18,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from harness.execution.executor import RUNNING_METRICS
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -39,6 +41,10 @@ def _warm(modules: list[str], out: int) -> None:
         _say({"event": "warming", "module": module}, out)
         with contextlib.suppress(Exception, SystemExit):
             importlib.import_module(module)
+    method = sys.modules.get("harness.training.method")
+    if method is not None and method.TorchMethod.__subclasses__():
+        _say({"event": "warming", "module": RUNNING_METRICS}, out)
+        importlib.import_module(RUNNING_METRICS)
 
 
 def _run(message: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from harness.data.cache import cache_directory
 from harness.data.prepared import Interpolation, open_store
 from harness.errors import HarnessError
-from harness.execution.executor import Executor, ExecutorSettings, Resources
+from harness.execution.executor import RUNNING_METRICS, Executor, ExecutorSettings, Resources
 from harness.execution.folder import locked, write_study
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
@@ -155,8 +155,11 @@ def interpolations(cells: Iterable[Cell]) -> list[Interpolation]:
 def _modules(cells: list[Cell]) -> tuple[str, ...]:
     """Modules that every cell may inherit: the harness's own. What a third party's module does
     while it is imported is for its cells alone."""
-    own = [c.record["method"] for c in cells if is_bundled(c.record["method"]["dist"])]
-    return tuple(sorted({method["factory"].partition(":")[0] for method in own}))
+    methods = [cell.record["method"] for cell in cells]
+    own = [method for method in methods if is_bundled(method["dist"])]
+    modules = sorted({method["factory"].partition(":")[0] for method in own})
+    # Whether a third party's method trains by epochs is not known before its module is imported.
+    return (*modules, *([RUNNING_METRICS] if len(own) < len(methods) else []))
 
 
 def _tables(study: Study) -> Tables:

@@ -62,6 +62,8 @@ def _locked(array: NDArray[Scalar]) -> NDArray[Scalar]:
 class PlainRunner:
     """See :class:`harness.training.runner.Runner`."""
 
+    trains_by_epochs = False
+
     def __init__(self, method: Method, setting: Setting) -> None:
         self._method = method
         self._setting = setting

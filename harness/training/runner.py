@@ -108,6 +108,11 @@ class Runner(TypingProtocol):
     """A method that has been constructed, and how the cell drives it."""
 
     @property
+    def trains_by_epochs(self) -> bool:
+        """Whether the harness trains it, and scores the validation part after every epoch."""
+        ...
+
+    @property
     def input(self) -> InputSpec: ...
 
     @property

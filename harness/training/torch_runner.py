@@ -38,6 +38,8 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class TorchRunner:
     """See :class:`harness.training.runner.Runner`."""
 
+    trains_by_epochs = True
+
     def __init__(self, method: TorchMethod, setting: Setting) -> None:
         self._method = method
         self._setting = setting

@@ -9,7 +9,7 @@ from harness.bundled import harness_metrics
 from harness.results.bits import pack_masks
 from harness.results.predictions import PredictionFile
 from harness.results.scoring import score_file
-from harness.training.validation import validation_metrics
+from harness.training.validation import fitted_metrics, validation_metrics
 
 METRICS = tuple(harness_metrics())
 CLASSES = ("a", "b", "c", "d")
@@ -68,3 +68,14 @@ def test_a_primary_metric_that_torchmetrics_does_not_serve_comes_from_its_spec()
         file, METRICS, ("label.mcc",), lambda ids: np.stack([masks[i] for i in ids]), where="test"
     )
     assert running["primary"] == final["primary"]
+
+
+@pytest.mark.parametrize("primary", [("label.f1", "mask.dice"), ("label.mcc",)])
+def test_a_method_that_trains_itself_has_the_same_figures(primary: tuple[str, ...]) -> None:
+    file, masks = predicted(1, empty=True)
+
+    def reference(ids: tuple[str, ...]) -> np.ndarray:
+        return np.stack([masks[image] for image in ids])
+
+    running = validation_metrics(file, METRICS, primary, reference)
+    assert fitted_metrics(file, METRICS, primary, reference) == pytest.approx(running, abs=1e-6)
