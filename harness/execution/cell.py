@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 import traceback
@@ -23,7 +24,7 @@ from harness.data.splits import read_split, select_parts
 from harness.errors import HarnessError, Skip
 from harness.execution.construct import LoadFailedError, first_line, make_runner, prepare_process
 from harness.execution.environment import describe_environment, reset_peak_memory
-from harness.execution.executor import Resources
+from harness.execution.executor import EPOCH_METRICS, Resources
 from harness.execution.imported import libraries_as_recorded
 from harness.execution.measure import step_record, timing_record
 from harness.execution.selected import check_selected
@@ -141,6 +142,8 @@ class _Cell:
                 clock=self.clock,
                 progress=self._progress("activations"),
             )
+            if runner.trains_by_epochs:
+                importlib.import_module(EPOCH_METRICS)  # Here, so that no epoch pays for it.
         with self.clock.bucket("data_prepare"):
             store = open_store(
                 self._dataset(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from harness.data.cache import cache_directory
 from harness.data.dataset import Samples
 from harness.errors import HarnessError, Skip
 from harness.execution.environment import PACKAGES
-from harness.execution.executor import RUNNING_METRICS, Resources
+from harness.execution.executor import Resources
 from harness.plugins import resolve
 from harness.protocol import Protocol
 from harness.provenance import version
@@ -121,8 +120,6 @@ def make_runner(
     if reason := method.skip():
         raise Skip(reason)
     if isinstance(method, TorchMethod):
-        # Here, so that no epoch pays for the import.
-        importlib.import_module(RUNNING_METRICS)
         return TorchRunner(method, setting)
     return PlainRunner(method, setting)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.surroundings import Surroundings
 
-RUNNING_METRICS = "harness.training.running"
+EPOCH_METRICS = "harness.training.epoch_metrics"
 """The module that methods trained by epochs need beside their own. It takes seconds to import."""
 
 

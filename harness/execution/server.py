@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from harness.execution.executor import RUNNING_METRICS
+from harness.execution.executor import EPOCH_METRICS
 
 PR_SET_PDEATHSIG = 1
 
@@ -43,8 +43,8 @@ def _warm(modules: list[str], out: int) -> None:
             importlib.import_module(module)
     method = sys.modules.get("harness.training.method")
     if method is not None and method.TorchMethod.__subclasses__():
-        _say({"event": "warming", "module": RUNNING_METRICS}, out)
-        importlib.import_module(RUNNING_METRICS)
+        _say({"event": "warming", "module": EPOCH_METRICS}, out)
+        importlib.import_module(EPOCH_METRICS)
 
 
 def _run(message: dict[str, Any]) -> None:

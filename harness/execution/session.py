@@ -14,7 +14,7 @@ from typing import Any
 from harness.data.cache import cache_directory
 from harness.data.prepared import Interpolation, open_store
 from harness.errors import HarnessError
-from harness.execution.executor import RUNNING_METRICS, Executor, ExecutorSettings, Resources
+from harness.execution.executor import EPOCH_METRICS, Executor, ExecutorSettings, Resources
 from harness.execution.folder import locked, write_study
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
@@ -159,7 +159,7 @@ def _modules(cells: list[Cell]) -> tuple[str, ...]:
     own = [method for method in methods if is_bundled(method["dist"])]
     modules = sorted({method["factory"].partition(":")[0] for method in own})
     # Whether a third party's method trains by epochs is not known before its module is imported.
-    return (*modules, *([RUNNING_METRICS] if len(own) < len(methods) else []))
+    return (*modules, *([EPOCH_METRICS] if len(own) < len(methods) else []))
 
 
 def _tables(study: Study) -> Tables:

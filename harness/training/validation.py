@@ -32,7 +32,7 @@ def validation_metrics(
     Raises:
         HarnessError: a primary metric is not defined on the validation part.
     """
-    from harness.training.running import accuracy, macro_f1, mean_dice
+    from harness.training.epoch_metrics import accuracy, macro_f1, mean_dice
 
     values: dict[str, float] = {}
     if file.probabilities is not None:

@@ -1,12 +1,16 @@
-"""What the process that cells are forked from says where a cell cannot even begin."""
+"""What the process that cells are forked from imports, and says where a cell cannot even begin."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from harness.execution.executor import EPOCH_METRICS
 from harness.execution.server import _run
 
 
@@ -35,3 +39,27 @@ def test_a_log_that_cannot_be_written_is_one_line(
     (tmp_path / "log.txt").mkdir()
     text = said(tmp_path, capfd)
     assert text == f"harness: {tmp_path}/log.txt: cannot be written (Is a directory)\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "loaded"),
+    [("harness_baselines.majority", False), ("harness_supervised.models", True)],
+)
+def test_metrics_of_epochs_are_imported_for_methods_that_train_by_epochs_alone(
+    module: str, loaded: bool
+) -> None:
+    server = subprocess.run(
+        [sys.executable, "-P", "-m", "harness.execution.server", str(os.getpid()), module],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    events = [json.loads(line) for line in server.stdout.splitlines()]
+    assert events[-1] == {"event": "ready"}
+    assert (EPOCH_METRICS in [event.get("module") for event in events]) == loaded
+
+
+def test_a_cell_is_importable_without_what_only_epochs_need() -> None:
+    code = "import harness.execution.cell, sys; sys.exit('torchmetrics' in sys.modules)"
+    assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == 0
