@@ -20,8 +20,6 @@ from harness.specs import TargetSpec
 from harness.training.identity import contents
 from harness.training.method import Stage, TorchMethod
 
-SPLIT_IMAGES = 2
-"""Images on which the two ways through a network are compared."""
 SAME_FLOAT32 = 1e-4
 SAME_HALF = 2e-2
 """Largest difference, relative to the largest value, that rounding may make."""
@@ -137,16 +135,20 @@ def check_split(
 
 
 def _distance(found: Tensor, expected: Tensor) -> float:
-    """The largest difference, 0 where rounding explains it; infinite where shapes differ."""
+    """The largest difference, 0 where rounding explains it; infinite where shapes differ, or where
+    one of both is infinite or not a number and the other is something else."""
     if found.shape != expected.shape:
         return float("inf")
     exact = found.dtype == expected.dtype == torch.float32
     found, expected = found.float(), expected.float()
+    finite = found.isfinite() & expected.isfinite()
+    if not torch.allclose(found[~finite], expected[~finite], rtol=0, atol=0, equal_nan=True):
+        return float("inf")
+    found, expected = found[finite], expected[finite]
+    if not len(found):
+        return 0.0
     largest = float((found - expected).abs().max())
     allowed = (SAME_FLOAT32 if exact else SAME_HALF) * float(expected.abs().max()) + 1e-7
-    # The difference is not a number where one of both is not.
-    if largest != largest:
-        return 0.0 if torch.equal(found.isnan(), expected.isnan()) else float("inf")
     return 0.0 if largest <= allowed else largest
 
 

@@ -17,7 +17,7 @@ from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
 from harness.training.activations import Boundary
 from harness.training.clock import Clock
-from harness.training.contract import SPLIT_IMAGES, check_split
+from harness.training.contract import check_split
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.sharing import Sharing
@@ -150,9 +150,11 @@ class Views:
             spec = method.input
             images = self._batches(spec)
 
+            batch_size = self.protocol.micro_batch or self.protocol.batch_size
+
             def check() -> None:
-                some = images.images(torch.arange(min(SPLIT_IMAGES, len(images))))
-                check_split(method, module, stage, parts, some, self.autocast)
+                first = images.images(torch.arange(min(batch_size, len(images))))
+                check_split(method, module, stage, parts, first, self.autocast)
 
             check()
             boundary = Boundary(
@@ -162,7 +164,7 @@ class Views:
                 autocast=self.autocast,
                 half=self.protocol.half_activations,
                 flips=self.protocol.flip,
-                batch_size=self.protocol.micro_batch or self.protocol.batch_size,
+                batch_size=batch_size,
                 sharing=self.sharing,
             )
             synchronise(self.budget.device)

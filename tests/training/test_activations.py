@@ -86,9 +86,9 @@ PROBLEM = Problem(
 )
 
 
-CHECKS = 2 * (2 + 2 + 1)
+CHECKS = 2 * (2 * QUICK.batch_size + 1)
 """Images that pass when a boundary is made and when its stage ends, to hold ``split`` to its
-promise: two through the network, two through the prefix, one of these alone."""
+promise: a batch through the network, the same through the prefix, one of these alone."""
 
 
 def noise() -> Part:

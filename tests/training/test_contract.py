@@ -152,6 +152,47 @@ class LooksAtTheBatch(Honest):
         return {"label": module.head(module.norm(maps.mean((2, 3))))}
 
 
+class MissesTheThirdImage(Honest):
+    """Its suffix is right for two images and no more."""
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        prefix, suffix = super().split(module, stage)
+        return prefix, lambda maps: suffix(torch.cat([maps[:2], maps[2:] * 0.5]))
+
+
+class LosesNumbers(Honest):
+    """One image has no logits in either way, and the others differ."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        logits = super().forward(module, images)["label"].clone()
+        logits[0] = float("nan")
+        return {"label": logits}
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        prefix, suffix = super().split(module, stage)
+
+        def broken(maps: Tensor) -> Mapping[str, Tensor]:
+            logits = suffix(maps)["label"] + 1
+            logits[0] = float("nan")
+            return {"label": logits}
+
+        return prefix, broken
+
+
+class HasAnInfinity(Honest):
+    """One way gives infinity where the other gives a number."""
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        prefix, suffix = super().split(module, stage)
+
+        def broken(maps: Tensor) -> Mapping[str, Tensor]:
+            logits = suffix(maps)["label"].clone()
+            logits[0, 0] = float("inf")
+            return {"label": logits}
+
+        return prefix, broken
+
+
 class WritesToTheBody(Honest):
     def split(self, module: nn.Module, stage: Stage) -> None:
         return None
@@ -214,12 +255,15 @@ class ReturnsALoss(Honest):
     [
         (ForgetsTheNorm, r"split\(\) does not keep its promise in stage 'probe': 'label' of suff"),
         (ForgetsTheNormBehindAHeadOfZeros, r"split\(\) does not keep its promise in stage 'probe'"),
+        (MissesTheThirdImage, r"of suffix\(prefix\(images\)\) differs"),
+        (LosesNumbers, "differs from that of forward"),
+        (HasAnInfinity, "differs from that of forward.* by up to inf"),
         (LooksAtTheBatch, "it must treat images independently"),
         (WritesToTheBody, "body.0.weight changed while stage 'probe' trained, although the stage "),
         (WritesToTheStatistics, "body.1.running_mean changed while stage 'probe' trained"),
         (ReturnsATensor, "returned a value of type Tensor; expected a mapping with a tensor for"),
         (NamesItsOwnTarget, r"returned \['classes'\]; the task also needs 'label'"),
-        (HasAColumnTooMany, r"'label' of shape \[2, 3\]; expected logits \[2, 2\]"),
+        (HasAColumnTooMany, r"'label' of shape \[16, 3\]; expected logits \[16, 2\]"),
         (AnswersWithClasses, r"'label' of shape \[16\]; expected logits \[16, 2\]"),
         (LosesPerImage, r"of shape \[16\] for 'label'; expected a scalar tensor"),
         (LosesNothing, "terms without a gradient"),

@@ -80,3 +80,22 @@ def test_a_loss_that_needs_what_only_training_gives_is_told_once(tmp_path: Path)
     assert seen == [None, None]
     events = [line for line in told if line["event"] != "epoch"]
     assert events == [{"event": "no_validation_loss", "reason": "KeyError: 'aux'"}]
+
+
+def test_a_loss_that_writes_into_its_outputs_changes_no_prediction(tmp_path: Path) -> None:
+    class Writes(CachedLinear):
+        def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+            if not torch.is_grad_enabled():
+                outputs["label"].fill_(7.0)
+            return super().loss(outputs, batch)
+
+    method = Writes(PROBLEM)
+    parts = parts_for(method, val=9)
+    runner = runner_of(method, tmp_path / "cell", "epochs=1")
+    runner.fit(parts, lambda outputs: {"primary": 0.0})
+    plain = runner.predict(parts.val)
+    beside = runner.predict(parts.val, loss=True)
+    assert plain.probabilities is not None
+    assert beside.probabilities is not None
+    assert plain.probabilities.tobytes() == beside.probabilities.tobytes()
+    assert plain.probabilities.std(axis=1).min() > 0
