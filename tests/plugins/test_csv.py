@@ -113,7 +113,7 @@ def test_files_that_the_table_does_not_name_are_nobodys_business(root: Path) -> 
         (("path,label", "pictures/0.png,ill", "pictures/1.png,ill"), "two classes.*class 'ill'"),
         (("path,label,split", "pictures/0.png,ill,holdout"), "line 2: unknown split 'holdout'"),
         (("path,label", "pictures/0.png"), "line 2: does not have 2 columns"),
-        (("path,label",), "at least two classes"),
+        (("path,label",), r"dataset\.csv: has a header and no row"),
         (("path,label", ".,ill"), "line 2: '.' names the table's own folder"),
         (("path,label", "pictures,ill", "pictures/1.png,ok"), "1 of 2 files.*pictures"),
         (("path,label", "/data/0.png,ill"), "line 2.*move the table"),
