@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from harness.plugins import MethodEntry, Plugins
 from harness.protocol import QUICK, effective, override, preset
 from harness.select import select
 from harness.specs import WeightsFile
+from harness.weights.content import digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,7 @@ def _digest(files: Iterable[WeightsFile]) -> str | None:
     known = [(file.name, file.sha256 or "") for file in files]
     if any(len(found) != 64 for _, found in known):
         return None
-    listing = "".join(sorted(f"{name}\0{found}\n" for name, found in known))
-    return hashlib.sha256(listing.encode()).hexdigest()
+    return digest_of(known)
 
 
 def _values(words: Sequence[str], option: str) -> list[str]:

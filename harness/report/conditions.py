@@ -101,9 +101,9 @@ def _published_counts(row: PublishedRow, study: Published) -> dict[str, float]:
 
 def _limits(row: PublishedRow, own: Row, study: Published, asked: Asked) -> Iterator[str]:
     """The caps on parts of which the study does not say how large they were."""
-    for part in _LIMITS.keys() - _published_counts(row, study).keys():
-        field = _LIMITS[part]
-        if _used(own, field) != asked.protocol[field]:
+    known = _published_counts(row, study)
+    for part, field in _LIMITS.items():
+        if part not in known and _used(own, field) != asked.protocol[field]:
             name = f"at most so many {_PARTS[part]}"
             yield _differ(name, _number(_used(own, field)), _number(asked.protocol[field]))
 

@@ -36,7 +36,12 @@ def digest(paths: Iterable[Path]) -> str:
     Raises:
         HarnessError: a file cannot be read; names it.
     """
-    listing = "".join(sorted(f"{path.name}\0{sha256(path)}\n" for path in paths))
+    return digest_of((path.name, sha256(path)) for path in paths)
+
+
+def digest_of(files: Iterable[tuple[str, str]]) -> str:
+    """As :func:`digest`, of (name, SHA-256) of each file."""
+    listing = "".join(sorted(f"{name}\0{sha256}\n" for name, sha256 in files))
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
