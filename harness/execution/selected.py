@@ -47,6 +47,6 @@ def check_selected(fitted: Fitted, now: Figures, part: Part) -> None:
             raise HarnessError(
                 f"predicting the validation part with the kept weights gives {name} {given}, but "
                 f"epoch {fitted.best_epoch} was selected with {then:.6g}: forward() or loss() "
-                "depends on more than the network's parameters and buffers and its own arguments, "
-                "or something has changed the weights"
+                "depends on more than the network's parameters and persistent buffers and its own "
+                "arguments, or something has changed the weights"
             )
