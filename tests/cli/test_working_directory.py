@@ -43,7 +43,7 @@ def test_a_run_beside_a_clone_and_scripts_with_names_of_libraries_predicts_the_s
     clean, crowded = tmp_path / "clean", tmp_path / "crowded"
     clean.mkdir()
     clone(crowded)
-    (crowded / "select.py").write_text('print("my selection of cases")\n')
+    (crowded / "selectors.py").write_text('print("my selection of cases")\n')
     (crowded / "timm").mkdir()
     (crowded / "timm" / "__init__.py").write_text("")
     found = []
@@ -130,14 +130,14 @@ def names(folder: Path, *requirements: str) -> dict[str, str]:
 
 
 def test_doctor_notes_what_would_hide_a_library_in_the_working_directory(tmp_path: Path) -> None:
-    (tmp_path / "select.py").write_text("")
+    (tmp_path / "csv.py").write_text("")
     (tmp_path / "timm").mkdir()
     (tmp_path / "timm" / "__init__.py").write_text("")
     (tmp_path / "torch").mkdir()  # A plain folder yields to the library.
-    assert names(tmp_path, "timm", "torch") == {"timm": "note", "select": "note"}
+    assert names(tmp_path, "timm", "torch") == {"timm": "note", "csv": "note"}
     done = inside("doctor", cwd=tmp_path)
     assert done.returncode == 0
-    assert str(tmp_path / "select.py") in done.stdout
+    assert str(tmp_path / "csv.py") in done.stdout
     assert "would hide the library timm" in done.stdout
 
 
@@ -152,11 +152,11 @@ def test_doctor_calls_wrong_what_hides_a_library_on_the_path(tmp_path: Path) -> 
 
 
 def test_a_script_that_hides_a_standard_module_on_the_path_is_one_message(tmp_path: Path) -> None:
-    (tmp_path / "select.py").write_text("")
+    (tmp_path / "selectors.py").write_text("")
     path = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "plugins")])
     done = harness("doctor", cwd=tmp_path, env={"PYTHONPATH": path})
     assert done.returncode == 2
-    assert done.stderr.startswith(f"harness: {tmp_path / 'select.py'} is imported in place of")
+    assert done.stderr.startswith(f"harness: {tmp_path / 'selectors.py'} is imported in place of")
     assert "Traceback" not in done.stderr
 
 
