@@ -38,13 +38,16 @@ def _say(message: dict[str, Any], out: int) -> None:
 def _warm(modules: list[str], out: int) -> None:
     """Import what cells will import. A failure is repeated, and told, in the cell that needs it."""
     for module in ("harness.execution.cell", *modules):
-        _say({"event": "warming", "module": module}, out)
-        with contextlib.suppress(Exception, SystemExit):
-            importlib.import_module(module)
+        _import(module, out)
     method = sys.modules.get("harness.training.method")
     if method is not None and method.TorchMethod.__subclasses__():
-        _say({"event": "warming", "module": EPOCH_METRICS}, out)
-        importlib.import_module(EPOCH_METRICS)
+        _import(EPOCH_METRICS, out)
+
+
+def _import(module: str, out: int) -> None:
+    _say({"event": "warming", "module": module}, out)
+    with contextlib.suppress(Exception, SystemExit):
+        importlib.import_module(module)
 
 
 def _run(message: dict[str, Any]) -> None:

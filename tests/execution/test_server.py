@@ -41,6 +41,20 @@ def test_a_log_that_cannot_be_written_is_one_line(
     assert text == f"harness: {tmp_path}/log.txt: cannot be written (Is a directory)\n"
 
 
+def served(module: str, *, path: Path | None = None) -> list[dict[str, object]]:
+    """What the process says until it is ready; ``path`` is searched for libraries first."""
+    inherited = os.environ.get("PYTHONPATH", "")
+    server = subprocess.run(
+        [sys.executable, "-P", "-m", "harness.execution.server", str(os.getpid()), module],
+        env={**os.environ, "PYTHONPATH": f"{path}:{inherited}" if path else inherited},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in server.stdout.splitlines()]
+
+
 @pytest.mark.parametrize(
     ("module", "loaded"),
     [("harness_baselines.majority", False), ("harness_supervised.models", True)],
@@ -48,16 +62,20 @@ def test_a_log_that_cannot_be_written_is_one_line(
 def test_metrics_of_epochs_are_imported_for_methods_that_train_by_epochs_alone(
     module: str, loaded: bool
 ) -> None:
-    server = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.execution.server", str(os.getpid()), module],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    events = [json.loads(line) for line in server.stdout.splitlines()]
+    events = served(module)
     assert events[-1] == {"event": "ready"}
     assert (EPOCH_METRICS in [event.get("module") for event in events]) == loaded
+
+
+def test_a_library_that_cannot_be_imported_leaves_the_cells_that_do_without_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "torchmetrics").mkdir()
+    broken = 'raise ImportError("needs another version of transformers")'
+    (tmp_path / "torchmetrics" / "__init__.py").write_text(broken)
+    events = served("harness_supervised.models", path=tmp_path)
+    assert {"event": "warming", "module": EPOCH_METRICS} in events
+    assert events[-1] == {"event": "ready"}
 
 
 def test_a_cell_is_importable_without_what_only_epochs_need() -> None:
