@@ -47,6 +47,7 @@ from harness.training.validation import SERVED, fitted_metrics, validation_metri
 
 PROGRESS_EVERY = 0.5
 """Seconds between two progress lines of work that several cells share."""
+LEFT = "its code called sys.exit(); a method or metric that cannot go on raises an exception"
 
 
 def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
@@ -81,6 +82,9 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
     except (torch.OutOfMemoryError, MemoryError) as error:
         traceback.print_exc()
         status, reason = "oom", first_line(error) + advice
+    except SystemExit:
+        traceback.print_exc()
+        status, reason = "failed", LEFT
     except Exception as error:
         traceback.print_exc()
         memory = "not enough memory" in str(error) or "out of memory" in str(error)

@@ -6,8 +6,7 @@ Each check runs once or a few times per cell and says in one sentence, in the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,7 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.specs import TargetSpec
 from harness.training.identity import contents
-from harness.training.method import Stage, TorchMethod
 
-SAME_FLOAT32 = 1e-4
-SAME_HALF = 2e-2
-"""Largest difference, relative to the largest value, that rounding may make."""
 ROUNDING = 1e-3
 """How far probabilities may lie outside [0, 1], and their sum from 1."""
 
@@ -39,7 +34,7 @@ def check_outputs(outputs: Any, targets: Mapping[str, TargetSpec], count: int) -
     """
     if not isinstance(outputs, Mapping):
         raise ContractError(
-            f"forward() returned {_kind(outputs)}; expected a mapping with a tensor for each of "
+            f"forward() returned {kind(outputs)}; expected a mapping with a tensor for each of "
             f"{', '.join(map(repr, targets))}"
         )
     for name, target in targets.items():
@@ -49,7 +44,7 @@ def check_outputs(outputs: Any, targets: Mapping[str, TargetSpec], count: int) -
             )
         value = outputs[name]
         if not isinstance(value, Tensor):
-            raise ContractError(f"forward() returned {_kind(value)} for {name!r}, not a tensor")
+            raise ContractError(f"forward() returned {kind(value)} for {name!r}, not a tensor")
         if target.kind == "classes":
             expected, right = f"[{count}, {len(target.names)}]", value.dim() == 2
             right = right and tuple(value.shape) == (count, len(target.names))
@@ -75,13 +70,13 @@ def check_loss(terms: Any) -> None:
     """
     if not isinstance(terms, Mapping) or not terms:
         raise ContractError(
-            f"loss() returned {_kind(terms)}; expected a mapping from names to scalar tensors"
+            f"loss() returned {kind(terms)}; expected a mapping from names to scalar tensors"
         )
     for name, term in terms.items():
         if not isinstance(term, Tensor) or term.dim():
             shape = f" of shape {list(term.shape)}" if isinstance(term, Tensor) else ""
             raise ContractError(
-                f"loss() returned {_kind(term)}{shape} for {name!r}; expected a scalar tensor"
+                f"loss() returned {kind(term)}{shape} for {name!r}; expected a scalar tensor"
             )
     if torch.is_grad_enabled() and not any(term.requires_grad for term in terms.values()):
         raise ContractError(
@@ -90,66 +85,11 @@ def check_loss(terms: Any) -> None:
         )
 
 
-@torch.no_grad()
-def check_split(
-    method: TorchMethod,
-    module: nn.Module,
-    stage: Stage,
-    parts: tuple[nn.Module, Callable[..., Any]],
-    images: Tensor,
-    autocast: Callable[[], AbstractContextManager[object]],
-) -> None:
-    """``split`` kept its promise on these images: ``suffix(prefix(images)) == forward(images)``,
-    and the prefix treats each image by itself. The module is left in eval mode.
-
-    Raises:
-        ContractError: the two ways differ by more than rounding.
-    """
-    prefix, suffix = parts
-    module.eval()
-    prefix.eval()
-    with autocast():
-        # Copies, as an in-place operation at the boundary is the method's own affair.
-        whole = method.forward(module, images.clone())
-        inner = prefix(images.clone())
-        if not isinstance(inner, Tensor):
-            raise ContractError(
-                f"the prefix that split() gave for stage {stage.name!r} returned {_kind(inner)}; "
-                "expected one tensor [B, ...]"
-            )
-        behind = suffix(inner.clone())
-        alone = prefix(images[:1].clone())
-    check_outputs(whole, method.problem.targets, len(images))
-    check_outputs(behind, method.problem.targets, len(images))
-    for name in method.problem.targets:
-        if (far := _distance(behind[name], whole[name])) > 0:
-            raise ContractError(
-                f"split() does not keep its promise in stage {stage.name!r}: {name!r} of "
-                f"suffix(prefix(images)) differs from that of forward(images) by up to {far:.3g}"
-            )
-    if _distance(alone, inner[:1]) > 0:
-        raise ContractError(
-            f"the prefix that split() gave for stage {stage.name!r} makes something else of an "
-            "image when others are in the batch; it must treat images independently"
-        )
-
-
-def _distance(found: Tensor, expected: Tensor) -> float:
-    """The largest difference, 0 where rounding explains it; infinite where shapes differ, or where
-    one of both is infinite or not a number and the other is something else."""
+def same(found: Tensor, expected: Tensor) -> bool:
+    """Whether both hold the same values; what is not a number equals itself."""
     if found.shape != expected.shape:
-        return float("inf")
-    exact = found.dtype == expected.dtype == torch.float32
-    found, expected = found.float(), expected.float()
-    finite = found.isfinite() & expected.isfinite()
-    if not torch.allclose(found[~finite], expected[~finite], rtol=0, atol=0, equal_nan=True):
-        return float("inf")
-    found, expected = found[finite], expected[finite]
-    if not len(found):
-        return 0.0
-    largest = float((found - expected).abs().max())
-    allowed = (SAME_FLOAT32 if exact else SAME_HALF) * float(expected.abs().max()) + 1e-7
-    return 0.0 if largest <= allowed else largest
+        return False
+    return torch.allclose(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 class Unchanged:
@@ -216,5 +156,6 @@ def check_probabilities(name: str, values: NDArray[np.float32], target: TargetSp
             )
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What was returned, for a sentence."""
     return "None" if value is None else f"a value of type {type(value).__name__}"

@@ -37,13 +37,17 @@ def apply_stage(module: nn.Module, stage: Stage) -> list[nn.Parameter]:
 
 
 def set_train_mode(module: nn.Module) -> None:
+    """The :func:`train_mode` of the parameters that are marked as trainable."""
+    train_mode(module, {name for name, p in module.named_parameters() if p.requires_grad})
+
+
+def train_mode(module: nn.Module, trained: set[str]) -> None:
     """Train mode, except in every part of the module that holds parameters but none that train.
 
     Eval mode there keeps the running statistics of batch normalisation, which no optimiser guards,
     and turns dropout off, so that a frozen part is the same function in every step.
     """
     module.train()
-    trained = {name for name, p in module.named_parameters() if p.requires_grad}
     for _, part in frozen_parts(module, trained):
         part.eval()
 

@@ -65,7 +65,6 @@ def as_probabilities(
 def _activated(name: str, target: TargetSpec, outputs: Mapping[str, Tensor]) -> Tensor:
     """Probabilities of one target; ContractError where the logits are none."""
     check_outputs(outputs, {name: target}, len(outputs[name]) if name in outputs else 0)
-    values = activate(target, outputs[name])
-    if not values.isfinite().all():
+    if not outputs[name].isfinite().all():
         raise ContractError(f"forward() returned {name!r} with logits that are not finite")
-    return values
+    return activate(target, outputs[name])

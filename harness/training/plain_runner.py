@@ -174,6 +174,12 @@ class PlainRunner:
     def _checked(
         self, name: str, predicted: Mapping[str, NDArray[np.float32]], count: int
     ) -> NDArray[np.float32]:
+        if not isinstance(predicted, Mapping):
+            raise ContractError(
+                f"predict() returned a value of type {type(predicted).__name__}; expected a "
+                f"mapping with an array for each of "
+                f"{', '.join(map(repr, self._setting.problem.targets))}"
+            )
         if name not in predicted:
             raise ContractError(
                 f"predict() returned {sorted(predicted)}; the task also needs {name!r}"

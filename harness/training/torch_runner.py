@@ -17,6 +17,7 @@ from harness.data.batches import Batches, Part, in_order
 from harness.data.rows import Budget
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.seeds import derive_seed
+from harness.training.agreement import check_independent
 from harness.training.checkpoint import Checkpoints
 from harness.training.contract import Unchanged
 from harness.training.freeze import normalises_batches, set_train_mode, trainable_names
@@ -48,6 +49,7 @@ class TorchRunner:
         self._module: nn.Module = nn.Identity()
         self._views: Views | None = None
         self._learned: Unchanged | None = None
+        self._val: Batches | None = None
         self._stage = method.stages[-1]
         """Whose view the final predictions take."""
         self._told = False
@@ -87,6 +89,7 @@ class TorchRunner:
         view = training.views.of(self._stage)
         view.note(progress.activations, self._stage)
         self._activations = progress.activations
+        self._val = training.val
         self._learned = Unchanged(self._module, self._module.state_dict())
         return Fitted(
             epochs=cast("list[EpochRecord]", progress.epochs),
@@ -259,6 +262,7 @@ class TorchRunner:
     def finish(self) -> None:
         if self._learned is not None:
             self._learned.check("after training", "nothing trains them any longer")
+            self._check_independent()
         keep = self._setting.keep_checkpoints
         if keep == "none" or not self._trains():
             self._checkpoints.drop_best()
@@ -266,6 +270,12 @@ class TorchRunner:
             self._checkpoints.keep(self._module)
         if keep != "all":
             self._checkpoints.drop_last()
+
+    def _check_independent(self) -> None:
+        assert self._val is not None, "what has learned was validated"
+        protocol = self._setting.protocol
+        first = min(protocol.micro_batch or protocol.batch_size, len(self._val))
+        check_independent(self._method, self._module, self._val.images(torch.arange(first)))
 
     def _batches(self, part: Part) -> Batches:
         return Batches(

@@ -16,8 +16,8 @@ from harness.errors import HarnessError
 from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
 from harness.training.activations import Boundary
+from harness.training.agreement import check_split
 from harness.training.clock import Clock
-from harness.training.contract import check_split
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
 from harness.training.sharing import Sharing
@@ -154,7 +154,7 @@ class Views:
 
             def check() -> None:
                 first = images.images(torch.arange(min(batch_size, len(images))))
-                check_split(method, module, stage, parts, first, self.autocast)
+                check_split(method, module, stage, parts, first)
 
             check()
             boundary = Boundary(

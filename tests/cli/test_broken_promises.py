@@ -15,7 +15,10 @@ LIGHT = """
 
     @harness.hookimpl
     def harness_methods():
-        for name in ("sums", "writes", "narrow", "wide", "honest"):
+        for name in (
+            "sums", "bare", "scribbles", "leaves", "vanishes", "sorts", "infinite",
+            "writes", "narrow", "wide", "honest",
+        ):
             yield harness.MethodSpec(
                 name=name,
                 factory=f"harness_promises_models:{name.capitalize()}",
@@ -26,6 +29,9 @@ LIGHT = """
 """
 
 MODELS = """
+    import os
+    import sys
+
     import numpy as np
     import torch
     from torch import nn
@@ -53,6 +59,26 @@ MODELS = """
             pass
 
 
+    class Bare(Sums):
+        def predict(self, images):
+            return super().predict(images)["label"]
+
+
+    class Scribbles(Sums):
+        def fit(self, train, val, context):
+            val.labels[:] = 0
+
+
+    class Leaves(Sums):
+        def fit(self, train, val, context):
+            sys.exit()
+
+
+    class Vanishes(Sums):
+        def fit(self, train, val, context):
+            os._exit(0)
+
+
     class Honest(harness.TorchMethod):
         norm = nn.GroupNorm
 
@@ -66,13 +92,28 @@ MODELS = """
             return {"label": module(images)}
 
 
+    class Sorts(Honest):
+        def forward(self, module, images):
+            logits = module(images)
+            return {"label": logits if module.training else logits.sort(0).values}
+
+
+    class Infinite(Honest):
+        def forward(self, module, images):
+            logits = module(images)
+            if not module.training:
+                logits[:, 0] = -torch.inf
+            return {"label": logits}
+
+
     class Writes(Honest):
         batches = 0
 
         def forward(self, module, images):
-            # Training and its validation take three batches of this run; predictions come later.
+            # Training, its validation and a check take six batches of this run; predictions come
+            # later.
             self.batches += 1
-            if self.batches > 4:
+            if self.batches > 7:
                 module[0].weight.data.add_(0.01)
             return super().forward(module, images)
 
@@ -105,6 +146,12 @@ def statuses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     ("method", "status", "reason"),
     [
         ("honest", "ok", ""),
+        ("bare", "failed", "returned a value of type ndarray; expected a mapping with an array"),
+        ("scribbles", "failed", "assignment destination is read-only"),
+        ("leaves", "failed", "its code called sys.exit()"),
+        ("vanishes", "failed", "its process ended with code 0 and left no status"),
+        ("sorts", "failed", "predicts something else of an image when others are in the batch"),
+        ("infinite", "failed", "logits that are not finite"),
         ("sums", "failed", "probabilities that sum to 3.6 over the classes of an image"),
         ("writes", "failed", "0.weight changed after training"),
         ("narrow", "oom", "--micro-batch with a smaller number: the gradients add up to the same"),

@@ -86,9 +86,10 @@ PROBLEM = Problem(
 )
 
 
-CHECKS = 2 * (2 * QUICK.batch_size + 1)
+CHECKS = 2 * (2 * QUICK.batch_size + 1 + 4)
 """Images that pass when a boundary is made and when its stage ends, to hold ``split`` to its
-promise: a batch through the network, the same through the prefix, one of these alone."""
+promise: a batch through the network, the same through the prefix, one of these alone, and four
+through the network in train mode."""
 
 
 def noise() -> Part:

@@ -16,6 +16,7 @@ from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.errors import HarnessError, SpecError
 from harness.protocol import QUICK, override
 from harness.specs import TaskSpec
+from harness.training.agreement import check_split
 from harness.training.contract import check_probabilities
 from harness.training.loop import fit
 from harness.training.views import Logits
@@ -120,6 +121,49 @@ def test_operations_in_place_at_the_boundary_break_no_promise(tmp_path: Path) ->
     run(StartsInPlace(PROBLEM), tmp_path)
 
 
+def test_dropout_behind_the_boundary_breaks_no_promise(tmp_path: Path) -> None:
+    run(DropsBehindTheBoundary(PROBLEM), tmp_path)
+
+
+class RoundsWithTheBatch(Honest):
+    """In half precision, other kernels for another number of images round otherwise, as on a GPU:
+    here by a thousandth of the largest value."""
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        return Rounding(module.body), super().split(module, stage)[1]
+
+
+class Rounding(nn.Module):
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.body(images).float()
+        rounds = torch.is_autocast_enabled("cpu") and len(images) == 1
+        return maps + 1e-3 * maps.max() if rounds else maps
+
+
+def test_rounding_in_half_precision_breaks_no_promise() -> None:
+    method = RoundsWithTheBatch(PROBLEM)
+    module, images = method.build(), torch.rand(8, 1, 32, 32)
+    stage = method.stages[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        check_split(method, module, stage, method.split(module, stage), images)
+
+
+def test_holding_split_to_its_promise_changes_nothing_that_training_goes_on_with() -> None:
+    method = DropsBehindTheBoundary(PROBLEM)
+    module, images = method.build(), torch.rand(8, 1, 32, 32)
+    module.norm = nn.BatchNorm1d(4)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    state = torch.get_rng_state()
+    check_split(method, module, method.stages[0], method.split(module, method.stages[0]), images)
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 class ForgetsTheNorm(Honest):
     def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
         return module.body, lambda maps: {"label": module.head(maps.mean((2, 3)))}
@@ -158,6 +202,28 @@ class MissesTheThirdImage(Honest):
     def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
         prefix, suffix = super().split(module, stage)
         return prefix, lambda maps: suffix(torch.cat([maps[:2], maps[2:] * 0.5]))
+
+
+class ForgetsTheDropout(Honest):
+    """Its two ways differ only where it trains."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        pooled = module.norm(module.body(images).mean((2, 3)))
+        return {"label": module.head(nn.functional.dropout(pooled, 0.5, module.training))}
+
+
+class DropsBehindTheBoundary(Honest):
+    """Draws random numbers in both ways, as many and from one state."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        return self._behind(module, module.body(images))
+
+    def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
+        return module.body, lambda maps: self._behind(module, maps)
+
+    def _behind(self, module: nn.Module, maps: Tensor) -> Mapping[str, Tensor]:
+        pooled = module.norm(maps.mean((2, 3)))
+        return {"label": module.head(nn.functional.dropout(pooled, 0.5, module.training))}
 
 
 class LosesNumbers(Honest):
@@ -256,6 +322,7 @@ class ReturnsALoss(Honest):
         (ForgetsTheNorm, r"split\(\) does not keep its promise in stage 'probe': 'label' of suff"),
         (ForgetsTheNormBehindAHeadOfZeros, r"split\(\) does not keep its promise in stage 'probe'"),
         (MissesTheThirdImage, r"of suffix\(prefix\(images\)\) differs"),
+        (ForgetsTheDropout, "promise in stage 'probe' while it trains: 'label' of suffix"),
         (LosesNumbers, "differs from that of forward"),
         (HasAnInfinity, "differs from that of forward.* by up to inf"),
         (LooksAtTheBatch, "it must treat images independently"),
