@@ -50,7 +50,8 @@ def machine(document: dict[str, Any]) -> str:
     if "gpu" in facts:
         gpu = (
             f"{facts['gpu']}, {facts['gpu_memory_bytes'] / 2**30:.0f} GiB, CUDA {facts['cuda']}, "
-            f"cuDNN {facts['cudnn']}; driver, clock, power limit: {facts['gpu_driver']}\n"
+            f"cuDNN {facts['cudnn']}; driver, clock, power limit: "
+            f"{'; '.join(facts['gpu_driver'] or ['unknown'])}\n"
         )
     return (
         f"{gpu}{facts['cpu']}, {facts['cpu_count']} cores, {facts['threads']} threads; "
