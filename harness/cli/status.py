@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,8 @@ def command(directory: Path, as_json: bool) -> None:
         raise SystemExit(int(damaged))
     from tabulate import tabulate
 
-    rows = [(c["study"], _name(c), c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
-    headers = ("study", "method", "cell", "status", "")
-    # Needed only where there are several.
-    first = 0 if len({c["study"] for c in cells}) > 1 else 1
-    click.echo(tabulate([row[first:] for row in rows], headers=headers[first:]))
+    rows = [(_name(c), c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
+    click.echo(tabulate(rows, headers=("method", "cell", "status", "")))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     click.echo(f"\n{len(cells)} cells: {summary}")
@@ -61,7 +57,6 @@ def _facts(found: Found) -> dict[str, Any]:
         "method": method_of(cell) if record is None else record["id"],
         "small": record is not None and is_small(record),
         "cell": cell.path.name,
-        "study": os.path.relpath(cell.path.parents[3]),
         "directory": str(cell.path),
         "status": DAMAGED if found.damage else state,
         "reason": "; ".join(found.damage) or reason,

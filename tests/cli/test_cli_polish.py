@@ -62,20 +62,11 @@ def test_bad_input_ends_with_2_and_says_why_on_stderr(
 
 
 def test_status_prints_json(tmp_path: Path) -> None:
-    make_cell(tmp_path / "study", "demo/done", label={"f1": 0.5})
+    make_cell(tmp_path / "study", "demo/done")
     make_cell(tmp_path / "study", "demo/open", status=None)
     done, open_ = json.loads(inside("status", ".", "--json", cwd=tmp_path).stdout)
     assert (done["method"], done["status"], done["seconds"]) == ("demo/done", "ok", 12.0)
     assert (open_["status"], open_["epochs_done"], open_["epochs"]) == ("unfinished", 0, 3)
-
-
-def test_cells_of_several_studies_are_told_apart(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        make_cell(tmp_path / "results" / name, "demo/done", label={"f1": 0.5})
-    text = inside("status", "results", cwd=tmp_path).stdout
-    assert "results/one" in text
-    assert "results/two" in text
-    assert "study" not in inside("status", "results/one", cwd=tmp_path).stdout
 
 
 def test_quiet_prints_the_table_and_nothing_else(tmp_path: Path) -> None:
@@ -122,7 +113,7 @@ def test_colours_are_for_terminals_that_want_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    make_cell(tmp_path / "study", label={"f1": 0.5})
+    make_cell(tmp_path / "study")
     assert "\x1b[32mok" in in_terminal("status", ".", cwd=tmp_path, env={})
     assert "\x1b" not in in_terminal("status", ".", cwd=tmp_path, env={"NO_COLOR": "1"})
     assert "\x1b" not in inside("status", ".", cwd=tmp_path).stdout
