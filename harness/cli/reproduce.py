@@ -68,7 +68,7 @@ def command(
         raise HarnessError(f"--run needs --data-root: the folder of dataset {study.dataset!r}")
     places = ("--data-root", root, "--out", str(out)) if needs_root else ("--out", str(out))
     commands = study.commands(device=resolve_device(device), extra=(*places, *extra))
-    folder = _folder(commands[0])
+    folder = out / study.name
 
     width = terminal_width()
     click.echo(study.title + "\n")
@@ -85,14 +85,6 @@ def command(
     raise SystemExit(code)
 
 
-def _folder(arguments: tuple[str, ...]) -> Path:
-    """Where a command of ``harness run`` puts its study: options behind the double dash win."""
-    from harness.cli.run import command as run
-
-    words = run.make_context("run", list(arguments[1:]), resilient_parsing=True).params
-    return Path(words["out"]) / str(words["name"])
-
-
 def _rows(folder: Path) -> list[Row]:
     from harness.report.rows import rows
     from harness.results.rundir import find_cells
@@ -101,14 +93,13 @@ def _rows(folder: Path) -> list[Row]:
 
 
 def _run(commands: list[tuple[str, ...]]) -> int:
-    """Run each in a process of its own; 1 where any cell failed, 0 where at least one ended well,
-    3 where none ran. Bad input ends it at once."""
-    codes = set()
+    """Run each in a process of its own; the worst exit code. Bad input ends it at once."""
+    worst = 0
     for arguments in commands:
         click.echo(f"\nharness {shlex.join(arguments)}")
         line = [sys.executable, "-P", "-m", "harness.cli.main", *arguments]
         code = subprocess.run(line).returncode
         if code not in (0, 1, 3):
             raise SystemExit(code)
-        codes.add(code)
-    return next((code for code in (1, 0) if code in codes), 3)
+        worst = max(worst, code)
+    return worst

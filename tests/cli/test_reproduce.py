@@ -103,17 +103,6 @@ def test_options_behind_a_double_dash_win(tmp_path: Path, plugins: Path) -> None
     assert "quick with epochs 1, train_images 48" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_figures_of_a_run_by_another_name_are_found(tmp_path: Path, plugins: Path) -> None:
-    words = ("--name", "rehearsal", "--out", "elsewhere")
-    asked = ("reproduce", "two", "--device", "cpu", "--run", "--", *words)
-    done = harness(*asked, cwd=tmp_path, plugins=plugins)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "elsewhere" / "rehearsal").is_dir()
-    (majority,) = (line for line in done.stdout.splitlines() if line.startswith("majority"))
-    assert float(majority.split()[4]) > 0
-    assert "Ours, not run" not in done.stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
