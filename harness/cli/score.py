@@ -80,7 +80,6 @@ def command(directory: Path, data_root: Path | None) -> None:
 
     def start(cell: CellDirectory) -> None:
         record = cell.cell
-        _check_files(cell, record)
         table = tables.of(cell, record)
         if isinstance(table, Table):
             compare(cell, record, table)
@@ -120,19 +119,6 @@ def _has_predictions(cell: CellDirectory) -> bool:
     except HarnessError:
         return bool(cell.sets)
     return status is not None and status["status"] == "ok" and bool(cell.sets)
-
-
-def _check_files(cell: CellDirectory, record: CellRecord) -> None:
-    """HarnessError where a set that the cell has predicted has no file any more: its figures would
-    be lost, as they cannot be computed again."""
-    stored = _stored(cell) or {}
-    gone = sorted((stored.keys() & record["data"].keys() | {"test"}) - set(cell.sets))
-    if gone:
-        files = ", ".join(f"predictions-{name}.npz" for name in gone)
-        raise HarnessError(
-            f"{cell.path}: {files} is missing; its metrics cannot be computed again, and stay as "
-            "they are (harness run --rerun runs the cell again)"
-        )
 
 
 def _scores(

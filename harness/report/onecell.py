@@ -41,13 +41,12 @@ def everything(directory: CellDirectory) -> dict[str, Any]:
         read(lambda: compare(directory, cell, table), None)
     status = read(lambda: directory.status, None)
     ok = status is not None and status["status"] == "ok"
-    scored = ok and not cell["protocol"].get("time_only")
     return {
         "directory": str(directory.path),
         "cell": dict(cell),
         "status": status,
         "history": read(lambda: directory.history, list[dict[str, Any]]()),
-        "metrics": read(lambda: finished_metrics(directory) if scored else directory.metrics, None),
+        "metrics": read(lambda: finished_metrics(directory) if ok else directory.metrics, None),
         "per_class": read(lambda: _per_class(directory), dict[str, Any]()),
         "timing": read(lambda: finished_timing(directory) if ok else directory.timing, None),
         "environment": read(lambda: directory.environment, None),

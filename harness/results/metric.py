@@ -84,9 +84,7 @@ def locked(
 
 
 def _number(value: Any) -> float | None:
-    """As a float; None where it is not a number, as an answer or what a masked array hides."""
-    if np.ma.is_masked(value):
-        return None
+    """As a float; None where it is not a number."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+    return float(value) if isinstance(value, Real) else None

@@ -52,32 +52,26 @@ def look(directory: CellDirectory, tables: Tables) -> Found:
     if found.status is None or found.status["status"] != "ok":
         return found
     found.timing = _read(found, lambda: finished_timing(directory))
-    if found.cell is None or not found.cell["protocol"].get("time_only"):
-        found.metrics = _read(found, lambda: finished_metrics(directory))
+    found.metrics = _read(found, lambda: finished_metrics(directory))
     if found.cell is not None and directory.sets:
         _compare(found, found.cell, tables.of(directory, found.cell))
     return found
 
 
-def finished_timing(directory: CellDirectory) -> TimingRecord:
-    """timing.json of a cell that is ok; HarnessError where it is missing or damaged, or lacks what
-    every version has written to the end of a cell."""
-    again = "harness run --rerun runs the cell again"
-    return _with(directory, "timing.json", "epochs", directory.timing, again)
+def finished_timing(directory: CellDirectory) -> TimingRecord | None:
+    """timing.json of a cell that is ok; HarnessError where it is damaged, or lacks what every
+    version has written to the end of a cell."""
+    return _with(directory, "timing.json", "epochs", directory.timing)
 
 
-def finished_metrics(directory: CellDirectory) -> MetricsRecord:
-    """metrics.json of a cell that is ok, and did not measure its speed alone; as
-    :func:`finished_timing`."""
-    again = "harness score computes it again from the cell's predictions"
-    return _with(directory, "metrics.json", "test", directory.metrics, again)
+def finished_metrics(directory: CellDirectory) -> MetricsRecord | None:
+    """metrics.json of a cell that is ok; as :func:`finished_timing`."""
+    return _with(directory, "metrics.json", "test", directory.metrics)
 
 
-def _with(directory: CellDirectory, name: str, key: str, record: R | None, again: str) -> R:
-    if record is None:
-        raise HarnessError(f"{directory.path / name}: is missing; {again}")
+def _with(directory: CellDirectory, name: str, key: str, record: R | None) -> R | None:
     # What an earlier version did not write is unknown and not wrong.
-    if key not in record:
+    if record is not None and key not in record:
         raise HarnessError(f"{directory.path / name}: lacks {key}")
     return record
 

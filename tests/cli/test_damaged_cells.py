@@ -162,40 +162,6 @@ def test_scoring_again_repairs_damaged_metrics_and_skips_damaged_predictions(
     assert "scored 1 cells" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("file", "remedy"),
-    [("metrics.json", "harness score computes it again"), ("timing.json", "harness run --rerun")],
-)
-def test_a_finished_cell_without_a_record_is_damaged(
-    ran: Path, tmp_path: Path, file: str, remedy: str
-) -> None:
-    damaged(ran, tmp_path, file).unlink()
-    report = inside("report", "results", cwd=tmp_path)
-    assert report.returncode == 1
-    assert f"{file}: is missing; {remedy}" in " ".join(report.stdout.split())
-    assert inside("status", "results", cwd=tmp_path).returncode == 1
-    shown = inside("show", "baselines/majority", cwd=tmp_path)
-    assert shown.returncode == 1
-    planned = inside("plan", *WORDS, cwd=tmp_path)
-    assert "1 damaged, 1 finished" in planned.stdout
-
-
-@pytest.mark.parametrize("part", ["val", "test"])
-def test_figures_whose_predictions_are_missing_stay_as_they_were(
-    ran: Path, tmp_path: Path, part: str
-) -> None:
-    path = damaged(ran, tmp_path, f"predictions-{part}.npz")
-    path.unlink()
-    metrics = path.parent / "metrics.json"
-    before = metrics.read_bytes()
-    done = inside("score", "results", cwd=tmp_path)
-    assert done.returncode == 1
-    assert f"predictions-{part}.npz is missing; its metrics cannot be computed again" in done.stderr
-    assert "scored 1 cells" in done.stdout
-    assert metrics.read_bytes() == before
-    assert inside("report", "results", cwd=tmp_path).returncode == 0
-
-
 def test_an_executor_that_cannot_be_made_fails_the_cells_and_the_table_prints(
     tmp_path: Path,
 ) -> None:
