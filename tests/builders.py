@@ -264,7 +264,7 @@ def _predictions(
         classes=CLASSES,
         probabilities=None
         if label is None
-        else np.eye(4, dtype=np.float32)[list(predicted[: len(images)])],
+        else np.eye(len(CLASSES), dtype=np.float32)[list(predicted[: len(images)])],
         mask_bits=None if mask is None else masks,
         mask_grid=None if mask is None else 2,
         has_mask=None if mask is None else np.ones(len(images), dtype=bool),

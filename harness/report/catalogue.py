@@ -36,6 +36,22 @@ def find(name: str, known: Mapping[str, Column], option: str) -> Column:
     raise HarnessError(f"{option}: there is no column {name!r}{hint}")
 
 
+def find_all(text: str, known: Mapping[str, Column], option: str) -> list[Column]:
+    """The columns of a list of names with commas between them. A name may hold commas itself, as
+    one of a class may: of those that fit, the longest is meant.
+
+    Raises:
+        HarnessError: as :func:`find`.
+    """
+    pieces, found = text.split(","), list[Column]()
+    while pieces:
+        names = (",".join(pieces[:end]).strip() for end in range(len(pieces), 0, -1))
+        name = next((name for name in names if name in known), pieces[0].strip())
+        found.append(find(name, known, option))
+        del pieces[: 1 + name.count(",")]
+    return found
+
+
 def _recalls(rows: Sequence[Row]) -> list[Column]:
     """Recall of every class that the rows have."""
 

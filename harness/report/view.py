@@ -13,7 +13,7 @@ class View:
     """Everything but the format. Names of columns are those of ``docs/reports.md``."""
 
     columns: tuple[str, ...] = ()
-    """Empty: those that suit the task."""
+    """Empty: those that suit the task. A name that holds commas may be given in its pieces."""
     sort: str | None = None
     """A column, descending with ``-`` in front; None: the best first, by the primary metric."""
     filters: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from harness.report.rows import rows
 from harness.report.table import render
 from harness.report.view import View
 from harness.results.rundir import find_cells
+from tests import builders
 from tests.builders import CLASSES, image_ids, make_cell, metric_specs
 
 DASH = "\N{EN DASH}"
@@ -59,6 +60,40 @@ def test_recall_of_a_class_is_a_column(tmp_path) -> None:
     cell.write_metrics({"test": {**scores, "recall_per_class": recall}})
     text = report(tmp_path, "csv", columns=("recall.Viral Pneumonia",))
     assert text == "recall.Viral Pneumonia\r\n0.25\r\n"
+
+
+ODD = ("a", "a,b", "a,b, c", "Grade = 3", "Grade", ">=2")
+
+
+def of_odd_classes(study, monkeypatch) -> None:
+    monkeypatch.setattr(builders, "CLASSES", ODD)
+    cell = make_cell(study, label={"f1": 0.5}, present=ODD)
+    scores = cell.metrics["test"]
+    recall = {name: index / 8 for index, name in enumerate(ODD)}
+    cell.write_metrics({"test": {**scores, "recall_per_class": recall}})
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_recall_of_a_class_with_commas_or_operators_is_a_column(
+    tmp_path, monkeypatch, name
+) -> None:
+    of_odd_classes(tmp_path, monkeypatch)
+    asked = f"method, recall.{name},label.f1"
+    ((*head,), (*_, value, _)) = csv.reader(
+        io.StringIO(report(tmp_path, "csv", columns=tuple(asked.split(","))), newline="")
+    )
+    assert head == ["method", f"recall.{name}", "label.f1"]
+    assert float(value) == ODD.index(name) / 8
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_rows_are_filtered_by_a_class_with_commas_or_operators(tmp_path, monkeypatch, name) -> None:
+    of_odd_classes(tmp_path, monkeypatch)
+    value = ODD.index(name) / 8
+    assert methods(tmp_path, filters=(f"recall.{name}={value}",)) == ["demo/net"]
+    assert methods(tmp_path, filters=(f" recall.{name} >= {value}",)) == ["demo/net"]
+    with pytest.raises(HarnessError, match="no row is left"):
+        methods(tmp_path, filters=(f"recall.{name}>{value}",))
 
 
 @pytest.mark.parametrize(
