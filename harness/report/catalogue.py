@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from harness.data.names import on_one_line
@@ -14,6 +15,7 @@ from harness.report.figures import millions, number, percent, size_of, whole
 from harness.report.quiet import disturbed_blocks
 from harness.report.rows import Row
 from harness.report.sections import DIGITS, described_protocol
+from harness.results.decimals import decimals
 from harness.specs import MetricSpec
 
 
@@ -60,8 +62,8 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
             name=f"recall.{label}",
             head=f"recall\n{on_one_line(label)}",
             value=lambda row: row.recall_per_class.get(label),
-            figure="{:.4f}".format,
-            figure_of_mean="{:.3f}".format,
+            figure=decimals,
+            figure_of_mean=partial(decimals, digits=3),
             measured=True,
         )
 
@@ -76,8 +78,10 @@ def _status(row: Row) -> str:
 
 
 def _weights(row: Row) -> str | None:
-    """What the network started from; a finished method without parameters has no start."""
-    if row.status == "ok" and row.timing.get("parameters_total") is None:
+    """What the network started from. A method without parameters has no start; of one that did not
+    finish and has no weights of its own nobody knows whether it has parameters."""
+    ended = row.status == "ok"
+    if (ended or row.weights == "random") and row.timing.get("parameters_total") is None:
         return None
     return row.weights
 
@@ -204,8 +208,8 @@ MEASURED: tuple[Column, ...] = (
         name="primary",
         head="primary",
         value=lambda row: row.primary,
-        figure="{:.4f}".format,
-        figure_of_mean="{:.3f}".format,
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
         measured=True,
     ),
     _cost("epochs", "epochs", whole),

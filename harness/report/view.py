@@ -23,5 +23,13 @@ class View:
     layout: Layout | None = None
     """``long``: one row per cell and figure; None: as the format likes it."""
 
+    def asks(self, name: str) -> bool:
+        """Whether the column of that name is shown, or rows are sorted or chosen by it; where no
+        columns are named, every column is taken for shown."""
+        if not self.columns or name in self.columns:
+            return True
+        sorted_by = (self.sort or "").removeprefix("-")
+        return name == sorted_by or any(text.lstrip().startswith(name) for text in self.filters)
+
 
 EVERYTHING = View()

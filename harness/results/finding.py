@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
+from harness.results.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
 
 _SHOWN = 8
@@ -160,7 +161,7 @@ def _score(cell: CellDirectory) -> str:
     metrics = (cell.metrics or {}).get("test")
     if metrics is None or metrics["primary"] is None:
         return "not scored"
-    return f"{' and '.join(metrics['primary_metrics'])} {metrics['primary']:.4f}"
+    return f"{' and '.join(metrics['primary_metrics'])} {decimals(metrics['primary'])}"
 
 
 def method_of(cell: CellDirectory) -> str:
