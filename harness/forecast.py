@@ -164,7 +164,7 @@ def _state(cell: Cell, rerun: bool, tables: Tables) -> tuple[str, str, int]:
     directory = CellDirectory(cell.directory)
     there = (cell.directory / "cell.json").exists()
     found = settled(directory, tables)
-    if found is not None and rerun:
+    if found is not None and (rerun or found.lost):
         return "to run again", "was damaged" if found.damage else "was ok", 0
     if found is not None:
         return (DAMAGED, "; ".join(found.damage), 0) if found.damage else ("finished", "", 0)

@@ -41,6 +41,10 @@ TIMING = {
 }
 
 
+UNKNOWN_MACHINE = {"cpu": "unknown processor", "threads": 1}
+"""That of a cell whose machine does not matter."""
+
+
 def metric_specs() -> tuple[MetricSpec, ...]:
     """The metrics of this repository's core, in the order of the table."""
 
@@ -153,7 +157,7 @@ def make_cell(
     ``mask`` is given.
 
     Args:
-        images: of its prediction file, all with a mask where ``mask`` is given; None for no file.
+        images: of its prediction files, all with a mask where ``mask`` is given; None for four.
         labels, predicted: class indices of each image, where ``label`` is given.
         trained_on: what its record says of the train part.
     """
@@ -221,12 +225,16 @@ def make_cell(
         "precision": "fp32",
     }
     cell.write_cell(record)
-    if environment is not None:
-        cell.write_environment(environment)
+    ok = status == "ok"
+    if environment is not None or ok:
+        cell.write_environment(environment or UNKNOWN_MACHINE)
+    if ok:
+        cell.append_history(epoch_line(1))
     if label is not None or mask is not None:
         cell.write_metrics(_metrics(label, mask, primary, present))
-        if images is not None:
-            cell.write_predictions("test", _predictions(images, labels, predicted, label, mask))
+        file = _predictions(images or image_ids(4), labels, predicted, label, mask)
+        for part in ("val", "test"):
+            cell.write_predictions(part, file)
     if timing is not None or status == "ok":
         cell.write_timing({**TIMING, **(timing or {})})
     if status is not None:
@@ -256,7 +264,7 @@ def _predictions(
         classes=CLASSES,
         probabilities=None
         if label is None
-        else np.eye(4, dtype=np.float32)[list(predicted[: len(images)])],
+        else np.eye(len(CLASSES), dtype=np.float32)[list(predicted[: len(images)])],
         mask_bits=None if mask is None else masks,
         mask_grid=None if mask is None else 2,
         has_mask=None if mask is None else np.ones(len(images), dtype=bool),
@@ -270,7 +278,8 @@ def _metrics(
     present: Sequence[str],
 ) -> Any:
     targets = {"label": label, "mask": mask}
-    chosen = [targets[name.partition(".")[0]][name.partition(".")[2]] for name in primary]
+    split_names = [name.partition(".") for name in primary]
+    chosen = [(targets[target] or {}).get(metric) for target, _, metric in split_names]
     complete = len(present) == len(CLASSES)
     return {
         "test": {
@@ -283,7 +292,7 @@ def _metrics(
             and {name: label[name] if complete else None for name in label if name == "f1"},
             "recall_per_class": None,
             "mask": mask,
-            "primary": None if None in chosen else sum(chosen) / len(chosen),
+            "primary": None if None in chosen else sum(filter(None, chosen)) / len(chosen),
             "primary_metrics": list(primary),
             "primary_higher_is_better": True,
         }

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from harness.execution.schedule import Observer
 from harness.results.built import title
+from harness.results.decimals import decimals
 from harness.results.record import StatusRecord
 from harness.study import Cell
 
@@ -57,8 +58,8 @@ class _Tally:
 def _epoch_text(cell: Cell, line: Mapping[str, Any]) -> str:
     epochs = cell.record["protocol"]["epochs"]
     return (
-        f"epoch {line['epoch']}/{epochs}  loss {line['loss']:.3f}  "
-        f"val {' + '.join(cell.record['task']['primary'])} {line['val']['primary']:.3f}"
+        f"epoch {line['epoch']}/{epochs}  loss {decimals(line['loss'], 3)}  "
+        f"val {' + '.join(cell.record['task']['primary'])} {decimals(line['val']['primary'], 3)}"
     )
 
 

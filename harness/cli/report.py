@@ -25,7 +25,8 @@ from harness.results.rundir import find_cells
 @click.option(
     "--columns",
     metavar="NAME,NAME",
-    help="In this order, e.g. method,label.f1,mask.dice,minutes_per_epoch,latency_ms.",
+    help="In this order, e.g. method,label.f1,mask.dice,minutes_per_epoch,latency_ms. Where a "
+    "name holds commas itself, the longest that fits is meant.",
 )
 @click.option("--sort", metavar="[-]NAME", help="By a column; with - the highest first.")
 @click.option(
@@ -33,7 +34,8 @@ from harness.results.rundir import find_cells
     "filters",
     multiple=True,
     metavar="CONDITION",
-    help="Rows to show, e.g. 'method=ssl/*', status=ok, 'label.f1>0.9'; repeated: all must hold.",
+    help="Rows to show, e.g. 'method=ssl/*', status=ok, 'label.f1>0.9'; repeated: all must hold. "
+    "Where a name holds operators itself, the longest that fits is meant.",
 )
 @click.option(
     "--aggregate",
@@ -65,7 +67,7 @@ def command(
 
     Exit codes: 0, 1 where a file of a cell is damaged (its row says which), or 2 for bad input.
     """
-    names = () if columns is None else tuple(name.strip() for name in columns.split(","))
+    names = () if columns is None else tuple(columns.split(","))
     view = View(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.exit_codes import of_several
 from harness.cli.options import installed_plugins
 from harness.cli.terminal import terminal_width
 from harness.errors import HarnessError
@@ -49,14 +50,19 @@ def command(
     """Repeat a published study: the commands, the time they take, its tables beside ours.
 
     Without --run nothing is run, and our figures are those of an earlier run. Options of
-    "harness run" behind a double dash change the protocol, e.g. for a rehearsal.
+    "harness run" behind a double dash change the protocol, e.g. for a rehearsal; our figures are
+    those of the folder that --out and --name say there.
 
     \b
     harness reproduce study
     harness reproduce study --data-root DIR --run
     harness reproduce study --data-root DIR --run -- --preset quick
+
+    Exit codes: 0, with --run those of all the runs together (3 only where none ran anything), or 2
+    for bad input.
     """
     from harness.execution.devices import resolve_device
+    from harness.report.asked import last_value
     from harness.report.beside import beside, expected_time, wrapped
     from harness.report.published import find_published
 
@@ -68,7 +74,8 @@ def command(
         raise HarnessError(f"--run needs --data-root: the folder of dataset {study.dataset!r}")
     places = ("--data-root", root, "--out", str(out)) if needs_root else ("--out", str(out))
     commands = study.commands(device=resolve_device(device), extra=(*places, *extra))
-    folder = out / study.name
+    # Options behind the double dash win in the commands, and so they do here.
+    folder = Path(last_value(extra, "out", str(out))) / last_value(extra, "name", study.name)
 
     width = terminal_width()
     click.echo(study.title + "\n")
@@ -93,13 +100,13 @@ def _rows(folder: Path) -> list[Row]:
 
 
 def _run(commands: list[tuple[str, ...]]) -> int:
-    """Run each in a process of its own; the worst exit code. Bad input ends it at once."""
-    worst = 0
+    """Run each in a process of its own; their exit code. Bad input ends it at once."""
+    codes = set()
     for arguments in commands:
         click.echo(f"\nharness {shlex.join(arguments)}")
         line = [sys.executable, "-P", "-m", "harness.cli.main", *arguments]
         code = subprocess.run(line).returncode
         if code not in (0, 1, 3):
             raise SystemExit(code)
-        worst = max(worst, code)
-    return worst
+        codes.add(code)
+    return of_several(codes)

@@ -14,6 +14,7 @@ import click
 
 from harness.cli.admission import admission
 from harness.cli.amounts import number_of_bytes
+from harness.cli.exit_codes import of_several
 from harness.cli.options import installed_plugins, study_options
 from harness.cli.progress import WithHooks, progress
 from harness.cli.request import request_of
@@ -50,7 +51,7 @@ def _finish(runs: list[Ran]) -> None:
         for directory in dict.fromkeys(run.study.directory for run in runs):
             click.echo(f"results: {os.path.relpath(directory)}")
     codes = {run.code for run in runs} | ({1} if damaged else set())
-    raise SystemExit(next((code for code in (1, 0) if code in codes), 3))
+    raise SystemExit(of_several(codes))
 
 
 @click.command(name="run", cls=StudyCommand, finish=_finish)

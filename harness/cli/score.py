@@ -13,7 +13,9 @@ from harness.cli.counting import counting
 from harness.cli.options import installed_plugins
 from harness.errors import HarnessError
 from harness.plugins import Plugins
+from harness.results.complete import RUN_AGAIN, missing_predictions
 from harness.results.finding import method_of
+from harness.results.kept import kept, with_kept
 from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
 from harness.results.reference import Table, Tables, compare
@@ -33,7 +35,8 @@ def command(directory: Path, data_root: Path | None) -> None:
     """Compute the metrics again from the stored predictions; nothing is trained.
 
     DIRECTORY is a study's folder, or one above it. Metrics are those that installed plugins offer
-    now. Reference masks are read from the dataset, which must be the one of the run.
+    now; figures of others are kept. Reference masks are read from the dataset, which must be the
+    one of the run.
 
     \b
     harness score results
@@ -76,20 +79,25 @@ def command(directory: Path, data_root: Path | None) -> None:
     if not cells:
         raise HarnessError(f"{directory}: no finished cell has predictions to score")
     failed: dict[CellDirectory, str] = {}
+    not_offered: set[str] = set()
     started: dict[CellDirectory, CellScores] = {}
 
     def start(cell: CellDirectory) -> None:
         record = cell.cell
+        if lost := missing_predictions(cell, record, _stored(cell)):
+            raise HarnessError(f"{', '.join(map(str, lost))} is missing; {RUN_AGAIN}")
         table = tables.of(cell, record)
         if isinstance(table, Table):
             compare(cell, record, table)
         started[cell] = _scores(cell, record, plugins, reference(record))
 
     def finish(cell: CellDirectory) -> None:
-        scores = started.pop(cell).finish()
+        stored, computed = _stored(cell), started.pop(cell).finish()
+        scores = with_kept(cell.path / "metrics.json", stored, computed)
         # Writing safely takes longer than computing: what is the same stays.
-        if scores != _stored(cell):
+        if scores != stored:
             cell.write_metrics(scores)
+        not_offered.update(kept(stored, computed))
 
     # What a plugin's metric changes while it is imported must change no metric of the harness's, of
     # no cell: those of all cells come first.
@@ -101,11 +109,17 @@ def command(directory: Path, data_root: Path | None) -> None:
                     work(cell)
             except HarnessError as error:
                 failed[cell] = str(error)
+            except OSError as error:
+                where = error.filename or cell.path
+                failed[cell] = f"{where} cannot be read or written ({error.strerror})"
             report(done // 2, len(cells))
     if len(failed) == len(cells):
         raise HarnessError("\n".join(dict.fromkeys(failed.values())))
     for cell, reason in failed.items():
         click.echo(f"not scored: {method_of(cell)} {cell.path.name}: {reason}", err=True)
+    if not_offered:
+        names = ", ".join(sorted(not_offered))
+        click.echo(f"no installed plugin offers {names}: figures on record are kept", err=True)
     done = len(cells) - len(failed)
     click.echo(f"scored {done} cells; harness report {directory} shows them")
     if failed:
@@ -113,12 +127,18 @@ def command(directory: Path, data_root: Path | None) -> None:
 
 
 def _has_predictions(cell: CellDirectory) -> bool:
-    """Also true where the status is damaged, so that the cell is listed as not scored."""
+    """Also true where they are missing or the status is damaged, so that the cell is listed as not
+    scored; not for a cell that was only timed."""
     try:
         status = cell.status
     except HarnessError:
         return bool(cell.sets)
-    return status is not None and status["status"] == "ok" and bool(cell.sets)
+    if status is None or status["status"] != "ok":
+        return False
+    try:
+        return bool(cell.sets) or not cell.cell["protocol"].get("time_only")
+    except HarnessError:
+        return True
 
 
 def _scores(

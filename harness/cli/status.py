@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 
 from harness.cli.terminal import state_text
 from harness.results.built import SMALL, is_small
-from harness.results.finding import method_of
+from harness.results.finding import last_names, method_of
 from harness.results.reference import Tables
 from harness.results.rundir import find_cells
 from harness.results.sound import DAMAGED, Found, look
@@ -40,8 +42,12 @@ def command(directory: Path, as_json: bool) -> None:
         raise SystemExit(int(damaged))
     from tabulate import tabulate
 
-    rows = [(_name(c), c["cell"], state_text(c["status"]), _detail(c)) for c in cells]
-    click.echo(tabulate(rows, headers=("method", "cell", "status", "")))
+    heads, found = _where(cells)
+    rows = [
+        (_name(c), *where, c["cell"], state_text(c["status"]), _detail(c))
+        for c, where in zip(cells, found, strict=True)
+    ]
+    click.echo(tabulate(rows, headers=("method", *heads, "cell", "status", "")))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     click.echo(f"\n{len(cells)} cells: {summary}")
@@ -56,6 +62,8 @@ def _facts(found: Found) -> dict[str, Any]:
     return {
         "method": method_of(cell) if record is None else record["id"],
         "small": record is not None and is_small(record),
+        "study": cell.path.resolve().parents[3].name,
+        "dataset": unquote(cell.path.parent.name),
         "cell": cell.path.name,
         "directory": str(cell.path),
         "status": DAMAGED if found.damage else state,
@@ -64,6 +72,18 @@ def _facts(found: Found) -> dict[str, Any]:
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
         "epochs": None if record is None else record["protocol"]["epochs"],
     }
+
+
+def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The heads of study and dataset where cells are of several, and what stands there for each."""
+    folders = [Path(cell["directory"]).parents[3].absolute() for cell in cells]
+    studies = last_names(folders)
+    facts = {
+        "study": [studies[folder] for folder in folders],
+        "dataset": [cell["dataset"] for cell in cells],
+    }
+    several = {head: texts for head, texts in facts.items() if len(set(texts)) > 1}
+    return list(several), [[texts[n] for texts in several.values()] for n in range(len(cells))]
 
 
 def _name(cell: dict[str, Any]) -> str:

@@ -201,7 +201,7 @@ def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None
     """The status of a cell that need not run; None once its directory is ready for running."""
     directory = CellDirectory(cell.directory)
     found = settled(directory, table)
-    if found is not None and not options.rerun:
+    if found is not None and not (options.rerun or found.lost):
         return _damaged(found) if found.damage or found.status is None else found.status
     if found is not None:
         shutil.rmtree(cell.directory)

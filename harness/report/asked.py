@@ -54,10 +54,10 @@ def asked(
 
 def _asked(words: Sequence[str], entry: MethodEntry, plugins: Plugins) -> Asked:
     spec = entry.spec
-    stated = preset(_last(words, "preset", QUICK.name))
+    stated = preset(last_value(words, "preset", QUICK.name))
     protocol = effective(override(stated, _values(words, "set")), entry.id, spec.protocol)
     params = {**spec.params, **(spec.tiny if protocol.tiny else {})}
-    start, digest = _last(words, "weights", protocol.weights), None
+    start, digest = last_value(words, "weights", protocol.weights), None
     if spec.weights is None:
         start = "random"
     elif start == "pretrained":
@@ -69,7 +69,7 @@ def _asked(words: Sequence[str], entry: MethodEntry, plugins: Plugins) -> Asked:
         digest=digest,
         selected_on_test=None
         if _values(words, "split-file")
-        else _last(words, "split", "standard") == "study",
+        else last_value(words, "split", "standard") == "study",
     )
 
 
@@ -84,7 +84,7 @@ def _digest(files: Iterable[WeightsFile]) -> str | None:
 def _values(words: Sequence[str], option: str) -> list[str]:
     """What is given for ``--option``, as two words or as ``--option=VALUE``, in order."""
     name = f"--{option}"
-    pairs = zip(words, (*words[1:], ""), strict=True)
+    pairs = zip(words, (*words, "")[1:], strict=True)
     return [
         after if word == name else word.removeprefix(f"{name}=")
         for word, after in pairs
@@ -92,5 +92,6 @@ def _values(words: Sequence[str], option: str) -> list[str]:
     ]
 
 
-def _last(words: Sequence[str], option: str, otherwise: str) -> str:
+def last_value(words: Sequence[str], option: str, otherwise: str) -> str:
+    """What ``harness run`` takes for ``--option`` where these are its arguments."""
     return _values(words, option)[-1] if _values(words, option) else otherwise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from harness.data.names import on_one_line
@@ -14,6 +15,7 @@ from harness.report.figures import millions, number, percent, size_of, whole
 from harness.report.quiet import disturbed_blocks
 from harness.report.rows import Row
 from harness.report.sections import DIGITS, described_protocol
+from harness.results.decimals import decimals
 from harness.specs import MetricSpec
 
 
@@ -36,6 +38,22 @@ def find(name: str, known: Mapping[str, Column], option: str) -> Column:
     raise HarnessError(f"{option}: there is no column {name!r}{hint}")
 
 
+def find_all(text: str, known: Mapping[str, Column], option: str) -> list[Column]:
+    """The columns of a list of names with commas between them. A name may hold commas itself, as
+    one of a class may: of those that fit, the longest is meant.
+
+    Raises:
+        HarnessError: as :func:`find`.
+    """
+    pieces, found = text.split(","), list[Column]()
+    while pieces:
+        names = (",".join(pieces[:end]).strip() for end in range(len(pieces), 0, -1))
+        name = next((name for name in names if name in known), pieces[0].strip())
+        found.append(find(name, known, option))
+        del pieces[: 1 + name.count(",")]
+    return found
+
+
 def _recalls(rows: Sequence[Row]) -> list[Column]:
     """Recall of every class that the rows have."""
 
@@ -44,8 +62,8 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
             name=f"recall.{label}",
             head=f"recall\n{on_one_line(label)}",
             value=lambda row: row.recall_per_class.get(label),
-            figure="{:.4f}".format,
-            figure_of_mean="{:.3f}".format,
+            figure=decimals,
+            figure_of_mean=partial(decimals, digits=3),
             measured=True,
         )
 
@@ -60,8 +78,10 @@ def _status(row: Row) -> str:
 
 
 def _weights(row: Row) -> str | None:
-    """What the network started from; a finished method without parameters has no start."""
-    if row.status == "ok" and row.timing.get("parameters_total") is None:
+    """What the network started from. A method without parameters has no start; of one that did not
+    finish and has no weights of its own nobody knows whether it has parameters."""
+    ended = row.status == "ok"
+    if (ended or row.weights == "random") and row.timing.get("parameters_total") is None:
         return None
     return row.weights
 
@@ -188,8 +208,8 @@ MEASURED: tuple[Column, ...] = (
         name="primary",
         head="primary",
         value=lambda row: row.primary,
-        figure="{:.4f}".format,
-        figure_of_mean="{:.3f}".format,
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
         measured=True,
     ),
     _cost("epochs", "epochs", whole),

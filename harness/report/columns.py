@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from harness.report.figures import UNKNOWN, mean_and_range, number
 from harness.report.quiet import Time, mark, worst
 from harness.report.rows import Row
 from harness.results.built import SMALL
+from harness.results.decimals import decimals
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
@@ -104,8 +106,8 @@ def metric_column(name: str, label: str) -> Column:
         name=name,
         head=label.replace(" ", "\n", 1) if len(label) > 8 else label,
         value=lambda row: row.metric(name),
-        figure="{:.4f}".format,
-        figure_of_mean="{:.3f}".format,
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
         measured=True,
     )
 

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-UNKNOWN = "\N{EN DASH}"
+from harness.results.decimals import UNKNOWN
+
+__all__ = [
+    "UNKNOWN",
+    "mean",
+    "mean_and_range",
+    "millions",
+    "number",
+    "percent",
+    "size_of",
+    "whole",
+]
+
+_WIDEST = 1e15
+"""From here on a figure is written with an exponent: all its digits would fill a line."""
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, never in exponent form."""
+    """Three significant digits, in exponent form only from 1e15."""
     if value is None:
         return UNKNOWN
     if value == 0:
         return "0"
     if abs(value) < 0.001:
         return "<0.001"
+    if abs(value) >= _WIDEST:
+        return f"{value:.3g}"
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3g}"
 
 
 def whole(value: float) -> str:
-    """A count, with all its digits."""
-    return f"{value:.0f}"
+    """A count, with all its digits; with an exponent from 1e15."""
+    return f"{value:.0f}" if abs(value) < _WIDEST else f"{value:.3g}"
 
 
 def millions(value: float) -> str:

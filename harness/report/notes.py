@@ -33,8 +33,8 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
     return [
         *_chosen(view),
         *_ranking(section, metrics, view),
-        *_undefined(section, metrics),
-        *_of_rows(section),
+        *_undefined(section, metrics, view),
+        *_of_rows(section, view),
         *_split(section),
         *_small(section),
         *_deviations(section),
@@ -67,9 +67,13 @@ def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Ite
         yield Note(f"Ranked by {mean}{names}.")
 
 
-def _undefined(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note]:
+def _undefined(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:
     row = section.first
-    missing = [name for name, value in row.label_all_classes.items() if value is None]
+    missing = [
+        name
+        for name, value in row.label_all_classes.items()
+        if value is None and view.asks(f"label.{name}")
+    ]
     if section.classes_absent and missing:
         names = ", ".join(_label(f"label.{name}", metrics) for name in missing)
         yield Note(
@@ -78,15 +82,23 @@ def _undefined(section: Section, metrics: Sequence[MetricSpec]) -> Iterable[Note
         )
 
 
-def _of_rows(section: Section) -> Iterable[Note]:
+def _of_rows(section: Section, view: View) -> Iterable[Note]:
     """What rows say themselves, each text once with the rows that say it."""
     said: dict[str, list[str]] = {}
     for row in section.rows:
-        for text in (*row.metric_notes, *row.notes):
+        of_metrics = (text for text in row.metric_notes if _about_shown(text, view))
+        for text in (*of_metrics, *row.notes):
             said.setdefault(text, []).append(section.name_of(row))
     for text, names in said.items():
         everybody = len(names) == len(section.rows) > 1
         yield Note(f"{'all rows' if everybody else ', '.join(names)}: {text}")
+
+
+def _about_shown(note: str, view: View) -> bool:
+    """Whether a note on a metric, which begins ``metric NAME``, is on one that the reader asked
+    for."""
+    name = note.removeprefix("metric ").partition(" ")[0]
+    return any(view.asks(f"{target}.{name}") for target in TARGET_OF_KIND.values())
 
 
 def _split(section: Section) -> Iterable[Note]:

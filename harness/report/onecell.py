@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.metrics.classification import per_class_recall
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
-from harness.results.sound import finished_metrics, finished_timing
+from harness.results.sound import finished_metrics, finished_timing, incomplete
 
 T = TypeVar("T")
 
@@ -41,12 +41,15 @@ def everything(directory: CellDirectory) -> dict[str, Any]:
         read(lambda: compare(directory, cell, table), None)
     status = read(lambda: directory.status, None)
     ok = status is not None and status["status"] == "ok"
+    metrics = read(lambda: finished_metrics(directory) if ok else directory.metrics, None)
+    if ok:
+        damaged += incomplete(directory, cell, metrics)
     return {
         "directory": str(directory.path),
         "cell": dict(cell),
         "status": status,
         "history": read(lambda: directory.history, list[dict[str, Any]]()),
-        "metrics": read(lambda: finished_metrics(directory) if ok else directory.metrics, None),
+        "metrics": metrics,
         "per_class": read(lambda: _per_class(directory), dict[str, Any]()),
         "timing": read(lambda: finished_timing(directory) if ok else directory.timing, None),
         "environment": read(lambda: directory.environment, None),

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.data.names import on_one_line
-from harness.report.figures import UNKNOWN, number, percent, size_of
+from harness.report.figures import number, percent, size_of
 from harness.report.onecell_cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.text import filled
 from harness.results.built import sentence, start, title
+from harness.results.decimals import decimals
 
 
 def one_cell_text(value: Mapping[str, Any], width: int) -> str:
@@ -136,8 +137,8 @@ def _epochs(history: Sequence[Mapping[str, Any]], width: int) -> str:
         [
             str(line["epoch"]),
             line["stage"],
-            _figure(line["loss"]),
-            *(_figure(line["val"].get(name)) for name in (*figures, "primary")),
+            decimals(line["loss"]),
+            *(decimals(line["val"].get(name)) for name in (*figures, "primary")),
             number(line["train_seconds"]),
         ]
         for line in epochs
@@ -153,10 +154,10 @@ def _metrics(metrics: Mapping[str, Any] | None) -> str:
         for name in scores[target] or ()
     )  # fmt: skip
     rows = [
-        [f"{target}.{name}", *(_figure((m[target] or {}).get(name)) for m in metrics.values())]
+        [f"{target}.{name}", *(decimals((m[target] or {}).get(name)) for m in metrics.values())]
         for target, name in names
     ]
-    rows.append(["primary", *(_figure(scores["primary"]) for scores in metrics.values())])
+    rows.append(["primary", *(decimals(scores["primary"]) for scores in metrics.values())])
     rows.append(["images", *(str(scores["images"]) for scores in metrics.values())])
     rows.append(["masks", *(str(scores["masks"]) for scores in metrics.values())])
     return table(["", *metrics], rows)
@@ -168,7 +169,7 @@ def _confusion(found: Mapping[str, Any]) -> str:
     rows = [
         [
             f"{n} {on_one_line(name)}",
-            _figure(found["recall"][name]),
+            decimals(found["recall"][name]),
             str(sum(counts)),
             *map(str, counts),
         ]
@@ -184,10 +185,6 @@ def _environment(facts: Mapping[str, Any] | None) -> Facts:
 def _files(value: Mapping[str, Any]) -> str:
     rows = [[name, size_of(size)] for name, size in value["files"].items()]
     return f"{value['directory']}\n\n{table(['file', 'size'], rows)}"
-
-
-def _figure(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.4f}"
 
 
 def _plain(value: Any) -> str:

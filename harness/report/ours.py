@@ -10,6 +10,7 @@ from harness.report.catalogue import MEASURED
 from harness.report.figures import UNKNOWN
 from harness.report.published import MINUTES, Published, PublishedTable
 from harness.report.rows import Row
+from harness.results.decimals import decimals
 
 (_MINUTES,) = (column for column in MEASURED if column.name == MINUTES)
 """The table's own column, so that a speed is here what it is there, with its mark."""
@@ -66,12 +67,12 @@ def _figure(
     value = own.metric(name)
     if value is None:
         return Figure(UNKNOWN, why=_missing(name, own, labels))
-    text = f"{value:.{study.decimals}f}"
+    text = decimals(value, study.decimals)
     if why := table.also.get(name) or _other_definition(name, own, study, labels):
         return Figure(text, why=why)
     if published is None:
         return Figure(text)
-    return Figure(text, f"{value - published:+.{study.decimals}f}")
+    return Figure(text, decimals(value - published, study.decimals, signed=True))
 
 
 def _of_time(published: float | None, own: Row, label: str) -> Figure:

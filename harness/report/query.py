@@ -3,8 +3,9 @@
     CONDITION = COLUMN OPERATOR VALUE
     OPERATOR  = "=" | "!=" | "<" | "<=" | ">" | ">="
 
-Text is compared with a glob, numbers as numbers in the column's unit. What is unknown meets no
-condition but ``COLUMN=`` (is unknown).
+A column's name may hold operators itself, as one of a class may: of those that fit, the longest is
+meant. Text is compared with a glob, numbers as numbers in the column's unit. What is unknown meets
+no condition but ``COLUMN=`` (is unknown).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _NUMBERS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
         ">=": operator.ge,
     }
 )
-_SHAPE = re.compile(r"\s*(?P<name>[^=!<>]+?)\s*(?P<sign>!=|<=|>=|=|<|>)\s*(?P<value>.*?)\s*\Z")
+_REST = re.compile(r"\s*(?P<sign>!=|<=|>=|=|<|>)\s*(?P<value>.*?)\s*\Z")
+_SHAPE = re.compile(r"\s*(?P<name>[^=!<>]+?)" + _REST.pattern)
 
 
 def condition(text: str, known: Mapping[str, Column]) -> Condition:
@@ -49,6 +51,10 @@ def condition(text: str, known: Mapping[str, Column]) -> Condition:
 
 
 def _parts(text: str, known: Mapping[str, Column]) -> tuple[Column, str, str]:
+    given = text.lstrip()
+    for name in sorted(known, key=len, reverse=True):
+        if given.startswith(name) and (rest := _REST.match(given, len(name))):
+            return known[name], rest["sign"], rest["value"]
     parts = _SHAPE.match(text)
     if parts is None:
         raise HarnessError(

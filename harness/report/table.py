@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.report.catalogue import catalogue, find
+from harness.report.catalogue import catalogue, find_all
 from harness.report.columns import Column
 from harness.report.flat import Record, csv_of, long, wide
 from harness.report.groups import key_columns, other_groups, speed_columns
@@ -58,7 +58,8 @@ def render(
     if view.layout == "long" and format not in FLAT:
         raise HarnessError(f"--layout long is for {' and '.join(FLAT)}, not for {format}")
     known = catalogue(every, metrics)
-    columns = [find(name, known, "--columns") for name in view.columns]
+    columns = find_all(",".join(view.columns), known, "--columns") if view.columns else []
+    view = replace(view, columns=tuple(column.name for column in columns))
     kept = chosen(every, view.filters, known)
     report = _Report(
         tables=[_Table(s, lines(s, view, known), columns) for s in sections(kept)],

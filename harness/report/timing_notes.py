@@ -12,25 +12,32 @@ from harness.report.sections import Section
 from harness.report.view import View
 from harness.results.record import TimingRecord
 
+TIMINGS = tuple(c for c in MEASURED if c.blocks or c.name.startswith("train_"))
+"""The columns of times, and of what is computed from them."""
+_OF_TRAINING = {"prepare", "train", "frozen_prefix"}
+
 
 def timing_notes(section: Section, view: View) -> Iterable[str]:
-    """Sentences, in a fixed order."""
-    if section.machine:
+    """Sentences, in a fixed order, on what the view shows."""
+    timed = [column for column in TIMINGS if view.asks(column.name)]
+    if section.machine and timed:
         yield f"Timed on {section.machine}."
-    if section.first.protocol.get("time_only"):
+    if section.first.protocol.get("time_only") and timed:
         yield (
             "Medians of calls timed while no other probe was running on this machine: a training "
             "step, the model alone on one image and on a batch, and from stored pixels to "
             "predictions."
         )
     kinds = {row.timing.get("memory_kind") for row in section.rows} - {None}
+    kinds = kinds if view.asks("peak_memory_bytes") else set()
     if kinds == {"rss"}:
         yield "Peak memory is the resident memory of the cell's process."
     if kinds == {"cuda"}:
         yield "Peak memory is what was allocated on the GPU."
     yield from _marks(section, view)
-    yield from _shared_work(section)
-    yield from _uncached(section)
+    if any(_OF_TRAINING.intersection(column.blocks) for column in timed):
+        yield from _shared_work(section)
+        yield from _uncached(section)
 
 
 def _marks(section: Section, view: View) -> Iterable[str]:

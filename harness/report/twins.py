@@ -12,6 +12,7 @@ from harness.report.figures import UNKNOWN
 from harness.report.page import Shown
 from harness.report.rows import Row
 from harness.report.sections import Section
+from harness.results.decimals import decimals
 from harness.results.scoring import TARGET_OF_KIND
 from harness.specs import MetricSpec
 
@@ -183,8 +184,8 @@ def _count(count: int | None) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.4f}"
+    return decimals(value)
 
 
 def _difference(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:+.4f}"
+    return decimals(value, signed=True)

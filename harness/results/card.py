@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.data.names import on_one_line
 from harness.results.built import is_small, sentence, size, start, title
+from harness.results.decimals import decimals
 from harness.results.rundir import CellDirectory
 
 SCHEMA = 1
@@ -174,13 +175,9 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     )
     for target, name in names:
         values = [(scores[target] or {}).get(name) for scores in metrics.values()]
-        lines.append(f"| {target}.{name} |" + "".join(f" {_figure(v)} |" for v in values))
+        lines.append(f"| {target}.{name} |" + "".join(f" {decimals(v)} |" for v in values))
     lines.append("| images |" + "".join(f" {m['images']} |" for m in metrics.values()))
     return "\n".join(lines)
-
-
-def _figure(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{value:.4f}"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

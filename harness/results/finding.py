@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from harness.errors import HarnessError
 from harness.protocol import did_you_mean
+from harness.results.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
 
 _SHOWN = 8
@@ -98,7 +99,7 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
 def _to_choose(cells: list[CellDirectory]) -> list[str]:
     """A line per cell with what tells it from the others, the newest first."""
     newest_first = sorted(cells, key=lambda cell: cell.cell["created"], reverse=True)
-    datasets, studies = _datasets(cells), _last_names([_study(cell) for cell in cells])
+    datasets, studies = _datasets(cells), last_names([_study(cell) for cell in cells])
     rows = [
         _facts(cell, datasets[_data(cell)], studies[_study(cell)] if len(studies) > 1 else "")
         for cell in newest_first[:_SHOWN]
@@ -135,7 +136,7 @@ def _datasets(cells: list[CellDirectory]) -> dict[_Data, str]:
     """What each dataset is called: its name, and where others have that name, too, its root and
     the beginning of its fingerprint."""
     every = {_data(cell) for cell in cells}
-    roots = _last_names([Path(root) for _, root, _ in every if root is not None])
+    roots = last_names([Path(root) for _, root, _ in every if root is not None])
     called = {}
     for name, root, fingerprint in every:
         called[name, root, fingerprint] = name
@@ -146,7 +147,7 @@ def _datasets(cells: list[CellDirectory]) -> dict[_Data, str]:
     return called
 
 
-def _last_names(paths: list[Path]) -> dict[Path, str]:
+def last_names(paths: list[Path]) -> dict[Path, str]:
     """Path -> its last name, or all of it where another path has that name."""
     names = Counter(path.name for path in set(paths))
     return {path: path.name if names[path.name] == 1 else str(path) for path in paths}
@@ -160,7 +161,7 @@ def _score(cell: CellDirectory) -> str:
     metrics = (cell.metrics or {}).get("test")
     if metrics is None or metrics["primary"] is None:
         return "not scored"
-    return f"{' and '.join(metrics['primary_metrics'])} {metrics['primary']:.4f}"
+    return f"{' and '.join(metrics['primary_metrics'])} {decimals(metrics['primary'])}"
 
 
 def method_of(cell: CellDirectory) -> str:

@@ -36,7 +36,8 @@ def value_of(
     where: str,
     plugin: str | None = None,
 ) -> float | None:
-    """The metric's value, or None where it says that it is not defined.
+    """The metric's value, or None where it says that it is not defined: by None, or by a masked
+    value of NumPy.
 
     Args:
         predictions: handed on as they are to the harness's own metrics, which share what they
@@ -45,7 +46,8 @@ def value_of(
         plugin: the plugin that offers the metric, named in errors.
 
     Raises:
-        MetricError: it cannot be imported, raises, or returns anything but a finite number or None.
+        MetricError: it cannot be imported, raises, or returns anything but a finite real number,
+            as one or in an array or tensor without axes, or None.
     """
     by = f" of plugin {plugin!r}" if plugin else ""
     who = f"metric {spec.name}{by} ({spec.function})"
@@ -53,7 +55,7 @@ def value_of(
     try:
         with nullcontext() if is_own(spec) else undisturbed():
             function = pkgutil.resolve_name(spec.function)
-            value = function(predictions if is_own(spec) else locked(predictions))
+            value = _scalar(function(predictions if is_own(spec) else locked(predictions)))
             number = _number(value)
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())[:_TEXT_LIMIT]
@@ -83,8 +85,22 @@ def locked(
     return replace(predictions, **copies)
 
 
+def _scalar(value: Any) -> Any:
+    """What an array or tensor without axes holds, anything else as it is; None where it is masked:
+    what lies under a mask is no value."""
+    while getattr(value, "shape", None) == () and hasattr(value, "item"):
+        if np.ma.is_masked(value):
+            return None
+        inner = value.item()
+        # An array of objects may hold another; NumPy's extended floats hold themselves.
+        if type(inner) is type(value) and not isinstance(value, np.ndarray):
+            break
+        value = inner
+    return value
+
+
 def _number(value: Any) -> float | None:
-    """As a float; None where it is not a number."""
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()
-    return float(value) if isinstance(value, Real) else None
+    """As a float; None where it is not a number. A truth value is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value)

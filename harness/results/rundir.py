@@ -17,6 +17,7 @@ from harness.results.predictions import (
     PredictionFile,
     read_predictions,
     read_scored_ids,
+    reference_checksums,
     write_predictions,
 )
 from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
@@ -89,6 +90,11 @@ class CellDirectory:
         """The images that the metrics of a target (``label`` or ``mask``) are over; HarnessError
         where the set's file is missing, broken or without the target."""
         return read_scored_ids(self._predictions(part), target)
+
+    def check_predictions(self, part: str) -> None:
+        """HarnessError where a set's file is missing or is not a whole archive; its arrays are not
+        read."""
+        reference_checksums(self._predictions(part))
 
     def log_tail(self, lines: int = 5) -> list[str]:
         """The last lines of the log; empty where there is none."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError
+from harness.results.complete import RUN_AGAIN, missing_files, missing_predictions
 from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
@@ -35,6 +37,9 @@ class Found:
     """Why prediction files could not be compared with the study's table; empty where they were, or
     where there is none."""
 
+    lost: bool = False
+    """Whether prediction files are missing: figures can be had again only by running the cell."""
+
     @property
     def finished(self) -> bool:
         """Whether the cell is ok and every file of it can be believed."""
@@ -53,9 +58,26 @@ def look(directory: CellDirectory, tables: Tables) -> Found:
         return found
     found.timing = _read(found, lambda: finished_timing(directory))
     found.metrics = _read(found, lambda: finished_metrics(directory))
+    if found.cell is not None:
+        found.lost = bool(missing_predictions(directory, found.cell, found.metrics))
+        found.damage += incomplete(directory, found.cell, found.metrics)
     if found.cell is not None and directory.sets:
         _compare(found, found.cell, tables.of(directory, found.cell))
     return found
+
+
+def incomplete(
+    directory: CellDirectory, cell: CellRecord, metrics: MetricsRecord | None
+) -> list[str]:
+    """What is missing of a cell that is ok, one sentence per file."""
+    lost = missing_predictions(directory, cell, metrics)
+    gone = missing_files(directory, cell)
+    # Metrics are functions of the predictions, and nothing else can be had without running.
+    cure = {"metrics.json": "harness score computes it from the predictions"} if not lost else {}
+    return [
+        f"{path}: is {'empty' if path.exists() else 'missing'}; {cure.get(path.name, RUN_AGAIN)}"
+        for path in (*gone, *lost)
+    ]
 
 
 def finished_timing(directory: CellDirectory) -> TimingRecord | None:
@@ -100,5 +122,7 @@ def _read(found: Found, read: Callable[[], T]) -> T | None:
 def _compare(found: Found, record: CellRecord, table: Table | str) -> None:
     if isinstance(table, str):
         found.not_compared = table
+        for part in found.directory.sets:
+            _read(found, partial(found.directory.check_predictions, part))
         return
     _read(found, lambda: compare(found.directory, record, table))

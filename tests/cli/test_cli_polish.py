@@ -62,7 +62,7 @@ def test_bad_input_ends_with_2_and_says_why_on_stderr(
 
 
 def test_status_prints_json(tmp_path: Path) -> None:
-    make_cell(tmp_path / "study", "demo/done")
+    make_cell(tmp_path / "study", "demo/done", label={"f1": 0.5})
     make_cell(tmp_path / "study", "demo/open", status=None)
     done, open_ = json.loads(inside("status", ".", "--json", cwd=tmp_path).stdout)
     assert (done["method"], done["status"], done["seconds"]) == ("demo/done", "ok", 12.0)
@@ -113,7 +113,7 @@ def test_colours_are_for_terminals_that_want_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    make_cell(tmp_path / "study")
+    make_cell(tmp_path / "study", label={"f1": 0.5})
     assert "\x1b[32mok" in in_terminal("status", ".", cwd=tmp_path, env={})
     assert "\x1b" not in in_terminal("status", ".", cwd=tmp_path, env={"NO_COLOR": "1"})
     assert "\x1b" not in inside("status", ".", cwd=tmp_path).stdout

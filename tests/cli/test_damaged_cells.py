@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.jsonio import read_json, write_json
+from harness.report.onecell import everything
+from harness.report.rows import rows
 from harness.results.rundir import CellDirectory
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, inside, write_plugin
@@ -94,6 +96,46 @@ def _write_table(folder: Path, fingerprint: str, cell: CellDirectory) -> None:
     write_json(cell.path / "cell.json", record)
 
 
+WHOLE = (
+    "cell.json", "status.json", "metrics.json", "timing.json", "environment.json", "history.jsonl",
+    "predictions-test.npz", "predictions-val.npz",
+)  # fmt: skip
+SPOILT = [(file, how) for file in WHOLE for how in ("deleted", "cut", "emptied")]
+
+
+@pytest.mark.parametrize(
+    ("file", "how"),
+    # An unfinished cell has no status, and a killed writer leaves half a line of history.
+    [case for case in SPOILT if case not in {("status.json", "deleted"), ("history.jsonl", "cut")}],
+)
+def test_a_finished_cell_that_lacks_a_file_or_half_of_one_is_damaged(
+    tmp_path: Path, file: str, how: str
+) -> None:
+    bad, good = study(tmp_path)
+    path = bad.path / file
+    content = path.read_bytes()
+    if how == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if how == "cut" else b"")
+    found = {row.method: row for row in rows([bad, good])}
+    assert (found["demo/bad"].status, found["demo/good"].status) == ("damaged", "ok")
+    assert str(path) in found["demo/bad"].reason
+    if file != "cell.json":
+        assert any(str(path) in text for text in everything(bad)["damaged"])
+
+
+def test_a_cell_that_was_only_timed_has_no_figures_to_lose(tmp_path: Path) -> None:
+    bad, _ = study(tmp_path)
+    record = read_json(bad.path / "cell.json")
+    record["protocol"]["time_only"] = True
+    write_json(bad.path / "cell.json", record)
+    for name in ("metrics.json", "history.jsonl", "predictions-test.npz", "predictions-val.npz"):
+        (bad.path / name).unlink()
+    (row,) = rows([bad])
+    assert row.status == "ok"
+
+
 def test_a_cell_whose_record_is_missing_is_a_row(tmp_path: Path) -> None:
     bad, _ = study(tmp_path)
     (bad.path / "cell.json").unlink()
@@ -145,6 +187,23 @@ def test_a_repeated_run_leaves_a_damaged_cell_alone_and_says_so(
     assert "baselines/pixels" in done.stdout
     assert f"{file}: is not valid JSON" in " ".join(done.stdout.split())
     assert path.read_text() == "junk"
+
+
+def test_a_repeated_run_runs_a_cell_again_whose_predictions_were_deleted(
+    ran: Path, tmp_path: Path
+) -> None:
+    path = damaged(ran, tmp_path, "metrics.json")
+    path.unlink()
+    asked = inside("plan", *WORDS, cwd=tmp_path)
+    assert "1 damaged, 1 finished" in asked.stdout
+    (path.parent / "predictions-test.npz").unlink()
+    planned = inside("plan", *WORDS, cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert "was damaged" in planned.stdout
+    done = harness("run", *WORDS, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (original,) = ran.glob("results/*/cells/baselines--majority/*/*/metrics.json")
+    assert path.read_bytes() == original.read_bytes()
 
 
 def test_scoring_again_repairs_damaged_metrics_and_skips_damaged_predictions(

@@ -25,7 +25,7 @@ VERBS = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lost")
-    make_cell(folder / "results" / "study", "demo/net")
+    make_cell(folder / "results" / "study", "demo/net", label={"f1": 0.5})
     return folder
 
 

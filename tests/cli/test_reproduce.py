@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from harness.cli.exit_codes import of_several
 from harness.plugins import discover
 from harness.report.published import find_published
 from harness.select import select
+from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, write_plugin
 
 STUDY: dict[str, Any] = {
@@ -101,6 +103,32 @@ def test_options_behind_a_double_dash_win(tmp_path: Path, plugins: Path) -> None
     asked = ("reproduce", "two", "--device", "cpu", "--run", "--", "--set", "train_images=48")
     done = harness(*asked, "--exclude", "baselines/pixels", cwd=tmp_path, plugins=plugins)
     assert "quick with epochs 1, train_images 48" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("named", [("--name", "rehearsal"), ("--name=rehearsal", "--out=results")])
+def test_ours_are_those_of_the_folder_that_was_named(
+    tmp_path: Path, plugins: Path, named: tuple[str, ...]
+) -> None:
+    make_cell(
+        tmp_path / "results" / "rehearsal",
+        "baselines/majority",
+        label={"f1": 0.75},
+        dataset="films",
+    )
+    asked = ("reproduce", "two", "--device", "cpu", "--out", "elsewhere", "--")
+    done = harness(*asked, "--out", "results", *named, cwd=tmp_path, plugins=plugins)
+    (majority,) = (line for line in done.stdout.splitlines() if line.startswith("majority"))
+    assert "0.7500" in majority
+    assert "nothing has been run yet" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("codes", "together"), [({0}, 0), ({0, 3}, 0), ({3}, 3), ({0, 1, 3}, 1), ({1, 3}, 1)]
+)
+def test_that_nothing_ran_is_said_only_where_no_run_ran_anything(
+    codes: set[int], together: int
+) -> None:
+    assert of_several(codes) == together
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,9 @@ def test_a_plugins_metric_changes_no_other_metric_of_any_cell(
     assert "scored 2 cells" in done.stdout
     for cell, before in zip(cells, alone, strict=True):
         found: Any = cell.metrics
-        assert found["test"]["label"].pop("aaa") == 0.5
-        assert found["test"]["label"].pop("zzz") == 4.0
+        for part in ("val", "test"):
+            assert found[part]["label"].pop("aaa") == 0.5
+            assert found[part]["label"].pop("zzz") == 4.0
         assert found == before
         assert found["test"]["label"]["accuracy"] == 0.75
 
@@ -96,3 +97,64 @@ def test_a_dataset_that_cannot_be_opened_again_costs_its_cells_their_scores(tmp_
     done = inside("score", tmp_path / "study", cwd=tmp_path)
     assert done.returncode == 2
     assert "dataset 'phantom' cannot be opened with the parameters on record" in done.stderr
+
+
+def test_a_cell_that_lacks_a_prediction_file_keeps_its_figures_and_is_named(
+    tmp_path: Path,
+) -> None:
+    whole, cell = study(tmp_path)
+    for part in ("test", "val"):
+        before = (cell.path / "metrics.json").read_bytes()
+        lost = cell.path / f"predictions-{part}.npz"
+        file = lost.read_bytes()
+        lost.unlink()
+        done = inside("score", tmp_path / "study", cwd=tmp_path)
+        assert done.returncode == 1
+        assert f"not scored: demo/net {cell.path.name}: {lost} is missing; restore" in done.stderr
+        assert "scored 1 cells" in done.stdout
+        assert (cell.path / "metrics.json").read_bytes() == before
+        assert (whole.metrics or {})["test"]["primary"] is not None
+        lost.write_bytes(file)
+
+
+def test_a_cell_without_any_prediction_file_is_named(tmp_path: Path) -> None:
+    _, cell = study(tmp_path)
+    for path in cell.path.glob("predictions-*"):
+        path.unlink()
+    done = inside("score", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"not scored: demo/net {cell.path.name}" in done.stderr
+
+
+def test_figures_of_a_target_that_a_prediction_file_lost_are_kept(tmp_path: Path) -> None:
+    _, cell = study(tmp_path)
+    stored: Any = cell.metrics
+    stored["test"]["mask"] = {"dice": 0.5}
+    cell.write_metrics(stored)
+    done = inside("score", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "test set has figures of target mask, which was not predicted" in done.stderr
+    assert cell.metrics == stored
+
+
+def test_figures_of_a_metric_that_is_no_longer_installed_are_kept_and_named(tmp_path: Path) -> None:
+    _, cell = study(tmp_path)
+    stored: Any = cell.metrics
+    stored["test"]["label"]["kappa"] = 0.25
+    cell.write_metrics(stored)
+    done = inside("score", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "no installed plugin offers label.kappa: figures on record are kept" in done.stderr
+    label = (cell.metrics or {})["test"]["label"] or {}
+    assert (label["kappa"], label["accuracy"]) == (0.25, 0.75)
+
+
+def test_a_file_that_cannot_be_written_costs_its_cell_alone_its_scores(tmp_path: Path) -> None:
+    cell, whole = study(tmp_path)
+    (cell.path / "metrics.json").unlink()
+    (cell.path / "metrics.json").mkdir()
+    done = inside("score", tmp_path / "study", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"not scored: demo/net {cell.path.name}" in done.stderr
+    assert "cannot be read or written (Is a directory)" in done.stderr
+    assert "accuracy" in ((whole.metrics or {})["test"]["label"] or {})

@@ -103,7 +103,7 @@ def test_csv_has_all_digits_and_nothing_for_unknown(tmp_path) -> None:
     (record,) = records(text)
     assert float(record["label.f1"]) == 0.1 + 0.2
     assert float(record["minutes_per_epoch"]) == 1 / 3
-    assert record["label.auroc"] == record["latency_ms"] == record["machine"] == ""
+    assert record["label.auroc"] == record["latency_ms"] == record["latency_cpu_ms"] == ""
     assert record["concurrent"] == "false"
     assert record["peak_memory_bytes"] == "327155712"
     assert (record["images_train"], record["images"]) == ("256", "128")

@@ -3,6 +3,7 @@ own."""
 
 from __future__ import annotations
 
+import csv
 import json
 from itertools import chain
 from pathlib import Path
@@ -93,8 +94,8 @@ def test_a_heading_that_stands_alone_says_nothing_of_its_root(tmp_path) -> None:
 def test_study_root_fingerprint_and_split_are_columns_of_every_flat_format(tmp_path) -> None:
     make_cell(tmp_path / "mine", label={"f1": 0.5}, dataset="folder", root="/films")
     found = rows(find_cells(tmp_path))
-    csv = render(found, metric_specs(), format="csv").splitlines()
-    wide = dict(zip(csv[0].split(","), csv[1].split(","), strict=True))
+    lines = render(found, metric_specs(), format="csv").splitlines()
+    wide = dict(zip(*csv.reader(lines), strict=True))
     for row in (
         wide,
         json.loads(render(found, metric_specs(), format="json"))["sections"][0]["rows"][0],

@@ -34,6 +34,11 @@ def lines_of(text: str, word: str) -> list[str]:
     return [line for line in text.splitlines() if word in line]
 
 
+def table_of(text):
+    """Without the notes below it."""
+    return text.split("\n- ")[0]
+
+
 def test_a_section_per_task_has_the_best_first_and_what_failed_last(tmp_path):
     make_cell(tmp_path, "a/failed", status="failed", reason="ValueError: bad input")
     make_cell(tmp_path, "b/undefined", label={**LABEL, "f1": None})
@@ -48,7 +53,7 @@ def test_a_section_per_task_has_the_best_first_and_what_failed_last(tmp_path):
 
 def test_figures_are_written_with_their_units_and_unknown_ones_as_a_dash(tmp_path):
     make_cell(tmp_path, label={**LABEL, "auroc": None}, timing={"latency_ms": None})
-    (line,) = lines_of(report(tmp_path), "demo/net")
+    (line,) = lines_of(table_of(report(tmp_path)), "demo/net")
     assert line.split() == [
         *("demo/net", "0.9668", "0.9699", "0.9639", "0.9601", "0.9639", DASH, "0.9500"),
         *("ok", "0.04", "86.4", DASH, "312", "MiB", "0.02/1.3", "random", "256/128"),
@@ -57,7 +62,7 @@ def test_figures_are_written_with_their_units_and_unknown_ones_as_a_dash(tmp_pat
 
 def test_a_figure_that_is_zero_is_not_taken_for_unknown(tmp_path):
     make_cell(tmp_path, label={**LABEL, "mcc": 0.0}, timing={"parameters_trainable": 0})
-    (line,) = lines_of(report(tmp_path), "demo/net")
+    (line,) = lines_of(table_of(report(tmp_path)), "demo/net")
     assert "0.0000" in line
     assert "0/1.3" in line
     assert DASH not in line
@@ -142,7 +147,7 @@ def test_an_input_size_of_its_own_is_noted(tmp_path):
 
 def test_seed_and_fraction_have_columns_only_where_they_vary(tmp_path):
     make_cell(tmp_path, label=LABEL)
-    assert "seed" not in report(tmp_path)
+    assert "seed" not in table_of(report(tmp_path))
     make_cell(tmp_path, label=LABEL, seed=1)
     make_cell(tmp_path, label=LABEL, seed=1, fraction=0.25)
     text = report(tmp_path)
@@ -163,7 +168,7 @@ def test_replaced_results_are_counted_not_shown(tmp_path):
     make_cell(tmp_path, label={**LABEL, "f1": 0.1}, code="1")
     make_cell(tmp_path, label=LABEL, code="2", created="2026-02-01T10:00:00+00:00")
     text = report(tmp_path)
-    assert len(lines_of(text, "demo/net")) == 1
+    assert len(lines_of(table_of(text), "demo/net")) == 1
     assert "- 1 older result is not shown" in text
 
 
@@ -182,7 +187,7 @@ def test_text_fits_the_terminal_by_stacking_tables_that_repeat_the_method(tmp_pa
     make_cell(tmp_path, "a/b", task="multitask", status="failed", log_tail=["x" * 300])
     text = report(tmp_path, width=width)
     assert max(map(len, text.splitlines())) <= width
-    tables = len(lines_of(text, name))
+    tables = len(lines_of(table_of(text), name))
     assert tables >= 3
     assert text.count("\nmethod ") == tables
     shown = text.split("\n- ")[0]
@@ -192,7 +197,7 @@ def test_text_fits_the_terminal_by_stacking_tables_that_repeat_the_method(tmp_pa
 
 def test_a_wide_terminal_gets_one_table(tmp_path):
     make_cell(tmp_path, label=LABEL)
-    assert len(lines_of(report(tmp_path, width=300), "demo/net")) == 1
+    assert len(lines_of(table_of(report(tmp_path, width=300)), "demo/net")) == 1
 
 
 def test_a_multitask_table_is_ranked_by_the_mean_of_its_targets(tmp_path):
@@ -236,6 +241,7 @@ def test_a_further_test_set_has_a_table_of_its_own(tmp_path):
     scores = cell.metrics["test"]
     further = {**scores, "label": {**LABEL, "f1": 0.4321}}
     cell.write_metrics({"val": scores, "test": scores, "test-hannover": further})
+    cell.write_predictions("test-hannover", cell.predictions("test"))
     text = report(tmp_path)
     assert "· test ·" in text
     assert "0.4321" in text.partition("· test-hannover ·")[2]

@@ -13,6 +13,7 @@ from harness.report.rows import rows
 from harness.report.table import render
 from harness.report.view import View
 from harness.results.rundir import find_cells
+from tests import builders
 from tests.builders import CLASSES, image_ids, make_cell, metric_specs
 
 DASH = "\N{EN DASH}"
@@ -48,7 +49,7 @@ def test_only_the_columns_asked_for_are_shown(tmp_path, format) -> None:
 def test_columns_keep_their_order(tmp_path) -> None:
     make_cell(tmp_path, label={"f1": 0.5})
     text = report(tmp_path, columns=("method", "fraction", "label.f1", "parameters_total"))
-    (line,) = (line for line in text.splitlines() if "demo/net" in line)
+    (line,) = (line for line in text.splitlines() if line.startswith("demo/net"))
     assert line.split() == ["demo/net", "100", "%", "0.5000", "1.3"]
 
 
@@ -59,6 +60,97 @@ def test_recall_of_a_class_is_a_column(tmp_path) -> None:
     cell.write_metrics({"test": {**scores, "recall_per_class": recall}})
     text = report(tmp_path, "csv", columns=("recall.Viral Pneumonia",))
     assert text == "recall.Viral Pneumonia\r\n0.25\r\n"
+
+
+ODD = ("a", "a,b", "a,b, c", "Grade = 3", "Grade", ">=2")
+
+
+def of_odd_classes(study, monkeypatch) -> None:
+    monkeypatch.setattr(builders, "CLASSES", ODD)
+    cell = make_cell(study, label={"f1": 0.5}, present=ODD)
+    scores = cell.metrics["test"]
+    recall = {name: index / 8 for index, name in enumerate(ODD)}
+    cell.write_metrics({"test": {**scores, "recall_per_class": recall}})
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_recall_of_a_class_with_commas_or_operators_is_a_column(
+    tmp_path, monkeypatch, name
+) -> None:
+    of_odd_classes(tmp_path, monkeypatch)
+    asked = f"method, recall.{name},label.f1"
+    ((*head,), (*_, value, _)) = csv.reader(
+        io.StringIO(report(tmp_path, "csv", columns=tuple(asked.split(","))), newline="")
+    )
+    assert head == ["method", f"recall.{name}", "label.f1"]
+    assert float(value) == ODD.index(name) / 8
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_rows_are_filtered_by_a_class_with_commas_or_operators(tmp_path, monkeypatch, name) -> None:
+    of_odd_classes(tmp_path, monkeypatch)
+    value = ODD.index(name) / 8
+    assert methods(tmp_path, filters=(f"recall.{name}={value}",)) == ["demo/net"]
+    assert methods(tmp_path, filters=(f" recall.{name} >= {value}",)) == ["demo/net"]
+    with pytest.raises(HarnessError, match="no row is left"):
+        methods(tmp_path, filters=(f"recall.{name}>{value}",))
+
+
+def noted(study, **view) -> str:
+    label = {"f1": 0.5, "auroc": 0.5, "mine": None}
+    cell = make_cell(study, label=label, timing={"buckets": {"compile": 3.0}}, present=CLASSES[1:])
+    scores = cell.metrics["test"]
+    more = {
+        "notes": ["metric mine of plugin 'ward' (ward:mine) failed on the test set"],
+        "label_all_classes": {"f1": None},
+    }
+    cell.write_metrics({"test": {**scores, **more}})
+    return report(study, **view)
+
+
+TIMED = ("Timed on", "Compiling")
+MEMORY, FAILED, LACKS = "Peak memory is", "metric mine of plugin", "F1 (4 classes): not defined"
+NOTES = (*TIMED, MEMORY, FAILED, LACKS)
+
+
+@pytest.mark.parametrize(
+    ("view", "there"),
+    [
+        ({}, NOTES),
+        ({"columns": ("method", "seed", "label.auroc")}, ()),
+        ({"columns": ("method", "label.f1")}, (LACKS,)),
+        ({"columns": ("method", "label.mine")}, (FAILED,)),
+        ({"columns": ("method", "peak_memory_bytes")}, (MEMORY,)),
+        ({"columns": ("method", "minutes_per_epoch")}, TIMED),
+        ({"columns": ("method", "latency_ms")}, TIMED[:1]),
+        ({"columns": ("method",), "sort": "latency_ms"}, TIMED[:1]),
+        ({"columns": ("method",), "filters": ("label.f1>0",)}, (LACKS,)),
+    ],
+)
+def test_notes_are_on_what_is_shown_or_asked_for(tmp_path, view, there) -> None:
+    text = " ".join(noted(tmp_path, **view).split())
+    assert tuple(note for note in NOTES if note in text) == there
+
+
+def test_a_figure_that_is_huge_or_just_below_zero_is_as_wide_as_others(tmp_path) -> None:
+    names = ("f1", "precision", "recall", "accuracy")
+    values = (1e301, -0.0, -0.00001, -0.5)
+    make_cell(
+        tmp_path, label=dict(zip(names, values, strict=True)), timing={"flops_per_image": 1e301}
+    )
+    columns = (*(f"label.{name}" for name in names), "flops_per_image")
+    *_, line = (line for line in report(tmp_path, columns=columns).splitlines() if "e+301" in line)
+    assert line.split() == ["1e+301", "0.0000", "0.0000", "-0.5000", "1e+295"]
+
+
+def test_a_method_that_failed_says_no_more_of_its_start_than_one_that_finished(tmp_path) -> None:
+    plain = {"parameters_total": None, "parameters_trainable": None}
+    make_cell(tmp_path, "a/plain", label={"f1": 0.5}, timing=plain)
+    make_cell(tmp_path, "b/plain", status="failed", reason="oops")
+    make_cell(tmp_path, "c/net", label={"f1": 0.4})
+    text = report(tmp_path, "csv", columns=("method", "weights"))
+    found = {r["method"]: r["weights"] for r in csv.DictReader(io.StringIO(text, newline=""))}
+    assert found == {"a/plain": "", "b/plain": "", "c/net": "random"}
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,12 @@ def test_without_a_common_image_there_is_no_difference(tmp_path):
 
 def test_without_predictions_there_is_no_difference(tmp_path):
     multitask(tmp_path)
-    unet(tmp_path, 0.95, images=None)
-    assert mask_pair(tmp_path)["difference"] is None
+    unet(tmp_path, 0.95)
+    (lost,) = tmp_path.glob("cells/segmentation--unet/*/*/predictions-test.npz")
+    lost.unlink()
     text = report(tmp_path)
-    assert "No Δ of Dice" in text
-    assert "no predictions to compare" in text
+    assert mask_pair(tmp_path)["difference"] is None
+    assert "predictions-test.npz: is missing" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("format", ["text", "markdown"])

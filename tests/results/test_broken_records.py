@@ -24,7 +24,7 @@ from harness.report.table import render
 from harness.results.finding import find_cell
 from harness.results.rundir import CellDirectory, find_cells
 from harness.studyname import default_name
-from tests.builders import QUIET, epoch_line, image_ids, make_cell
+from tests.builders import QUIET, image_ids, make_cell
 
 METRICS = tuple(harness_metrics())
 STAGE = {"name": "linear", "epochs": 3, "learning_rate": 0.001, "parameters": 9}
@@ -61,8 +61,6 @@ def bad(tmp_path: Path) -> CellDirectory:
         )
         for method in ("demo/bad", "demo/good")
     ]  # fmt: skip
-    for cell in made:
-        cell.append_history(epoch_line(1))
     facts = {"runs": [{"asked": "a", "dataset": {"name": "x", "root": None, "fingerprint": "f"}}]}
     (study / "study.json").write_text(json.dumps(facts))
     return made[0]

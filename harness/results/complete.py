@@ -1,0 +1,38 @@
+"""Which files a cell that is ok must have, and which of them are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.results.record import CellRecord, MetricsRecord
+from harness.results.rundir import CellDirectory
+
+RUN_AGAIN = "restore it from a copy, or run its cell again"
+"""What to do about a file that cannot be computed from others."""
+
+_ALWAYS = ("environment.json", "timing.json")
+_OF_TRAINING = ("history.jsonl", "metrics.json")
+
+
+def missing_files(directory: CellDirectory, cell: CellRecord) -> list[Path]:
+    """Files that every cell leaves when it ends as ok, prediction files left out, and that are
+    missing or empty. A cell that was only timed trains and scores nothing."""
+    trained = not cell["protocol"].get("time_only")
+    names = (*_ALWAYS, *(_OF_TRAINING if trained else ()))
+    paths = (directory.path / name for name in names)
+    return [path for path in paths if not path.exists() or not path.stat().st_size]
+
+
+def missing_predictions(
+    directory: CellDirectory, cell: CellRecord, metrics: MetricsRecord | None
+) -> list[Path]:
+    """Prediction files that a cell that is ok has written, and that are not there.
+
+    Args:
+        metrics: what the cell has on record; None where that is missing or damaged.
+    """
+    if cell["protocol"].get("time_only"):
+        return []
+    parts = (set(cell["data"]) - {"train"}) | set(metrics or {})
+    lost = sorted(parts - set(directory.sets))
+    return [directory.path / f"predictions-{part}.npz" for part in lost]

@@ -1,0 +1,39 @@
+"""``harness status`` of a folder with several studies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.builders import make_cell
+from tests.cli_tools import inside
+
+
+def table(folder: Path) -> list[list[str]]:
+    done = inside("status", "results", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines() if line][:-1]
+
+
+def test_study_and_dataset_are_columns_where_there_are_several(tmp_path: Path) -> None:
+    make_cell(tmp_path / "results" / "one", label={"f1": 0.5})
+    head, _, _ = table(tmp_path)
+    assert head == ["method", "cell", "status"]
+    make_cell(tmp_path / "results" / "two", label={"f1": 0.5}, dataset="films")
+    head, _, first, second = table(tmp_path)
+    assert head == ["method", "study", "dataset", "cell", "status"]
+    assert (first[1:3], second[1:3]) == (["one", "phantom"], ["two", "films"])
+
+
+def test_studies_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for place in ("laptop", "server"):
+        make_cell(tmp_path / "results" / place / "one", label={"f1": 0.5})
+    _, _, first, second = table(tmp_path)
+    assert first[1] == str(tmp_path / "results" / "laptop" / "one")
+    assert second[1] == str(tmp_path / "results" / "server" / "one")
+
+
+def test_the_json_says_study_and_dataset(tmp_path: Path) -> None:
+    make_cell(tmp_path / "results" / "one", label={"f1": 0.5})
+    (cell,) = json.loads(inside("status", "results", "--json", cwd=tmp_path).stdout)
+    assert (cell["study"], cell["dataset"]) == ("one", "phantom")
