@@ -11,14 +11,13 @@ RUN_AGAIN = "restore it from a copy, or run its cell again"
 """What to do about a file that cannot be computed from others."""
 
 _ALWAYS = ("environment.json", "timing.json")
-_OF_TRAINING = ("history.jsonl", "metrics.json")
 
 
 def missing_files(directory: CellDirectory, cell: CellRecord) -> list[Path]:
     """Files that every cell leaves when it ends as ok, prediction files left out, and that are
-    missing or empty. A cell that was only timed trains and scores nothing."""
-    trained = not cell["protocol"].get("time_only")
-    names = (*_ALWAYS, *(_OF_TRAINING if trained else ()))
+    missing or empty. A cell that was only timed scores nothing; one that trains nothing, and finds
+    all that it shares with others, has no history."""
+    names = _ALWAYS if cell["protocol"].get("time_only") else (*_ALWAYS, "metrics.json")
     paths = (directory.path / name for name in names)
     return [path for path in paths if not path.exists() or not path.stat().st_size]
 

@@ -97,7 +97,7 @@ def _write_table(folder: Path, fingerprint: str, cell: CellDirectory) -> None:
 
 
 WHOLE = (
-    "cell.json", "status.json", "metrics.json", "timing.json", "environment.json", "history.jsonl",
+    "cell.json", "status.json", "metrics.json", "timing.json", "environment.json",
     "predictions-test.npz", "predictions-val.npz",
 )  # fmt: skip
 SPOILT = [(file, how) for file in WHOLE for how in ("deleted", "cut", "emptied")]
@@ -105,8 +105,8 @@ SPOILT = [(file, how) for file in WHOLE for how in ("deleted", "cut", "emptied")
 
 @pytest.mark.parametrize(
     ("file", "how"),
-    # An unfinished cell has no status, and a killed writer leaves half a line of history.
-    [case for case in SPOILT if case not in {("status.json", "deleted"), ("history.jsonl", "cut")}],
+    # An unfinished cell has no status.
+    [case for case in SPOILT if case != ("status.json", "deleted")],
 )
 def test_a_finished_cell_that_lacks_a_file_or_half_of_one_is_damaged(
     tmp_path: Path, file: str, how: str
@@ -132,6 +132,13 @@ def test_a_cell_that_was_only_timed_has_no_figures_to_lose(tmp_path: Path) -> No
     write_json(bad.path / "cell.json", record)
     for name in ("metrics.json", "history.jsonl", "predictions-test.npz", "predictions-val.npz"):
         (bad.path / name).unlink()
+    (row,) = rows([bad])
+    assert row.status == "ok"
+
+
+def test_a_cell_that_trained_nothing_and_shared_everything_has_no_history(tmp_path: Path) -> None:
+    bad, _ = study(tmp_path)
+    (bad.path / "history.jsonl").unlink()
     (row,) = rows([bad])
     assert row.status == "ok"
 
