@@ -5,14 +5,14 @@ In float32, whatever the protocol's precision: neither promise is one of roundin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harness.training.contract import ContractError, check_outputs, kind, same
+from harness.training.contract import ContractError, check_outputs, kind
 from harness.training.freeze import train_mode, trainable_names
 from harness.training.method import Stage, TorchMethod
 
@@ -36,6 +36,10 @@ def check_split(
     eval mode and as the stage trains, and the prefix treats each image by itself.
 
     Random numbers and buffers are afterwards as they were, and the module is in eval mode.
+
+    Args:
+        parts: the prefix and the suffix that ``split`` gave for the stage.
+        images: float32 [B, channels, size, size], normalised, on the network's device.
 
     Raises:
         ContractError: the two ways differ by more than rounding.
@@ -99,25 +103,52 @@ def check_independent(method: TorchMethod, module: nn.Module, images: Tensor) ->
     """In eval mode ``forward`` makes of the first and of the last image what it makes of them among
     the others, so that predictions depend on no batch size and on no order.
 
+    Nothing is said of a ``forward`` that draws random numbers in eval mode: it makes something else
+    even of the same images. Random numbers and buffers are afterwards as they were.
+
+    Args:
+        images: float32 [B, channels, size, size]; one alone cannot be compared.
+
     Raises:
         ContractError: they differ by more than rounding.
     """
     if len(images) < 2:
         return
     module.eval()
-    with torch.autocast(images.device.type, enabled=False), _as_before(module):
+    with (
+        torch.autocast(images.device.type, enabled=False),
+        _as_before(module),
+        _same_numbers(images.device),
+    ):
         among = method.forward(module, images.clone())
         check_outputs(among, method.problem.targets, len(images))
         for where in (slice(0, 1), slice(len(images) - 1, len(images))):
             alone = method.forward(module, images[where].clone())
             check_outputs(alone, method.problem.targets, 1)
             for name in method.problem.targets:
-                if (far := _distance(alone[name], among[name][where])) > 0:
+                far = _distance(alone[name], among[name][where])
+                if far and not _draws(method, module, images, among):
                     raise ContractError(
                         f"forward() predicts something else of an image when others are in the "
                         f"batch: {name!r} differs by up to {far:.3g}; in eval mode it must treat "
                         "images independently"
                     )
+
+
+def _draws(
+    method: TorchMethod, module: nn.Module, images: Tensor, before: Mapping[str, Tensor]
+) -> bool:
+    """Whether ``forward`` makes something else of the same images, as the generators go on."""
+    state = _state(images.device)
+    now = method.forward(module, images.clone())
+    drew = any(not torch.equal(a, b) for a, b in zip(state, _state(images.device), strict=True))
+    return drew and any(_distance(now[name], before[name]) > 0 for name in method.problem.targets)
+
+
+def _state(device: torch.device) -> list[Tensor]:
+    """Of the random generators that a network may draw from."""
+    on_device = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [torch.get_rng_state(), *on_device]
 
 
 @contextmanager
@@ -136,7 +167,8 @@ def _as_before(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         for name, buffer in module.named_buffers():
-            buffer.copy_(before[name])
+            if name in before:  # A network may make one when it first runs.
+                buffer.copy_(before[name])
 
 
 def _distance(found: Tensor, expected: Tensor) -> float:
@@ -149,7 +181,7 @@ def _distance(found: Tensor, expected: Tensor) -> float:
         allowed = SAME_ROUNDED
     found, expected = found.float(), expected.float()
     finite = found.isfinite() & expected.isfinite()
-    if not same(found[~finite], expected[~finite]):
+    if not torch.allclose(found[~finite], expected[~finite], rtol=0, atol=0, equal_nan=True):
         return float("inf")
     found, expected = found[finite], expected[finite]
     if not len(found):

@@ -85,13 +85,6 @@ def check_loss(terms: Any) -> None:
         )
 
 
-def same(found: Tensor, expected: Tensor) -> bool:
-    """Whether both hold the same values; what is not a number equals itself."""
-    if found.shape != expected.shape:
-        return False
-    return torch.allclose(found, expected, rtol=0, atol=0, equal_nan=True)
-
-
 class Unchanged:
     """Holds parameters and buffers to what they are now, bit by bit.
 

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.stopwatch import Stopwatch, Taken
 from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
-from harness.training.contract import ContractError, check_probabilities
+from harness.training.contract import ContractError, check_probabilities, kind
 from harness.training.masks import pack_on_grid
 from harness.training.method import FitContext, InputSpec, Method
 from harness.training.runner import Fitted, Outputs, Parts, Score, Setting, Size
@@ -176,9 +176,8 @@ class PlainRunner:
     ) -> NDArray[np.float32]:
         if not isinstance(predicted, Mapping):
             raise ContractError(
-                f"predict() returned a value of type {type(predicted).__name__}; expected a "
-                f"mapping with an array for each of "
-                f"{', '.join(map(repr, self._setting.problem.targets))}"
+                f"predict() returned {kind(predicted)}; expected a mapping with an array for each "
+                f"of {', '.join(map(repr, self._setting.problem.targets))}"
             )
         if name not in predicted:
             raise ContractError(

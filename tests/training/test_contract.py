@@ -16,7 +16,7 @@ from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.errors import HarnessError, SpecError
 from harness.protocol import QUICK, override
 from harness.specs import TaskSpec
-from harness.training.agreement import check_split
+from harness.training.agreement import check_independent, check_split
 from harness.training.contract import check_probabilities
 from harness.training.loop import fit
 from harness.training.views import Logits
@@ -162,6 +162,48 @@ def test_holding_split_to_its_promise_changes_nothing_that_training_goes_on_with
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in module.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+class Averages(Honest):
+    """In eval mode too, what is behind the body depends on the batch."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        maps = module.body(images)
+        return {"label": module.head((maps - maps.mean(0, keepdim=True)).mean((2, 3)))}
+
+
+class DrawsAlways(Honest):
+    """Dropout stays on, as for an estimate of uncertainty."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        pooled = module.norm(module.body(images).mean((2, 3)))
+        return {"label": module.head(nn.functional.dropout(pooled, 0.5))}
+
+
+class AveragesAndDraws(Averages):
+    """That random numbers are drawn, which change nothing, excuses nothing."""
+
+    def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
+        torch.rand(1)
+        return super().forward(module, images)
+
+
+@pytest.mark.parametrize("method", [Averages, AveragesAndDraws])
+def test_predictions_of_an_image_that_depend_on_the_batch_break_a_promise(
+    method: type[TorchMethod],
+) -> None:
+    broken = method(PROBLEM)
+    with pytest.raises(HarnessError, match="predicts something else of an image when others are"):
+        check_independent(broken, broken.build(), torch.rand(8, 1, 32, 32))
+
+
+@pytest.mark.parametrize("method", [Honest, DrawsAlways])
+def test_what_is_random_or_independent_breaks_none(method: type[TorchMethod]) -> None:
+    kept = method(PROBLEM)
+    module = kept.build()
+    state = torch.get_rng_state()
+    check_independent(kept, module, torch.rand(8, 1, 32, 32, generator=torch.Generator()))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 class ForgetsTheNorm(Honest):
