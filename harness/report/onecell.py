@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from harness.errors import HarnessError
 from harness.metrics.classification import per_class_recall
+from harness.results.complete import missing_predictions
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
 from harness.results.sound import finished_metrics, finished_timing, incomplete
@@ -43,7 +44,8 @@ def everything(directory: CellDirectory) -> dict[str, Any]:
     ok = status is not None and status["status"] == "ok"
     metrics = read(lambda: finished_metrics(directory) if ok else directory.metrics, None)
     if ok:
-        damaged += incomplete(directory, cell, metrics)
+        lost = missing_predictions(directory, cell, metrics)
+        damaged += incomplete(directory, cell, lost)
     return {
         "directory": str(directory.path),
         "cell": dict(cell),

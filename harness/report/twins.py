@@ -127,9 +127,9 @@ def twin_columns(
         column("metric", lambda pair: labels.get(pair.metric, pair.metric), left=True),
     ], [
         [
-            column("value", lambda pair: _figure(pair.values[0])),
+            column("value", lambda pair: decimals(pair.values[0])),
             column("single-task method", _twin_name, left=True),
-            column("its\nvalue", lambda pair: _figure(pair.values[1])),
+            column("its\nvalue", lambda pair: decimals(pair.values[1])),
             column("Δ", lambda pair: _difference(pair.compared.difference)),
             column("common\nimages", lambda pair: _count(pair.compared.images)),
         ],
@@ -181,10 +181,6 @@ def _trained(pair: Pair) -> str:
 
 def _count(count: int | None) -> str:
     return UNKNOWN if count is None else str(count)
-
-
-def _figure(value: float | None) -> str:
-    return decimals(value)
 
 
 def _difference(value: float | None) -> str:

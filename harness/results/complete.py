@@ -19,7 +19,15 @@ def missing_files(directory: CellDirectory, cell: CellRecord) -> list[Path]:
     all that it shares with others, has no history."""
     names = _ALWAYS if cell["protocol"].get("time_only") else (*_ALWAYS, "metrics.json")
     paths = (directory.path / name for name in names)
-    return [path for path in paths if not path.exists() or not path.stat().st_size]
+    return [path for path in paths if not _size(path)]
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 where there is no such file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def missing_predictions(

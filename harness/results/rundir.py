@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ from harness.results.validate import (
     as_timing,
 )
 
+_PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16
 
 
@@ -79,8 +81,13 @@ class CellDirectory:
     @property
     def sets(self) -> tuple[str, ...]:
         """Names of the sets with a prediction file, sorted."""
-        files = self.path.glob("predictions-*.npz")
-        return tuple(sorted(file.stem.removeprefix("predictions-") for file in files))
+        try:
+            # Several times as fast as a glob.
+            files = [file.name for file in self.path.iterdir()]
+        except FileNotFoundError:
+            return ()
+        named = (_PREDICTIONS.fullmatch(file) for file in files)
+        return tuple(sorted(found["part"] for found in named if found is not None))
 
     def predictions(self, part: str) -> PredictionFile:
         """What the cell predicted on a set; HarnessError where the file is missing or broken."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError
@@ -59,18 +60,20 @@ def look(directory: CellDirectory, tables: Tables) -> Found:
     found.timing = _read(found, lambda: finished_timing(directory))
     found.metrics = _read(found, lambda: finished_metrics(directory))
     if found.cell is not None:
-        found.lost = bool(missing_predictions(directory, found.cell, found.metrics))
-        found.damage += incomplete(directory, found.cell, found.metrics)
+        lost = missing_predictions(directory, found.cell, found.metrics)
+        found.lost = bool(lost)
+        found.damage += incomplete(directory, found.cell, lost)
     if found.cell is not None and directory.sets:
         _compare(found, found.cell, tables.of(directory, found.cell))
     return found
 
 
-def incomplete(
-    directory: CellDirectory, cell: CellRecord, metrics: MetricsRecord | None
-) -> list[str]:
-    """What is missing of a cell that is ok, one sentence per file."""
-    lost = missing_predictions(directory, cell, metrics)
+def incomplete(directory: CellDirectory, cell: CellRecord, lost: Sequence[Path]) -> list[str]:
+    """What is missing of a cell that is ok, one sentence per file.
+
+    Args:
+        lost: its :func:`missing_predictions`.
+    """
     gone = missing_files(directory, cell)
     # Metrics are functions of the predictions, and nothing else can be had without running.
     cure = {"metrics.json": "harness score computes it from the predictions"} if not lost else {}
