@@ -27,9 +27,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.machine import facts
 from benchmarks.runners import Workshop
 from benchmarks.timed import Timed
+from harness.discovery.registry import Plugins, discover
 from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
-from harness.plugins import Plugins, discover
 from harness.protocol import PAPER, QUICK
 
 RATES = pytest.StashKey[dict[str, float]]()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from harness.execution.environment import describe_environment
+from harness.cell.environment import describe_environment
 from harness.execution.executor import Resources
 
 VARIABLES = ("OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")

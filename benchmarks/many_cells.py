@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.plugins import Plugins
+from harness.discovery.registry import Plugins
 from harness.protocol import QUICK
 from harness.results.predictions import PredictionFile
 from harness.results.record import TimingRecord

@@ -15,14 +15,14 @@ from torch import nn
 
 from benchmarks.noise import CLASSES, noise
 from harness import Problem, TaskSpec, TorchMethod
-from harness.data.batches import load_part
-from harness.data.prepared import open_store
-from harness.plugins import Plugins, resolve
+from harness.data.store.prepared import open_store
+from harness.discovery.registry import Plugins, resolve
 from harness.protocol import Protocol, effective, resolve_precision
+from harness.training.batches import load_part
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
+from harness.training.frozen.placement import Sharing
 from harness.training.runner import Outputs, Parts, Setting
-from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 
 TRAINED = (

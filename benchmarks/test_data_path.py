@@ -14,10 +14,10 @@ from benchmarks.noise import noise
 from benchmarks.peers.pictures import Pictures, write_pictures
 from benchmarks.timed import Timed
 from harness import IMAGENET_MEAN, IMAGENET_STD, Dataset, InputSpec
-from harness.data.batches import Batches, load_part, shuffled
-from harness.data.prepared import open_store
-from harness.data.rows import Budget
-from harness.plugins import Plugins
+from harness.data.store.prepared import open_store
+from harness.discovery.registry import Plugins
+from harness.training.batches import Batches, load_part, shuffled
+from harness.training.rows import Budget
 
 BATCH = 32
 PICTURES = 64

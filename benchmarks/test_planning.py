@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.many_cells import request
 from benchmarks.timed import Timed
-from harness.plugins import Plugins
+from harness.discovery.registry import Plugins
 from harness.study import plan
 
 CELLS = 10_000

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.many_cells import write_finished
 from benchmarks.timed import Timed
 from harness.cli import report, score
-from harness.plugins import Plugins
+from harness.discovery.registry import Plugins
 
 CELLS = 2_000
 MEMORY = Path("/dev/shm")

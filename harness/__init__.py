@@ -7,7 +7,7 @@ describe itself costs nothing.
 from __future__ import annotations
 
 # First of all imports: what it does decides where the others are found.
-import harness.startup  # noqa: F401
+import harness.runtime.startup  # noqa: F401
 
 # isort: split
 import importlib
@@ -28,11 +28,13 @@ from harness.specs import (
 )
 
 if TYPE_CHECKING:
+    from harness.cell.run import run_cell
     from harness.data.dataset import Dataset, Samples
-    from harness.data.defects import Defect, SampleFiles, stray_files
-    from harness.data.dicom import require_pydicom
-    from harness.data.files import fingerprint_files, image_size, read_grey, read_mask
-    from harness.data.folders import (
+    from harness.data.defects.defect import Defect, SampleFiles, stray_files
+    from harness.data.images.dicom import require_pydicom
+    from harness.data.images.read import fingerprint_files, image_size, read_grey, read_mask
+    from harness.data.images.signatures import image_format
+    from harness.data.sources.folders import (
         IMAGE_SUFFIXES,
         RASTER_SUFFIXES,
         FolderContents,
@@ -43,19 +45,17 @@ if TYPE_CHECKING:
         is_image_file,
         undoubled_folder,
     )
-    from harness.data.maskfiles import named_like_masks
-    from harness.data.maskgrid import mask_grid, on_mask_grid
-    from harness.data.missing import counted_spellings, is_missing_mark, says_missing
-    from harness.data.prompts import parse_prompts
-    from harness.data.regular import require_regular
-    from harness.data.signatures import image_format
-    from harness.data.spelling import name_order, refuse_alike
-    from harness.data.table_paths import is_existing_file, named_file, relative_path
-    from harness.data.tables import GROUP_COLUMNS, TableRow, read_table
-    from harness.execution.cell import run_cell
+    from harness.data.sources.mask_files import named_like_masks
+    from harness.data.sources.mask_grid import mask_grid, on_mask_grid
+    from harness.data.sources.missing_values import counted_spellings, is_missing_mark, says_missing
+    from harness.data.sources.regular_files import require_regular
+    from harness.data.sources.spelling import name_order, refuse_alike
+    from harness.data.sources.table_paths import is_existing_file, named_file, relative_path
+    from harness.data.sources.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
+    from harness.planning.prompt_file import parse_prompts
     from harness.results.predictions import ClassPredictions, MaskPredictions
-    from harness.training.initial import load_checkpoint
+    from harness.training.initial_weights import load_checkpoint
     from harness.training.method import (
         IMAGENET_MEAN,
         IMAGENET_STD,
@@ -75,12 +75,12 @@ __version__ = "0.1.0"
 _LAZY = {
     "Dataset": "harness.data.dataset",
     "Samples": "harness.data.dataset",
-    **dict.fromkeys(("Defect", "SampleFiles", "stray_files"), "harness.data.defects"),
-    "require_pydicom": "harness.data.dicom",
-    "fingerprint_files": "harness.data.files",
-    "image_size": "harness.data.files",
-    "read_grey": "harness.data.files",
-    "read_mask": "harness.data.files",
+    **dict.fromkeys(("Defect", "SampleFiles", "stray_files"), "harness.data.defects.defect"),
+    "require_pydicom": "harness.data.images.dicom",
+    "fingerprint_files": "harness.data.images.read",
+    "image_size": "harness.data.images.read",
+    "read_grey": "harness.data.images.read",
+    "read_mask": "harness.data.images.read",
     **dict.fromkeys(
         (
             "IMAGE_SUFFIXES",
@@ -93,32 +93,33 @@ _LAZY = {
             "is_image_file",
             "undoubled_folder",
         ),
-        "harness.data.folders",
+        "harness.data.sources.folders",
     ),
-    **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.maskgrid"),
+    **dict.fromkeys(("mask_grid", "on_mask_grid"), "harness.data.sources.mask_grid"),
     **dict.fromkeys(
-        ("is_missing_mark", "says_missing", "counted_spellings"), "harness.data.missing"
+        ("is_missing_mark", "says_missing", "counted_spellings"),
+        "harness.data.sources.missing_values",
     ),
-    "named_like_masks": "harness.data.maskfiles",
-    "parse_prompts": "harness.data.prompts",
-    "require_regular": "harness.data.regular",
-    "image_format": "harness.data.signatures",
-    **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
+    "named_like_masks": "harness.data.sources.mask_files",
+    "parse_prompts": "harness.planning.prompt_file",
+    "require_regular": "harness.data.sources.regular_files",
+    "image_format": "harness.data.images.signatures",
+    **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.sources.spelling"),
     **dict.fromkeys(
         ("is_existing_file", "named_file", "relative_path"),
-        "harness.data.table_paths",
+        "harness.data.sources.table_paths",
     ),
     **dict.fromkeys(
         ("GROUP_COLUMNS", "TableRow", "read_table"),
-        "harness.data.tables",
+        "harness.data.sources.tables",
     ),
-    "run_cell": "harness.execution.cell",
+    "run_cell": "harness.cell.run",
     **dict.fromkeys(
         ("Executor", "ExecutorSettings", "Resources", "RunningCell"), "harness.execution.executor"
     ),
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",
-    "load_checkpoint": "harness.training.initial",
+    "load_checkpoint": "harness.training.initial_weights",
     **dict.fromkeys(
         (
             "IMAGENET_MEAN",

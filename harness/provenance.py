@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.shadows import module_of, source_of_editable
+from harness.runtime.shadows import module_of, source_of_editable
 
 CORE_ROOMS = ("data", "training", "tasks", "execution")
 """The rooms of the core whose code can change a cell's predictions."""

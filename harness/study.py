@@ -12,13 +12,13 @@ from harness.protocol import (
     Protocol,
     did_you_mean,
 )
+from harness.runtime.surroundings import undisturbed
 from harness.specs import DatasetSpec, TaskSpec
-from harness.surroundings import undisturbed
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
-    from harness.data.splits import Split
-    from harness.plugins import Plugins
+    from harness.data.splits.make import Split
+    from harness.discovery.registry import Plugins
 
     Admit = Callable[[DatasetSpec, Dataset], Dataset]
 
@@ -32,8 +32,8 @@ class Request:
     dataset: str | None = None
     data_root: Path | None = None
     data_params: tuple[str, ...] = ()
-    """Changes to the dataset's parameters, as :func:`harness.params.with_data_params` reads
-    them."""
+    """Changes to the dataset's parameters, as
+    :func:`harness.planning.params.with_data_params` reads them."""
     skip_bad: bool = False
     """Whether to go on without files that have errors."""
     protocol: Protocol
@@ -45,14 +45,15 @@ class Request:
     threads: int | None = None
     """Per cell; None: one on a CPU, and a share of the cores on a GPU."""
     params: tuple[str, ...] = ()
-    """Changes to methods' parameters, as :func:`harness.params.parse` reads them."""
+    """Changes to methods' parameters, as :func:`harness.planning.params.parse` reads them."""
     seeds: tuple[int, ...] = (0,)
     fractions: tuple[float, ...] = (1.0,)
     split: Literal["standard", "study"] = "standard"
     split_file: Path | None = None
     out: Path = Path("results")
     name: str | None = None
-    """Of the study's folder; as :func:`harness.studyname.default_name` has it unless given."""
+    """Of the study's folder; as :func:`harness.planning.study_name.default_name` has it unless
+    given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = (
     Raises:
         HarnessError: no such dataset or parameter.
     """
-    from harness.params import with_data_params
+    from harness.planning.params import with_data_params
 
     if name is None:
         name = plugins.default_dataset().name
@@ -110,8 +111,8 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
     Raises:
         HarnessError: a root that is missing or not wanted, or bad content.
     """
-    from harness.data.names import as_text, is_utf8
-    from harness.plugins import resolve
+    from harness.data.sources.names import as_text, is_utf8
+    from harness.discovery.registry import resolve
 
     if spec.needs_root and root is None:
         raise HarnessError(
@@ -145,12 +146,12 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     Raises:
         HarnessError: anything in the request that cannot be meant.
     """
-    from harness.data.splits import make_split, read_split
-    from harness.params import refuse_unused
-    from harness.planner import Planner
-    from harness.planner_methods import Resolver
-    from harness.select import select
-    from harness.studyname import default_name
+    from harness.data.splits.make import make_split, read_split
+    from harness.discovery.select import select
+    from harness.planning.methods import Resolver
+    from harness.planning.params import refuse_unused
+    from harness.planning.planner import Planner
+    from harness.planning.study_name import default_name
 
     ids = select(request.methods, request.exclude, plugins)
     spec = find_dataset(plugins, request.dataset, request.data_params)

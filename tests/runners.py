@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from harness import MethodSpec, TorchMethod
-from harness.data.batches import union
-from harness.plugins import discover, resolve
+from harness.discovery.registry import discover, resolve
 from harness.protocol import QUICK, override
+from harness.training.batches import union
 from harness.training.clock import Clock
+from harness.training.frozen.placement import Sharing
 from harness.training.runner import Outputs, Parts, Setting
-from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, some

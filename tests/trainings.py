@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from harness import TorchMethod
-from harness.data.batches import Batches, Part, union
-from harness.data.rows import Budget
 from harness.protocol import Protocol
+from harness.training.batches import Batches, Part, union
 from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
+from harness.training.frozen.placement import Sharing
 from harness.training.loop import Training, Validate
-from harness.training.sharing import Sharing
+from harness.training.rows import Budget
 from harness.training.views import Views
 
 CPU = torch.device("cpu")

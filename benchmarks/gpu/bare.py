@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.gpu.subject import Subject
-from harness.data.batches import Part
 from harness.tasks.losses import bce_dice
+from harness.training.batches import Part
 
 AT_ONCE = 1000
 """Masks that are unpacked together."""

@@ -17,13 +17,13 @@ from benchmarks.gpu.store import RandomStore
 from benchmarks.gpu.subject import Subject
 from benchmarks.noise import CLASSES
 from harness import Problem, TorchMethod
-from harness.data.batches import Part
-from harness.plugins import resolve
+from harness.discovery.registry import resolve
 from harness.protocol import PAPER, Protocol, effective, resolve_precision
+from harness.training.batches import Part
 from harness.training.clock import Clock
-from harness.training.layout import channels_last
+from harness.training.frozen.placement import Sharing
+from harness.training.memory_format import channels_last
 from harness.training.runner import Setting
-from harness.training.sharing import Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,10 @@ from benchmarks.gpu.machine import machine_facts, matrix_rate
 from benchmarks.gpu.measure import clean, measure
 from benchmarks.gpu.report import errors, text
 from harness import HarnessError
-from harness.execution.construct import prepare_process
+from harness.cell.construct import prepare_process
 from harness.execution.devices import resolve_device
 from harness.execution.executor import Resources
-from harness.execution.machine import cores
+from harness.machine import cores
 
 SCHEMA = 1
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.noise import CLASSES
-from harness.data.batches import Part
+from harness.training.batches import Part
 
 
 class RandomStore:

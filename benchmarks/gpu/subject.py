@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from benchmarks.gpu.blocks import Step
 from harness import HarnessError, Stage, TorchMethod
-from harness.data.batches import Batches, Part, in_order
-from harness.training.freeze import set_train_mode, trainable_names
+from harness.training.batches import Batches, Part, in_order
+from harness.training.frozen.freeze import set_train_mode, trainable_names
 from harness.training.loop import Training, epoch_steps, stepper
 from harness.training.method import Batch
 from harness.training.runner import Parts, Setting

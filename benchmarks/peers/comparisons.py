@@ -14,9 +14,9 @@ from benchmarks.peers.networks import resnet18, tiny
 from benchmarks.peers.row import Agreement, Row
 from benchmarks.peers.startup import startup
 from benchmarks.peers.workload import Workload
-from harness.data.batches import Batches
-from harness.data.prepared import open_store
-from harness.data.rows import Budget
+from harness.data.store.prepared import open_store
+from harness.training.batches import Batches
+from harness.training.rows import Budget
 
 CORES = os.cpu_count() or 1
 SLOW_LEARNING = 5e-5

@@ -18,7 +18,7 @@ from transformers import EvalPrediction, Trainer, TrainingArguments
 
 from benchmarks.peers.peer import Training
 from benchmarks.peers.workload import SEED, Order, Workload, normalised
-from harness.data.batches import Part
+from harness.training.batches import Part
 
 
 class Classifier(nn.Module):

@@ -22,8 +22,8 @@ from benchmarks.peers.networks import resnet18
 from benchmarks.peers.row import Row
 from benchmarks.peers.workload import Workload
 from benchmarks.runners import Workshop
+from harness.discovery.registry import discover
 from harness.execution.process import PASSIVE_WAITING
-from harness.plugins import discover
 from harness.protocol import QUICK
 
 ADAM = torch.optim.Adam

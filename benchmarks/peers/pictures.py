@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from harness import Dataset
-from harness.plugins import discover, resolve
+from harness.discovery.registry import discover, resolve
 
 SIDE = 299
 """Pixels per side, as published."""

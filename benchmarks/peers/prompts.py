@@ -10,7 +10,7 @@ from benchmarks.peers.bench import Bench, threads
 from benchmarks.peers.measure import Run, cpu_ratio, interleave, wall_ratio
 from benchmarks.peers.row import Row
 from benchmarks.runners import Workshop
-from harness.plugins import discover
+from harness.discovery.registry import discover
 from harness.protocol import PAPER
 
 METHOD = "clip/vit_l14"

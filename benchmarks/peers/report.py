@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from benchmarks.peers.measure import Spread
 from benchmarks.peers.row import Agreement, Row
-from harness.execution.environment import describe_environment
+from harness.cell.environment import describe_environment
 from harness.execution.executor import Resources
 from harness.provenance import version
 

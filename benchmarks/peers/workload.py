@@ -15,10 +15,10 @@ from torch.utils.data import Sampler
 
 from benchmarks.peers.pictures import Pictures
 from harness import IMAGENET_MEAN, IMAGENET_STD, Samples
-from harness.data.batches import Part, load_part, shuffled
-from harness.data.prepared import Store, open_store
+from harness.data.store.prepared import Store, open_store
 from harness.protocol import Protocol
 from harness.seeds import derive_seed
+from harness.training.batches import Part, load_part, shuffled
 
 SEED = 0
 WEIGHT_DECAY = 1e-6

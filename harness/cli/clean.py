@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from harness import cleaning
-from harness.cleaning import Item
-from harness.cli.amounts import bytes_text, number_of_bytes, number_of_seconds, seconds_text
-from harness.data.cache import cache_directory
-from harness.data.lock import without_locks
+from harness.cli.shared.units import bytes_text, number_of_bytes, number_of_seconds, seconds_text
+from harness.storage.cache import cache_directory
+from harness.storage.lock import without_locks
+from harness.upkeep import cleaning
+from harness.upkeep.cleaning import Item
 
 
 @click.command(name="clean")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import installed_plugins
+from harness.cli.shared.options import installed_plugins
 from harness.errors import HarnessError
 from harness.specs import DatasetSpec
 from harness.study import find_dataset

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.admission import admission
-from harness.cli.counting import counting
 from harness.cli.data_verify import data_options
-from harness.cli.options import installed_plugins
-from harness.params import column_settings
+from harness.cli.shared.options import installed_plugins
+from harness.cli.shared.progress_bar import counting
+from harness.cli.shared.skip_bad import admission
+from harness.planning.params import column_settings
 from harness.protocol import LARGEST_IMAGE
 from harness.study import find_dataset, open_dataset
 
 if TYPE_CHECKING:
-    from harness.data.prepared import Interpolation
+    from harness.data.store.prepared import Interpolation
 
 
 @click.command(name="prepare")
@@ -47,8 +47,8 @@ def prepare_command(
 
     224 pixels are what preset paper asks for, 64 what quick does.
     """
-    from harness.data.cache import cache_directory
-    from harness.data.prepared import open_store
+    from harness.data.store.prepared import open_store
+    from harness.storage.cache import cache_directory
 
     spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
     dataset = admission(skip_bad)(spec, open_dataset(spec, data_root))

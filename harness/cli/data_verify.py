@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.counting import counting
-from harness.cli.options import DATA_OPTIONS, installed_plugins
+from harness.cli.shared.options import DATA_OPTIONS, installed_plugins
+from harness.cli.shared.progress_bar import counting
 from harness.errors import HarnessError
-from harness.params import column_settings
+from harness.planning.params import column_settings
 from harness.specs import to_json
 from harness.study import find_dataset, open_dataset
 
 if TYPE_CHECKING:
-    from harness.data.defects import Defect
+    from harness.data.defects.defect import Defect
 
 _ALIKE = 10
 """Notes of one kind that are shown unless --all asks for every one."""
@@ -51,11 +51,11 @@ def verify_command(
     under --skip-bad. A note says what was found and what is done about it. Exit code 1 on errors,
     0 otherwise.
     """
-    from harness.data.admission import SEEN, remember
-    from harness.data.cache import cache_directory
-    from harness.data.masknotes import mask_notes
-    from harness.data.splitnotes import duplicate_notes
-    from harness.data.verify import Verified, inspect
+    from harness.data.defects.admission import SEEN, remember
+    from harness.data.defects.verify import Verified, inspect
+    from harness.data.sources.mask_notes import mask_notes
+    from harness.data.splits.notes import duplicate_notes
+    from harness.storage.cache import cache_directory
 
     spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
     dataset = open_dataset(spec, data_root)
@@ -109,7 +109,7 @@ def _print(
 
 
 def _row(defect: Defect) -> tuple[str, str, str, str]:
-    from harness.data.names import on_one_line
+    from harness.data.sources.names import on_one_line
 
     return defect.severity, on_one_line(defect.file), on_one_line(defect.problem), defect.remedy
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
-from harness import doctor, doctor_machine
-from harness.cli.options import DISABLE, installed_plugins
-from harness.cli.terminal import state_text
-from harness.doctor import Finding
+from harness.cli.shared.options import DISABLE, installed_plugins
+from harness.cli.shared.terminal import state_text
 from harness.errors import HarnessError
-from harness.execution.machine import cuda_driver
+from harness.machine import cuda_driver
+from harness.upkeep import check_installation as doctor
+from harness.upkeep import check_machine as doctor_machine
+from harness.upkeep.check_installation import Finding
 
 
 @click.command(name="doctor")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.cells import cell_argument, results_option
-from harness.execution.finished import EXPORTED, finished
-from harness.results.finding import find_cell
-from harness.staged import staged
+from harness.cli.shared.cells import cell_argument, results_option
+from harness.inference.finished import EXPORTED, finished
+from harness.results.lookup import find_cell
+from harness.storage.staging import staged
 
 
 @click.command(name="export")
@@ -38,7 +38,7 @@ def command(cell: str, out: Path, results: Path, force: bool) -> None:
     with staged(out, EXPORTED) as folder:
         for warning in model_of.warnings:
             click.echo(f"warning: {warning}", err=True)
-        from harness.execution.export import export
+        from harness.inference.export import export
 
         onnx = export(model_of, folder)
     click.echo(f"{out}: model.safetensors, card.json, card.md")

@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
-from harness.cli.admission import admission, recollection
-from harness.cli.options import installed_plugins, study_options
-from harness.cli.plan_output import as_json, as_text
-from harness.cli.request import request_of
-from harness.cli.run_options import run_options
-from harness.cli.study_file import StudyCommand, blaming
-from harness.cli.terminal import terminal_width
-from harness.data.cache import cache_directory
+from harness.cli.shared.options import installed_plugins, study_options
+from harness.cli.shared.plan_output import as_json, as_text
+from harness.cli.shared.request import request_of
+from harness.cli.shared.run_options import run_options
+from harness.cli.shared.skip_bad import admission, recollection
+from harness.cli.shared.study_file_argument import StudyCommand, blaming
+from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import caller, keep_selected
-from harness.forecast import Forecast, forecast
+from harness.planning.forecast import Forecast, forecast
+from harness.planning.prompt_variants import check_prompts
+from harness.planning.study_file import StudyFile
+from harness.storage.cache import cache_directory
 from harness.study import Study, plan
-from harness.studyfile import StudyFile
-from harness.variants import check_prompts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.cells import cell_argument, results_option
-from harness.cli.counting import counting
-from harness.data.names import on_one_line
-from harness.data.newimages import new_images
+from harness.cli.shared.cells import cell_argument, results_option
+from harness.cli.shared.progress_bar import counting
+from harness.data.sources.names import on_one_line
 from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
-from harness.execution.finished import Finished, finished, finished_seeds
-from harness.results.finding import find_cell, find_seeds
-from harness.staged import staged
+from harness.inference.finished import Finished, finished, finished_seeds
+from harness.inference.images import new_images
+from harness.results.lookup import find_cell, find_seeds
+from harness.storage.staging import staged
 
 if TYPE_CHECKING:
-    from harness.data.newimages import BadImage
+    from harness.inference.images import BadImage
 
 _LISTED = 20
 
@@ -81,7 +81,7 @@ def command(
             click.echo(f"warning: {warning}", err=True)
         for note in found.notes:
             click.echo(f"note: {note}", err=True)
-        from harness.execution.apply import predict_files, rebuild
+        from harness.inference.predict import predict_files, rebuild
 
         models = [rebuild(model, device=where) for model in cells]
         with counting("predicting") as progress:

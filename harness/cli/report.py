@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import installed_plugins
-from harness.cli.tables import print_report
-from harness.report.table import Format
-from harness.report.view import Layout, View
+from harness.cli.shared.options import installed_plugins
+from harness.cli.shared.print_report import print_report
+from harness.report.render import Format
+from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
 
 

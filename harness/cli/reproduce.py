@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from harness.cli.exit_codes import of_several
-from harness.cli.options import installed_plugins
-from harness.cli.terminal import terminal_width
+from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.options import installed_plugins
+from harness.cli.shared.terminal import terminal_width
 from harness.errors import HarnessError
-from harness.report.rows import Row
+from harness.report.table.rows import Row
 
 
 @click.command(name="reproduce", context_settings={"ignore_unknown_options": True})
@@ -62,9 +62,9 @@ def command(
     for bad input.
     """
     from harness.execution.devices import resolve_device
-    from harness.report.asked import last_value
-    from harness.report.beside import beside, expected_time, wrapped
-    from harness.report.published import find_published
+    from harness.planning.published_conditions import last_value
+    from harness.report.published.comparison import beside, expected_time, wrapped
+    from harness.report.published.study import find_published
 
     plugins = installed_plugins()
     study = find_published(plugins, name)
@@ -93,7 +93,7 @@ def command(
 
 
 def _rows(folder: Path) -> list[Row]:
-    from harness.report.rows import rows
+    from harness.report.table.rows import rows
     from harness.results.rundir import find_cells
 
     return rows(find_cells(folder)) if folder.is_dir() else []

@@ -12,24 +12,24 @@ from typing import Any
 
 import click
 
-from harness.cli.admission import admission
-from harness.cli.amounts import number_of_bytes
-from harness.cli.exit_codes import of_several
-from harness.cli.options import installed_plugins, study_options
-from harness.cli.progress import WithHooks, progress
-from harness.cli.request import request_of
-from harness.cli.run_options import run_options
-from harness.cli.study_file import StudyCommand, blaming, run_of
-from harness.cli.tables import broken_plugins, print_report
+from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.options import installed_plugins, study_options
+from harness.cli.shared.print_report import broken_plugins, print_report
+from harness.cli.shared.request import request_of
+from harness.cli.shared.run_options import run_options
+from harness.cli.shared.run_progress import WithHooks, progress
+from harness.cli.shared.skip_bad import admission
+from harness.cli.shared.study_file_argument import StudyCommand, blaming, run_of
+from harness.cli.shared.units import number_of_bytes
+from harness.discovery.registry import Plugins
+from harness.discovery.select import meant
 from harness.execution.hooks import Caller, caller, environment_facts, keep_selected
-from harness.plugins import Plugins
+from harness.planning.prompt_variants import check_prompts
+from harness.planning.study_file import StudyFile
+from harness.planning.study_runs import with_run
 from harness.results.rundir import CellDirectory
-from harness.select import meant
+from harness.runtime.surroundings import Surroundings
 from harness.study import Request, Study, plan
-from harness.studyfile import StudyFile
-from harness.studyruns import with_run
-from harness.surroundings import Surroundings
-from harness.variants import check_prompts
 
 
 @dataclass(frozen=True, slots=True)

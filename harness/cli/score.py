@@ -9,18 +9,18 @@ from pathlib import Path
 
 import click
 
-from harness.cli.counting import counting
-from harness.cli.options import installed_plugins
+from harness.cli.shared.options import installed_plugins
+from harness.cli.shared.progress_bar import counting
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
-from harness.plugins import Plugins
+from harness.metrics.scoring import CellScores, reference_masks
 from harness.results.complete import RUN_AGAIN, missing_predictions
-from harness.results.finding import method_of
 from harness.results.kept import kept, with_kept
+from harness.results.lookup import method_of
 from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
 from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory, find_cells
-from harness.results.scoring import CellScores, reference_masks
 
 
 @click.command(name="score")
@@ -49,7 +49,7 @@ def command(directory: Path, data_root: Path | None) -> None:
 
     @cache
     def masks(text: str) -> Reference:
-        from harness.data.admission import leave_out
+        from harness.data.defects.admission import leave_out
         from harness.study import find_dataset, open_dataset
 
         entry: DatasetRecord = json.loads(text)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.cells import cell_argument, results_option
-from harness.cli.terminal import terminal_width
-from harness.results.finding import find_cell
+from harness.cli.shared.cells import cell_argument, results_option
+from harness.cli.shared.terminal import terminal_width
+from harness.results.lookup import find_cell
 
 
 @click.command(name="show")
@@ -27,8 +27,8 @@ def command(cell: str, results: Path, as_json: bool) -> None:
 
     Exit codes: 0, 1 where a file of the cell is damaged, or 2 where there is no such cell.
     """
-    from harness.report.onecell import everything
-    from harness.report.onecell_text import one_cell_text
+    from harness.report.cell.records import everything
+    from harness.report.cell.text import one_cell_text
 
     value = everything(find_cell(cell, results))
     if as_json:

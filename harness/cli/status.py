@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 import click
 
-from harness.cli.terminal import state_text
+from harness.cli.shared.terminal import state_text
 from harness.results.built import SMALL, is_small
-from harness.results.finding import last_names, method_of
+from harness.results.lookup import last_names, method_of
 from harness.results.reference import Tables
 from harness.results.rundir import find_cells
 from harness.results.sound import DAMAGED, Found, look

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from harness.cli.options import installed_plugins
+from harness.cli.shared.options import installed_plugins
 from harness.specs import WeightsCard, to_json
 from harness.weights import TIMEOUT_SECONDS, fetch_all, library_folder
 from harness.weights.catalogue import FileState, UsedCard, look, select_cards, used_cards, verify

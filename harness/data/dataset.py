@@ -11,8 +11,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.names import as_text, is_utf8, on_one_line
-from harness.data.spelling import ALIKE, spelled_alike
+from harness.data.sources.names import as_text, is_utf8, on_one_line
+from harness.data.sources.spelling import ALIKE, spelled_alike
 from harness.errors import HarnessError
 
 
@@ -101,7 +101,7 @@ class Dataset(Protocol):
     """What a dataset's factory returns. Used from several threads; must not import torch.
 
     It may also have ``files``, a :class:`harness.SampleFiles`, and a method ``defects(progress)``
-    that yields :class:`harness.Defect`; see :mod:`harness.data.defects`.
+    that yields :class:`harness.Defect`; see :mod:`harness.data.defects.defect`.
     """
 
     @property

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.admission import leave_out
 from harness.data.dataset import Dataset, Samples
+from harness.data.defects.admission import leave_out
 from harness.errors import HarnessError
-from harness.jsonio import write_bytes
+from harness.storage.json_files import write_bytes
 
 _LEFT_OUT = ("left_out", "masks_left_out")
 

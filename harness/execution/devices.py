@@ -7,7 +7,7 @@ import ctypes
 
 from harness.errors import HarnessError
 from harness.execution.executor import Resources
-from harness.execution.machine import cores
+from harness.machine import cores
 
 
 def cuda_count() -> int:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from harness.surroundings import Surroundings
+from harness.runtime.surroundings import Surroundings
 
-EPOCH_METRICS = "harness.training.epoch_metrics"
+EPOCH_METRICS = "harness.cell.epoch_metrics"
 """The module that methods trained by epochs need beside their own. It takes seconds to import."""
 
 

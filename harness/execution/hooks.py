@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
-from harness.plugins import Plugins
 from harness.study import Cell, Study
 
 Caller = Callable[..., list[tuple[str, Any]]]

@@ -27,7 +27,7 @@ class InlineExecutor:
         self._settings = settings
 
     def submit(self, directory: Path, resources: Resources) -> _Finished:
-        from harness.execution.cell import run_cell
+        from harness.cell.run import run_cell
 
         return _Finished(run_cell(directory, resources, asked=time.monotonic()))
 

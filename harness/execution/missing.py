@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.data.cache import cache_directory
-from harness.data.lock import can_lock, without_locks
-from harness.home import NO_HOME, home
+from harness.runtime.home import NO_HOME, home
+from harness.storage.cache import cache_directory
+from harness.storage.lock import can_lock, without_locks
 
 UNTIMED = (
     "cells that are timed at the same moment disturb each other; use --jobs 1, or set TMPDIR to a "

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, Protocol
 from harness.errors import HarnessError
 from harness.execution.executor import Executor, Resources, RunningCell
 from harness.execution.status import write_status
-from harness.jsonio import write_json
 from harness.results.record import Status, StatusRecord
 from harness.results.rundir import CellDirectory
+from harness.storage.json_files import write_json
 from harness.study import Cell
 
 POLL_SECONDS = 0.05

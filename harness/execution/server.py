@@ -37,7 +37,7 @@ def _say(message: dict[str, Any], out: int) -> None:
 
 def _warm(modules: list[str], out: int) -> None:
     """Import what cells will import. A failure is repeated, and told, in the cell that needs it."""
-    for module in ("harness.execution.cell", *modules):
+    for module in ("harness.cell.run", *modules):
         _import(module, out)
     method = sys.modules.get("harness.training.method")
     if method is not None and method.TorchMethod.__subclasses__():
@@ -59,7 +59,7 @@ def _run(message: dict[str, Any]) -> None:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        from harness.execution.cell import run_cell
+        from harness.cell.run import run_cell
         from harness.execution.executor import Resources
 
         resources = Resources(

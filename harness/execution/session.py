@@ -11,24 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.data.cache import cache_directory
-from harness.data.prepared import Interpolation, open_store
+from harness.data.store.prepared import Interpolation, open_store
+from harness.discovery.find import is_bundled
+from harness.discovery.registry import Plugins, resolve
 from harness.errors import HarnessError
 from harness.execution.executor import EPOCH_METRICS, Executor, ExecutorSettings, Resources
-from harness.execution.folder import locked, write_study
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.status import write_status
-from harness.jsonio import write_json
-from harness.plugins import Plugins, resolve
-from harness.plugins_find import is_bundled
+from harness.execution.study_folder import locked, write_study
 from harness.protocol import Protocol, did_you_mean
 from harness.results.record import StatusRecord
 from harness.results.reference import Table, Tables
 from harness.results.rundir import CellDirectory
 from harness.results.sound import DAMAGED, Found, look, settled
+from harness.runtime.surroundings import Surroundings
+from harness.storage.cache import cache_directory
+from harness.storage.json_files import write_json
 from harness.study import Cell, Study
-from harness.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,8 @@ def run_session(
 
     Args:
         command: the words of the command line, kept with the study.
-        file: makes the study file to leave, as :func:`harness.execution.folder.write_study` has it.
+        file: makes the study file to leave, as
+            :func:`harness.execution.study_folder.write_study` has it.
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.jsonio import write_bytes
 from harness.results.bits import check_bits, count_pixels, unpack_masks
 from harness.results.checks import check_labels, check_probabilities, check_sums
+from harness.storage.json_files import write_bytes
 
 Reference = Callable[[tuple[str, ...]], NDArray[np.uint8]]
 """Image ids -> their bit-packed reference masks, uint8 [N, B], in the same order."""

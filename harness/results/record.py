@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict, get_args
 
 from harness.results.spec_record import CardRecord, LeftOut, Scalar, TaskRecord
-from harness.stopwatch import Taken
+from harness.runtime.stopwatch import Taken
 
 SCHEMA = 1
 """Version of the records; a change that an older reader would misread raises it."""

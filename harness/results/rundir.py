@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.jsonio import append_json_line, read_json, read_json_lines, write_json
 from harness.results.predictions import (
     PredictionFile,
     read_predictions,
@@ -31,6 +30,7 @@ from harness.results.validate import (
     as_status,
     as_timing,
 )
+from harness.storage.json_files import append_json_line, read_json, read_json_lines, write_json
 
 _PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from harness.results.record import ActivationsRecord, EpochRecord, TimingRecord
-from harness.stopwatch import Taken, together
+from harness.runtime.stopwatch import Taken, together
 
 NOTHING: Taken = {"wall_seconds": 0.0, "cpu_seconds": 0.0, "other_load": None}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict, cast
 
-from harness.jsonio import read_json
 from harness.results.shape import check_shape, check_values
+from harness.storage.json_files import read_json
 
 
 class RunDataset(TypedDict):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.training.contract import ContractError, check_outputs, kind
-from harness.training.freeze import train_mode, trainable_names
+from harness.training.frozen.freeze import train_mode, trainable_names
 from harness.training.method import Stage, TorchMethod
 
 SAME_FLOAT32 = {"cpu": 1e-4, "cuda": 1e-3}

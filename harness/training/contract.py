@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from harness.errors import HarnessError
 from harness.specs import TargetSpec
-from harness.training.identity import contents
+from harness.training.frozen.fingerprint import contents
 
 ROUNDING = 1e-3
 """How far probabilities may lie outside [0, 1], and their sum from 1."""

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.data.batches import Batches, in_even_chunks, shuffled
 from harness.errors import HarnessError
 from harness.protocol import Precision, Protocol
 from harness.results.record import EpochRecord
+from harness.runtime.stopwatch import Stopwatch
 from harness.seeds import derive_seed
-from harness.stopwatch import Stopwatch
+from harness.training.batches import Batches, in_even_chunks, shuffled
 from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Figures, Progress
 from harness.training.clock import Clock
 from harness.training.contract import Unchanged
-from harness.training.freeze import apply_stage, frozen_names, set_train_mode
+from harness.training.frozen.freeze import apply_stage, frozen_names, set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.stages import Span, spans
 from harness.training.step import Chunk, Stepper

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.data.batches import Part
 from harness.errors import HarnessError
 from harness.results.record import ActivationsRecord, EpochRecord
-from harness.stopwatch import Stopwatch, Taken
+from harness.runtime.stopwatch import Stopwatch, Taken
+from harness.training.batches import Part
 from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
 from harness.training.contract import ContractError, check_probabilities, kind
 from harness.training.masks import pack_on_grid

@@ -11,12 +11,12 @@ from typing import Protocol as TypingProtocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.batches import Part
 from harness.protocol import Precision, Protocol
 from harness.results.record import ActivationsRecord, EpochRecord, StageRecord
+from harness.training.batches import Part
 from harness.training.clock import Clock
+from harness.training.frozen.placement import Sharing
 from harness.training.method import InputSpec, Problem
-from harness.training.sharing import Sharing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.data.batches import Part
+from harness.training.batches import Part
 
 LEVELS = 255
 """A resized mask has this many grey levels above black, as an 8-bit image has."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from harness.errors import HarnessError
-from harness.training.freeze import trainable_names
+from harness.training.frozen.freeze import trainable_names
 from harness.training.method import Stage
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.data.batches import Batches
+from harness.training.batches import Batches
 from harness.training.contract import check_loss, check_outputs
-from harness.training.freeze import set_train_mode
+from harness.training.frozen.freeze import set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.views import Forward, View
 

@@ -13,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.data.batches import Batches, Part, in_order
-from harness.data.rows import Budget
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.seeds import derive_seed
 from harness.training.agreement import check_independent
+from harness.training.batches import Batches, Part, in_order
 from harness.training.checkpoint import Checkpoints
 from harness.training.contract import Unchanged
-from harness.training.freeze import normalises_batches, set_train_mode, trainable_names
-from harness.training.layout import channels_last
+from harness.training.frozen.freeze import normalises_batches, set_train_mode, trainable_names
 from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
+from harness.training.memory_format import channels_last
 from harness.training.method import InputSpec, TorchMethod
 from harness.training.outputs import as_probabilities, collect
+from harness.training.rows import Budget
 from harness.training.runner import Fitted, Outputs, Parts, Rounding, Score, Setting, Size
 from harness.training.sizes import measure_size
 from harness.training.soft import soft_overlap

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from harness.data.batches import Batches
+from harness.training.batches import Batches
 from harness.training.method import Batch, TorchMethod
 
 

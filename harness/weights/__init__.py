@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.weights.content import digest
 from harness.weights.fetching import TIMEOUT_SECONDS, Watcher, fetch, fetch_all, fetch_missing
-from harness.weights.places import WeightsMissing, library_folder, locate
+from harness.weights.locate import WeightsMissing, library_folder, locate
 
 __all__ = [
     "TIMEOUT_SECONDS",

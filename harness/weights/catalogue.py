@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from harness.discovery.registry import Plugins
+from harness.discovery.select import select
 from harness.errors import HarnessError
-from harness.plugins import Plugins
 from harness.protocol import did_you_mean
-from harness.select import select
 from harness.specs import WeightsCard, WeightsFile
 from harness.weights.content import Transfer, difference, read_sha256, remembered
-from harness.weights.places import library_files
+from harness.weights.locate import library_files
 
 State = Literal["here", "missing", "damaged"]
 

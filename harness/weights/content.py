@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from harness.data.cache import cache_directory
 from harness.errors import HarnessError
-from harness.jsonio import read_json, write_json
 from harness.specs import WeightsFile
+from harness.storage.cache import cache_directory
+from harness.storage.json_files import read_json, write_json
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Callable[[int], object]]]
 """Opened with a file's name and its bytes (None: unknown); what it gives is told of every block."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.data.artefact_meta import META
+from harness.storage.artefact_meta import META
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, inside
 
@@ -105,8 +105,8 @@ def test_an_artefact_that_a_process_uses_or_makes_stays(
 
 
 def test_a_store_that_is_open_is_in_use(tmp_path: Path) -> None:
-    from harness.data.prepared import open_store
-    from harness.plugins import discover
+    from harness.data.store.prepared import open_store
+    from harness.discovery.registry import discover
     from harness.study import find_dataset, open_dataset
 
     dataset = open_dataset(find_dataset(discover(), None), None)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.jsonio import read_json, write_json
-from harness.report.onecell import everything
-from harness.report.rows import rows
+from harness.report.cell.records import everything
+from harness.report.table.rows import rows
 from harness.results.rundir import CellDirectory
+from harness.storage.json_files import read_json, write_json
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, inside, write_plugin
 
@@ -76,9 +76,9 @@ def _write_table(folder: Path, fingerprint: str, cell: CellDirectory) -> None:
     import numpy as np
 
     from harness.data.dataset import Samples
-    from harness.data.parts import build_split
     from harness.data.recorded import write_samples
-    from harness.data.splits import Split, write_split
+    from harness.data.splits.make import Split, write_split
+    from harness.data.splits.split import build_split
 
     samples = Samples(
         ids=("a", "b", "c"),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import harness as package
-from harness.doctor import versions
-from harness.doctor_machine import devices, places
-from harness.execution.machine import CudaDevice, Driver
+from harness.machine import CudaDevice, Driver
+from harness.upkeep.check_installation import versions
+from harness.upkeep.check_machine import devices, places
 from tests.cli_tools import harness, inside, write_plugin
 
 CARD = CudaDevice("A card", 80 * 2**30)
@@ -61,7 +61,7 @@ def test_a_cache_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.doctor_machine.LEAST_FREE", 10**18)
+    monkeypatch.setattr("harness.upkeep.check_machine.LEAST_FREE", 10**18)
     (results,) = (place for place in places(tmp_path) if place.name == "results")
     assert (results.state, "nearly full" in results.remedy) == ("wrong", True)
 

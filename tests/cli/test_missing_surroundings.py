@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from harness import HarnessError
-from harness.data.artefact import obtain
-from harness.data.artefact_meta import Layout, Plan, write_meta
-from harness.data.cache import cache_directory
-from harness.doctor_machine import places
-from harness.home import expanded
-from harness.stopwatch import Taken
-from harness.training.probe import machine_lock
-from harness.weights.places import hub_cache, torch_cache
+from harness.cell.probe import machine_lock
+from harness.runtime.home import expanded
+from harness.runtime.stopwatch import Taken
+from harness.storage.artefact import obtain
+from harness.storage.artefact_meta import Layout, Plan, write_meta
+from harness.storage.cache import cache_directory
+from harness.upkeep.check_machine import places
+from harness.weights.locate import hub_cache, torch_cache
 from tests.builders import make_cell
 from tests.cli_tools import ROOT, TINY, harness, inside
 

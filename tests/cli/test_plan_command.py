@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.jsonio import append_json_line
+from harness.storage.json_files import append_json_line
 from tests.builders import epoch_line
 from tests.cli_tools import TINY, harness, inside, write_plugin
 from tests.trees import make_tree

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.data.recorded import read_samples
-from harness.resolve import resolve
+from harness.discovery.resolve import resolve
 from harness.results.bits import unpack_masks
 from harness.results.predictions import PredictionFile
 from harness.results.rundir import CellDirectory, find_cells

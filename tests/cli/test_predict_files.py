@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.newimages import new_images
+from harness.inference.images import new_images
 from tests.cli_tools import TINY, inside
 from tests.cli_tools import harness as run_harness
 from tests.image_files import lungs, make_folders, noise, write, write_dicom

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.cli.exit_codes import of_several
-from harness.plugins import discover
-from harness.report.published import find_published
-from harness.select import select
+from harness.cli.shared.exit_codes import of_several
+from harness.discovery.registry import discover
+from harness.discovery.select import select
+from harness.report.published.study import find_published
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, write_plugin
 

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from harness.cli.main import cli
-from harness.plugins import discover
+from harness.discovery.registry import discover
 from harness.study import plan
 from tests.cli_tools import TINY, harness, inside
 from tests.trees import make_tree
@@ -250,9 +250,9 @@ EVERYTHING = (
 
 def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     """What the words of ``harness run`` ask for, and the study file that they would leave."""
-    from harness.cli.request import request_of
-    from harness.cli.study_file import run_of
-    from harness.studyruns import written
+    from harness.cli.shared.request import request_of
+    from harness.cli.shared.study_file_argument import run_of
+    from harness.planning.study_runs import written
 
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None
@@ -286,7 +286,7 @@ def test_a_file_repeats_every_option_of_a_run(
 
 
 def test_every_option_but_those_of_one_call_is_a_key() -> None:
-    from harness.cli.study_file import ONCE, study_keys
+    from harness.cli.shared.study_file_argument import ONCE, study_keys
 
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None

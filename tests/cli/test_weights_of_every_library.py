@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from harness.plugins import discover, resolve
+from harness.discovery.registry import discover, resolve
 from tests.checkpoints import make_clip, make_problem, tiny_params
 from tests.cli_tools import TINY, harness, write_plugin
 

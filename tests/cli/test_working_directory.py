@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.doctor import imported
-from harness.execution.imported import libraries_as_recorded
+from harness.cell.imported import libraries_as_recorded
 from harness.provenance import library_versions
+from harness.upkeep.check_installation import imported
 from tests.cli_tools import ROOT, TINY, environment, harness, inside
 
 RUN = ("run", "--plugins", "segmentation/unet", *TINY, "--set", "probe_seconds=0.1", "-q")

@@ -6,7 +6,7 @@ import textwrap
 from importlib.metadata import distributions
 from pathlib import Path
 
-from harness.plugins import PluginRecord, Plugins, discover
+from harness.discovery.registry import PluginRecord, Plugins, discover
 
 HEAD = "import harness\nHARNESS_API = 1\n"
 METHOD = """

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from harness.plugins import Plugins, discover, resolve
+from harness.discovery.registry import Plugins, discover, resolve
 
 
 @pytest.fixture

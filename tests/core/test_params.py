@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import HarnessError
-from harness.plugins import Plugins, discover
+from harness.discovery.registry import Plugins, discover
 from harness.protocol import PAPER, QUICK
 from harness.study import Cell, Request, plan
 from tests.cli_tools import TINY, harness

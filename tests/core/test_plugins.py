@@ -9,7 +9,7 @@ import pytest
 from plugin_sites import GOOD, HEAD, METHOD, TASK, Site, hook
 
 from harness import __version__
-from harness.plugins import discover
+from harness.discovery.registry import discover
 
 # What loads
 

@@ -77,7 +77,7 @@ def test_after_discovery_torch_can_be_imported_again(site: Site) -> None:
 def test_discovery_of_everything_installed_loads_no_torch() -> None:
     code = (
         "import sys; sys.path[:0] = ['.', 'plugins']\n"
-        "from harness.plugins import discover\n"
+        "from harness.discovery.registry import discover\n"
         "discover()\n"
         "sys.exit('torch' in sys.modules)"
     )

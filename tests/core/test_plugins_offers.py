@@ -9,7 +9,7 @@ import pytest
 from plugin_sites import HEAD, TASK, Site, hook
 
 from harness import HarnessError
-from harness.plugins import Plugins
+from harness.discovery.registry import Plugins
 
 # Session hooks
 

@@ -8,7 +8,7 @@ import pytest
 from plugin_sites import Site
 
 from harness import HarnessError, MethodSpec
-from harness.resolve import missing_requirements, resolve
+from harness.discovery.resolve import missing_requirements, resolve
 
 
 def test_a_reference_resolves_to_what_it_names() -> None:

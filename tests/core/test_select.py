@@ -11,8 +11,8 @@ import pytest
 
 import harness
 from harness import HarnessError, MethodSpec
-from harness.plugins import Plugins, discover
-from harness.select import meant, select
+from harness.discovery.registry import Plugins, discover
+from harness.discovery.select import meant, select
 
 
 def method(name: str, task: str, family: str, *tags: str) -> MethodSpec:

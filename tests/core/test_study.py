@@ -13,7 +13,7 @@ import pytest
 
 from harness import HarnessError
 from harness.data.dataset import Dataset, Samples, subset
-from harness.plugins import Plugins, discover
+from harness.discovery.registry import Plugins, discover
 from harness.protocol import PAPER, QUICK, override
 from harness.specs import DatasetSpec
 from harness.study import Cell, Request, plan

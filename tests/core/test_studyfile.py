@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.studyfile import Key, StudyFile, read_study_file, table_of
-from harness.tomlio import line_of, write_toml
+from harness.planning.study_file import Key, StudyFile, read_study_file, table_of
+from harness.storage.toml_text import line_of, write_toml
 
 KEYS = {
     "plugins": Key("texts"),

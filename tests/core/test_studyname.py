@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.jsonio import write_json
-from harness.studyname import default_name
+from harness.planning.study_name import default_name
+from harness.storage.json_files import write_json
 from tests.builders import make_cell
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.surroundings import undisturbed
+from harness.runtime.surroundings import undisturbed
 
 
 def test_environment_directory_umask_and_handlers_are_put_back(

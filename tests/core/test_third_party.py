@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness import FitContext, LabelledImages, Method, Problem, TargetSpec
-from harness.plugins import Plugins, discover, resolve
+from harness.discovery.registry import Plugins, discover, resolve
 
 ROOT = Path(__file__).parents[2]
 SIZE = 32

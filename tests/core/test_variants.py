@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from harness import parse_prompts
-from harness.plugins import MethodEntry, Plugins, discover
+from harness.discovery.registry import MethodEntry, Plugins, discover
+from harness.planning.prompt_variants import with_prompts
 from harness.protocol import PAPER
 from harness.specs import MethodSpec
 from harness.study import Request, plan
-from harness.variants import with_prompts
 from tests.builders import CLASSES
 from tests.checkpoints import make_clip
 from tests.cli_tools import harness

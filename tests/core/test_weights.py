@@ -17,7 +17,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from harness import HarnessError, WeightsCard, WeightsFile
 from harness.weights import WeightsMissing, digest, fetch, fetch_all, fetch_missing, locate
-from harness.weights.reaching import unreachable
+from harness.weights.servers import unreachable
 
 CONTENT = b"weights " * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.admission import known_errors, leave_out, without
-from harness.data.defects import Defect
+from harness.data.defects.admission import known_errors, leave_out, without
+from harness.data.defects.defect import Defect
 from harness.data.recorded import RecordedDataset, read_samples, write_samples
-from harness.data.splits import make_split, read_split, write_split
+from harness.data.splits.make import make_split, read_split, write_split
 from harness.errors import HarnessError
 from harness_folder.dataset import FileDataset, open_folder
 from tests.image_files import make_folders, write

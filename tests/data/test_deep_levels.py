@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness import read_grey, read_mask
-from harness.data.files import read_image
+from harness.data.images.read import read_image
 from tests.image_files import lungs, write_dicom
 from tests.raw_images import chunk, grey_png, png, tiff
 

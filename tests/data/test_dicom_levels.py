@@ -12,7 +12,7 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian, JPEGLosslessSV1
 
 from harness import HarnessError, read_grey, read_mask
-from harness.data.files import read_image
+from harness.data.images.read import read_image
 from tests.image_files import lungs, noise, write_dicom
 
 FILM = np.arange(48 * 32, dtype=np.uint16).reshape(48, 32) * 2 + 700

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.cache import cache_directory
-from harness.data.files import fingerprint_files, read_grey, read_mask
+from harness.data.images.read import fingerprint_files, read_grey, read_mask
 from harness.errors import HarnessError
+from harness.storage.cache import cache_directory
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Samples
-from harness.data.splits import make_split
+from harness.data.splits.make import make_split
 from harness.errors import HarnessError
 from tests.tables import make_samples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import named_like_masks
-from harness.data.newimages import new_images
+from harness.inference.images import new_images
 from harness_folder.dataset import open_folder
 from tests.image_files import lungs, make_folders, noise, write
 

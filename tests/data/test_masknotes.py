@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.admission import remember, remembered, with_found
-from harness.data.masknotes import mask_notes
-from harness.data.splits import make_split
-from harness.data.verify import inspect
+from harness.data.defects.admission import remember, remembered, with_found
+from harness.data.defects.verify import inspect
+from harness.data.sources.mask_notes import mask_notes
+from harness.data.splits.make import make_split
 from harness_folder.dataset import open_folder, open_table
 from tests.cli_tools import inside
 from tests.image_files import lungs, make_folders, noise, write, write_table

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data import png
-from harness.data.files import read_grey
+from harness.data.images import png
+from harness.data.images.read import read_grey
 from harness.errors import HarnessError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

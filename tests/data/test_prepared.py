@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data import store_build
 from harness.data.dataset import Samples
-from harness.data.prepared import Store, open_store
+from harness.data.store import build as store_build
+from harness.data.store.prepared import Store, open_store
 from harness.errors import HarnessError
 
 GRID = 30

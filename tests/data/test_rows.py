@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness import InputSpec
-from harness.data.batches import Batches, in_chunks
-from harness.data.rows import Budget, Resident, Streamed, place
+from harness.training.batches import Batches, in_chunks
+from harness.training.rows import Budget, Resident, Streamed, place
 from tests.checkpoints import TARGETS
 from tests.trainings import CPU, make_part
 

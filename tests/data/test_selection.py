@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.data.dataset import Samples
-from harness.data.splits import Split, make_split, select_parts
+from harness.data.splits.make import Split, make_split, select_parts
 from harness.errors import HarnessError
 from tests.tables import make_samples
 

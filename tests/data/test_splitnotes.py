@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.data.dataset import Samples
-from harness.data.splits import make_split, read_split
+from harness.data.splits.make import make_split, read_split
 from tests.image_files import write_table
 from tests.tables import make_samples
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import harness
 from harness import Defect, HarnessError
-from harness.data.verify import inspect, verify
+from harness.data.defects.verify import inspect, verify
 from harness_folder.dataset import open_folder
 from harness_radiography.dataset import open_radiography
 from tests.image_files import lungs, make_folders, noise, write, write_dicom, write_table

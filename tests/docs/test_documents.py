@@ -20,9 +20,9 @@ from PIL import Image
 
 import harness as public
 from harness.cli.main import VERBS, cli
-from harness.cli.study_file import study_keys
+from harness.cli.shared.study_file_argument import study_keys
+from harness.planning.study_file import Key, read_study_file
 from harness.protocol import METHOD_MAY_CHANGE, PRESETS, Protocol
-from harness.studyfile import Key, read_study_file
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
 from tests.markdown import tables

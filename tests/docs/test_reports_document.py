@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.catalogue import DESCRIBING, MEASURED
-from harness.report.table import Format
+from harness.report.render import Format
+from harness.report.table.catalogue import DESCRIBING, MEASURED
 from tests.cli_tools import ROOT, TINY, harness
 from tests.docs.test_documents import blocks
 

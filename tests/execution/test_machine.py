@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.execution.machine import CudaDevice, Driver, cores, cpu_name, cuda_driver, memory_bytes
+from harness.machine import CudaDevice, Driver, cores, cpu_name, cuda_driver, memory_bytes
 
 
 class Library:

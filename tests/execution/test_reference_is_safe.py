@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from harness.execution.executor import Resources
-from harness.jsonio import read_json, write_json
 from harness.results.rundir import CellDirectory
+from harness.storage.json_files import read_json, write_json
 from tests.cli_tools import TINY, harness, write_plugin
 
 LIGHT = """
@@ -89,7 +89,7 @@ MODELS = """
 
     class Peeks(Honest):
         def fit(self, train, val, context):
-            from harness.data.batches import Part
+            from harness.training.batches import Part
 
             known = {*train.ids, *val.ids}
             opened = [held for held in gc.get_objects() if isinstance(held, Part)]

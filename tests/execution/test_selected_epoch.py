@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness import HarnessError
-from harness.execution.selected import check_selected
+from harness.cell.selected import check_selected
 from harness.training.runner import Fitted, Rounding
 from tests.cli_tools import TINY, harness, write_plugin
 from tests.trainings import make_part

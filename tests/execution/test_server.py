@@ -79,5 +79,5 @@ def test_a_library_that_cannot_be_imported_leaves_the_cells_that_do_without_it(
 
 
 def test_a_cell_is_importable_without_what_only_epochs_need() -> None:
-    code = "import harness.execution.cell, sys; sys.exit('torchmetrics' in sys.modules)"
+    code = "import harness.cell.run, sys; sys.exit('torchmetrics' in sys.modules)"
     assert subprocess.run([sys.executable, "-P", "-c", code]).returncode == 0

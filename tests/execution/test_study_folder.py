@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness import HarnessError
-from harness.execution import folder
-from harness.execution.folder import locked, write_study
-from harness.plugins import discover
+from harness.discovery.registry import discover
+from harness.execution import study_folder as folder
+from harness.execution.study_folder import locked, write_study
 from harness.protocol import QUICK
 from harness.study import Request, Study, plan
 

@@ -17,7 +17,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 import harness_clip
 import harness_clip.models
 from harness import HarnessError
-from harness.training.freeze import apply_stage
+from harness.training.frozen.freeze import apply_stage
 from harness_clip.models import ImageClassifier, ZeroShot
 from harness_clip.prompt_sets import read_prompts
 from tests.checkpoints import CLASSES, LABEL, make_clip, make_problem, parameter_count

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import Dataset, HarnessError
-from harness.data.splits import make_split
+from harness.data.splits.make import make_split
 from harness_folder.dataset import FileDataset, open_table
 from tests.image_files import lungs, noise, write, write_table
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness import Dataset, HarnessError
-from harness.data.splits import make_split
+from harness.data.splits.make import make_split
 from harness_folder import harness_datasets
 from harness_folder.dataset import FileDataset, open_folder
 from tests.image_files import COUNTS, lungs, make_folders, noise, write, write_dicom, write_table

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harness import MethodSpec, Problem, TorchMethod
-from harness.plugins import discover, resolve
+from harness.discovery.registry import discover, resolve
 from harness.protocol import QUICK, override
 from harness.training.loop import fit
 from harness.training.views import Logits

@@ -9,7 +9,7 @@ from torch import nn
 
 import harness_ssl
 from harness import HarnessError
-from harness.training.freeze import apply_stage
+from harness.training.frozen.freeze import apply_stage
 from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, parameter_count, tiny_params
 

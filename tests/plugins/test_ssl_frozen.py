@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import harness_ssl
 from harness.protocol import QUICK, override
-from harness.training.freeze import apply_stage
+from harness.training.frozen.freeze import apply_stage
 from harness.training.loop import fit
 from harness.training.views import Logits
 from harness_ssl.models import Classifier

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import harness_supervised
 from harness import HarnessError, InputSpec
-from harness.training.freeze import apply_stage
+from harness.training.frozen.freeze import apply_stage
 from harness_supervised.models import Classifier
 from tests.checkpoints import make_problem, parameter_count, save_torch, tiny_params
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from harness.bundled import harness_metrics
-from harness.plugins import discover
+from harness.discovery.registry import discover
+from harness.planning.published_conditions import Asked, asked
 from harness.protocol import STUDY
-from harness.report.asked import Asked, asked
-from harness.report.beside import beside, expected_time
-from harness.report.conditions import differences
-from harness.report.figures import UNKNOWN
-from harness.report.impossible import impossible
-from harness.report.published import Published, PublishedRow, PublishedTable, find_published
-from harness.report.rows import rows
+from harness.report.published.comparison import beside, expected_time
+from harness.report.published.conditions import differences
+from harness.report.published.impossible import impossible
+from harness.report.published.study import Published, PublishedRow, PublishedTable, find_published
+from harness.report.table.numbers import UNKNOWN
+from harness.report.table.rows import rows
 from tests.builders import CLASSES, make_cell
 
 METRICS = tuple(harness_metrics())

@@ -10,10 +10,10 @@ import re
 import pytest
 
 from harness.errors import HarnessError
-from harness.report.latex import escape
-from harness.report.rows import rows
-from harness.report.table import render
-from harness.report.view import View
+from harness.report.formats.latex import escape
+from harness.report.render import render
+from harness.report.table.rows import rows
+from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests.builders import make_cell, metric_specs
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.onecell import everything
-from harness.report.onecell_text import one_cell_text
-from harness.report.rows import rows
-from harness.report.table import render
-from harness.report.view import View
+from harness.report.cell.records import everything
+from harness.report.cell.text import one_cell_text
+from harness.report.render import render
+from harness.report.table.rows import rows
+from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests import builders
 

@@ -8,9 +8,9 @@ import json
 from itertools import chain
 from pathlib import Path
 
-from harness.report.rows import rows
-from harness.report.table import render
-from harness.report.view import View
+from harness.report.render import render
+from harness.report.table.rows import rows
+from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests.builders import make_cell, metric_specs
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 import pytest
 
 from harness.protocol import QUICK
-from harness.report.rows import rows
-from harness.report.table import render
+from harness.report.render import render
+from harness.report.table.rows import rows
 from harness.results.rundir import find_cells
 from tests.builders import CLASSES, PROTOCOL, make_cell, metric_specs
 

@@ -9,9 +9,9 @@ import json
 import pytest
 
 from harness.errors import HarnessError
-from harness.report.rows import rows
-from harness.report.table import render
-from harness.report.view import View
+from harness.report.render import render
+from harness.report.table.rows import rows
+from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests import builders
 from tests.builders import CLASSES, image_ids, make_cell, metric_specs

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.report.catalogue import catalogue
-from harness.report.rows import rows
-from harness.report.table import render
-from harness.report.view import View
+from harness.report.render import render
+from harness.report.table.catalogue import catalogue
+from harness.report.table.rows import rows
+from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests.builders import DISTURBED, PROTOCOL, QUIET, TIMING, make_cell, metric_specs
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from harness.report.rows import rows
-from harness.report.table import render
+from harness.report.render import render
+from harness.report.table.rows import rows
 from harness.results.rundir import find_cells
 from harness.specs import MetricSpec
 from tests.builders import DISTURBED, image_ids, make_cell, metric_specs

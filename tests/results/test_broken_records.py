@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from harness.bundled import harness_metrics
-from harness.cleaning import checkpoints, unfinished
 from harness.errors import HarnessError
-from harness.execution.finished import finished
-from harness.report.beside import beside, expected_time
-from harness.report.onecell import everything
-from harness.report.onecell_text import one_cell_text
-from harness.report.published import Published, PublishedRow, PublishedTable
-from harness.report.rows import Row, rows
-from harness.report.table import render
-from harness.results.finding import find_cell
+from harness.inference.finished import finished
+from harness.planning.study_name import default_name
+from harness.report.cell.records import everything
+from harness.report.cell.text import one_cell_text
+from harness.report.published.comparison import beside, expected_time
+from harness.report.published.study import Published, PublishedRow, PublishedTable
+from harness.report.render import render
+from harness.report.table.rows import Row, rows
+from harness.results.lookup import find_cell
 from harness.results.rundir import CellDirectory, find_cells
-from harness.studyname import default_name
+from harness.upkeep.cleaning import checkpoints, unfinished
 from tests.builders import QUIET, image_ids, make_cell
 
 METRICS = tuple(harness_metrics())

@@ -10,10 +10,10 @@ import pytest
 import segmentation_models_pytorch as smp
 
 import harness_segmentation
-from harness.plugins import discover
+from harness.discovery.registry import discover
+from harness.inference.model_card import card_markdown, model_card
 from harness.protocol import PAPER, QUICK
 from harness.results.built import sentence, title
-from harness.results.card import card_markdown, model_card
 from harness.results.rundir import CellDirectory
 from harness.study import Request, plan
 from harness_segmentation.models import Segmenter

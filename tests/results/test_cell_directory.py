@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness import HarnessError
-from harness.jsonio import read_json, write_json
 from harness.results.rundir import CellDirectory, find_cells, newest
+from harness.storage.json_files import read_json, write_json
 from tests.builders import epoch_line, make_cell
 
 

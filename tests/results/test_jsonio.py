@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import HarnessError
-from harness.jsonio import append_json_line, read_json, read_json_lines, write_json
+from harness.storage.json_files import append_json_line, read_json, read_json_lines, write_json
 
 
 def test_what_is_written_is_read_again_with_sorted_keys(tmp_path):

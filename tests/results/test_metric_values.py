@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.results.metric import MetricError, value_of
+from harness.metrics.one_metric import MetricError, value_of
 from harness.specs import MetricSpec
 from tests.builders import class_predictions
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness import HarnessError, MetricSpec, Samples
+from harness.metrics.scoring import reference_masks, score_cell
 from harness.results.bits import pack_masks
 from harness.results.predictions import PredictionFile
-from harness.results.scoring import reference_masks, score_cell
 from tests.builders import CLASSES, image_ids, make_cell, metric_specs
 
 MASKS = np.random.default_rng(0).random((4, 6, 6)) < 0.5

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.results.speed import frozen_pass, step_speed, training_speed
-from harness.stopwatch import Stopwatch, together
+from harness.runtime.stopwatch import Stopwatch, together
 
 
 def taken(wall: float, cpu: float | None = None, load: float | None = 0.0) -> Any:
@@ -101,7 +101,7 @@ def test_the_load_of_blocks_together_is_weighed_by_their_time() -> None:
 def test_a_stopwatch_tells_waiting_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
     """10 s in which this process works 2 s, and the machine's cores 17 s."""
     busy, cpu, wall = iter([100.0, 117.0]), iter([5.0, 7.0]), iter([50.0, 60.0])
-    monkeypatch.setattr("harness.stopwatch._busy_seconds", lambda: next(busy))
+    monkeypatch.setattr("harness.runtime.stopwatch._busy_seconds", lambda: next(busy))
     monkeypatch.setattr("time.process_time", lambda: next(cpu))
     monkeypatch.setattr("time.monotonic", lambda: next(wall))
     watch = Stopwatch()

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
-from harness.data.batches import Part
-from harness.data.rows import Streamed
 from harness.protocol import QUICK, override
-from harness.training import activations
-from harness.training.identity import architecture, state_digest
+from harness.training.batches import Part
+from harness.training.frozen import activations
+from harness.training.frozen.fingerprint import architecture, state_digest
 from harness.training.loop import Training, fit
+from harness.training.rows import Streamed
 from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 

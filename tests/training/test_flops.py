@@ -15,9 +15,9 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 import harness_ssl
 import harness_supervised
 from harness import MethodSpec, Stage
-from harness.plugins import resolve
+from harness.discovery.registry import resolve
 from harness.protocol import QUICK
-from harness.training.freeze import apply_stage
+from harness.training.frozen.freeze import apply_stage
 from harness.training.sizes import count_flops, measure_size
 from tests.checkpoints import make_problem, tiny_params
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from harness import InputSpec, Problem, TargetSpec, TorchMethod
 from harness.protocol import QUICK
 from harness.training.clock import Clock
-from harness.training.layout import channels_last
+from harness.training.frozen.placement import Sharing
+from harness.training.memory_format import channels_last
 from harness.training.runner import Setting
-from harness.training.sharing import Sharing
 from harness.training.torch_runner import TorchRunner
 
 PROBLEM = Problem(

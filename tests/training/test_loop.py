@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
-from harness.data.batches import Part
 from harness.protocol import QUICK, override
+from harness.training.batches import Part
 from harness.training.clock import Clock
 from harness.training.loop import Training, fit
 from harness.training.views import Logits

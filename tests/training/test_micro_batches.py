@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
-from harness.data.batches import in_even_chunks
 from harness.protocol import QUICK, override
-from harness.training.freeze import normalises_batches
+from harness.training.batches import in_even_chunks
+from harness.training.frozen.freeze import normalises_batches
 from harness.training.loop import fit
 from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some

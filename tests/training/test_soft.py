@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.bundled import MASK, harness_metrics
-from harness.data.batches import Part
+from harness.metrics.scoring import score_file
 from harness.metrics.segmentation import dice_soft
 from harness.results.bits import pack_masks
 from harness.results.predictions import (
@@ -20,7 +20,7 @@ from harness.results.predictions import (
     read_predictions,
     write_predictions,
 )
-from harness.results.scoring import score_file
+from harness.training.batches import Part
 from harness.training.outputs import collect
 from harness.training.soft import soft_overlap
 from tests.trainings import make_part

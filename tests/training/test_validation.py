@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.bundled import harness_metrics
+from harness.cell.validation import fitted_metrics, validation_metrics
+from harness.metrics.scoring import score_file
 from harness.results.bits import pack_masks
 from harness.results.predictions import PredictionFile
-from harness.results.scoring import score_file
-from harness.training.validation import fitted_metrics, validation_metrics
 
 METRICS = tuple(harness_metrics())
 CLASSES = ("a", "b", "c", "d")

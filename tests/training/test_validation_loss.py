@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from harness import Batch
-from harness.data.batches import Batches
-from harness.data.rows import Budget
+from harness.training.batches import Batches
+from harness.training.rows import Budget
 from harness.training.runner import Outputs
 from tests.runners import bundled, parts_for, runner_of
 from tests.training.test_loop import PROBLEM, CachedLinear, Small

@@ -1,0 +1,1 @@
+"""What happens inside the one process that runs a cell."""

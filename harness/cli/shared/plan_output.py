@@ -1,0 +1,253 @@
+"""What ``harness plan`` prints: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from harness.cli.shared.terminal import state_text
+from harness.cli.shared.units import bytes_text, seconds_text
+from harness.planning.forecast import WAITING, CellForecast, Forecast
+from harness.report.table.numbers import UNKNOWN, size_of
+from harness.results.built import is_small, title
+from harness.results.sound import DAMAGED
+from harness.study import Study
+
+_PARTS = ("train", "val", "test")
+_INDENT = "  "
+_FETCHED = (
+    "harness run tries to fetch missing weights before its cells; what those cells would take is "
+    "not in the figures below."
+)
+
+
+def as_text(study: Study, told: Forecast, width: int) -> str:
+    """A table of cells, and what there is to say of all of them.
+
+    Args:
+        width: columns of the terminal; the table may need more.
+    """
+    blocks = (
+        _table(told.cells),
+        _damaged(told, width),
+        _missing(told, width),
+        _shared(told, width),
+        _disk(told),
+        _summary(study, told),
+    )
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _table(cells: Iterable[CellForecast]) -> str:
+    from tabulate import tabulate
+
+    cells = tuple(cells)
+    columns = {
+        "method": [title(item.cell.record) for item in cells],
+        "seed": [item.cell.record["seed"] for item in cells],
+        "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
+        "weights": [item.cell.record["weights"]["kind"] for item in cells],
+        "train/val/test": [_images(item) for item in cells],
+        "state": [state_text(_state(item)) for item in cells],
+        "time": [_time_text(item.estimate.seconds) for item in cells],
+        "memory": [size_of(item.estimate.memory_bytes) for item in cells],
+    }
+    for name in ("seed", "data", "weights"):
+        if len(set(columns[name])) == 1:
+            del columns[name]
+    numbers = [name in ("time", "memory") for name in columns]
+    return tabulate(
+        columns,
+        headers="keys",
+        disable_numparse=True,
+        colalign=["right" if right else "left" for right in numbers],
+    )
+
+
+def _state(item: CellForecast) -> str:
+    known = item.state in ("finished", *WAITING)
+    return f"{item.state} ({item.detail})" if known and item.detail else item.state
+
+
+def _images(item: CellForecast) -> str:
+    data = item.cell.record["data"]
+    return "/".join(str(data[part]["images"]) if part in data else UNKNOWN for part in _PARTS)
+
+
+def _time_text(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else seconds_text(seconds)
+
+
+def _missing(told: Forecast, width: int) -> str:
+    """Every obstacle once, with the remedy that its reason ends with."""
+    lines: list[str] = []
+    for (status, reason), cells in told.obstacles().items():
+        if status == "not_installed":
+            reason = f"packages are missing: {reason}"
+        lines += _wrapped(f"{_count(len(cells), 'cell')} {status}: {reason}", width)
+    if any(item.cell.missing_weights for item in told.cells):
+        lines += _wrapped(_FETCHED, width)
+    return "\n".join(("Missing", *lines)) if lines else ""
+
+
+def _damaged(told: Forecast, width: int) -> str:
+    """Finished cells that a run would leave alone although a file of theirs is damaged."""
+    lines = [
+        line
+        for item in told.cells
+        if item.state == DAMAGED
+        for line in _wrapped(f"{item.cell.id}: {item.detail}", width)
+    ]
+    if not lines:
+        return ""
+    return "\n".join(("Damaged (--rerun runs them again)", *lines))
+
+
+def _shared(told: Forecast, width: int) -> str:
+    if not told.waiting:
+        return ""
+    lines: list[str] = []
+    for store in told.stores:
+        where = "here" if store.here else "to be made"
+        size = bytes_text(store.nbytes)
+        what = f"images at {store.size} px, {store.interpolation}: {where} ({size})"
+        lines += _wrapped(what, width)
+    freezing = [c for c in told.waiting if c.estimate.activation_bytes]
+    prices = [s for c in told.waiting if (s := c.estimate.activation_seconds)]
+    if prices:
+        lines += _wrapped(
+            f"computing them took up to {seconds_text(max(prices))} per cell in earlier runs; the "
+            "times above leave it out, as cells that freeze the same share it",
+            width,
+        )
+    unknown = sum(c.estimate.activation_bytes is None for c in told.waiting)
+    if freezing:
+        most = max(c.estimate.activation_bytes or 0 for c in freezing)
+        lines += _wrapped(
+            f"activations of frozen layers: {_count(len(freezing), 'cell')} kept up to "
+            f"{bytes_text(most)} each in earlier runs; cells that freeze the same share them",
+            width,
+        )
+    if unknown:
+        lines += _wrapped(
+            f"activations of frozen layers: unknown for {_count(unknown, 'cell')}; what is frozen "
+            "is known once the network is built",
+            width,
+        )
+    return "\n".join(("Shared work", *lines))
+
+
+def _disk(told: Forecast) -> str:
+    if not told.waiting:
+        return ""
+    made = sum(store.nbytes for store in told.stores if not store.here)
+    unsized = sum(c.estimate.checkpoint_bytes is None for c in told.waiting)
+    checkpoints = bytes_text(told.checkpoint_bytes)
+    if told.checkpoint_bytes and unsized:
+        checkpoints += f", and unknown for {_count(unsized, 'cell')}"
+    lines = [
+        f"prepared images  {bytes_text(made)}",
+        f"checkpoints      {checkpoints}",
+        f"predictions      at most {bytes_text(told.prediction_bytes)}",
+        *(f"free             {bytes_text(n)} at {where}" for where, n in told.free_bytes.items()),
+    ]
+    return "\n".join(("Disk", *(_INDENT + line for line in lines)))
+
+
+def _summary(study: Study, told: Forecast) -> str:
+    counts = Counter(item.state for item in told.cells)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    kinds = sorted({item.cell.record["weights"]["kind"] for item in told.cells})
+    lines = [f"{_count(len(told.cells), 'cell')} in {study.directory}: {states}"]
+    lines.append(f"weights: {', '.join(kinds)}; {_count(told.slots, 'cell')} side by side")
+    lines += [
+        f"dropped by plugin {plugin!r}: {_count(len(cells), 'cell')}"
+        for plugin, cells in study.dropped.items()
+    ]
+    if told.waiting:
+        lines.append(f"time: {_time(told)}")
+    return "\n".join(lines)
+
+
+def _time(told: Forecast) -> str:
+    if told.seconds is None:
+        return "unknown: no cell of these methods has finished on this machine"
+    about = f"about {seconds_text(told.seconds)} for cells, from earlier ones on this machine"
+    if told.untimed:
+        about += f"; unknown for {told.untimed} of {_count(len(told.waiting), 'cell')}"
+    return about
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    yield from textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=_INDENT,
+        subsequent_indent=2 * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def as_json(study: Study, told: Forecast) -> dict[str, Any]:
+    """The forecast as JSON values; None stands for unknown. Bytes, seconds, pixels."""
+    return {
+        "directory": str(study.directory),
+        "notes": list(dict.fromkeys(study.notes)),
+        "dropped": {plugin: len(cells) for plugin, cells in study.dropped.items()},
+        "cells": [_cell_json(cell) for cell in told.cells],
+        "missing": [
+            {"status": status, "reason": reason, "cells": [c.cell.name for c in cells]}
+            | {"methods": sorted({c.cell.id for c in cells})}
+            for (status, reason), cells in told.obstacles().items()
+        ],
+        "prepared": [
+            {
+                "size": store.size,
+                "interpolation": store.interpolation,
+                "directory": str(store.directory),
+                "here": store.here,
+                "bytes": store.nbytes,
+            }
+            for store in told.stores
+        ],
+        "slots": told.slots,
+        "seconds": told.seconds,
+        "cells_without_estimate": told.untimed,
+        "disk": {
+            "prepared_bytes": sum(store.nbytes for store in told.stores if not store.here),
+            "checkpoint_bytes": told.checkpoint_bytes,
+            "prediction_bytes_at_most": told.prediction_bytes,
+            "free_bytes": dict(told.free_bytes),
+        },
+    }
+
+
+def _cell_json(item: CellForecast) -> dict[str, Any]:
+    record, told = item.cell.record, item.estimate
+    return {
+        "method": item.cell.id,
+        "small": is_small(record),
+        "cell": item.cell.name,
+        "directory": str(item.cell.directory),
+        "seed": record["seed"],
+        "fraction": record["fraction"],
+        "weights": record["weights"]["kind"],
+        "data": record["data"],
+        "state": item.state,
+        "detail": item.detail,
+        "epochs": record["protocol"]["epochs"],
+        "epochs_done": item.epochs_done,
+        "seconds": told.seconds,
+        "memory_bytes": told.memory_bytes,
+        "checkpoint_bytes": told.checkpoint_bytes,
+        "activation_bytes": told.activation_bytes,
+        "activation_seconds": told.activation_seconds,
+        "told_from_cells": told.cells,
+    }

@@ -1,0 +1,114 @@
+"""From the options of ``run`` and ``plan`` to the request that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.cli.shared.study_file_argument import protocol_settings
+from harness.errors import HarnessError
+from harness.planning.params import column_settings
+from harness.planning.study_file import StudyFile
+from harness.protocol import override, preset
+from harness.study import Request
+
+
+def request_of(
+    *,
+    study_file: StudyFile | None = None,
+    patterns: tuple[str, ...],
+    exclude: tuple[str, ...],
+    dataset: str | None,
+    data_root: Path | None,
+    data_params: tuple[str, ...],
+    columns: tuple[str, ...],
+    skip_bad: bool,
+    preset_name: str,
+    settings: tuple[str, ...],
+    params: tuple[str, ...],
+    weights: str | None,
+    device: str,
+    precision: str,
+    threads: int | None,
+    micro_batch: int | None,
+    compiled: bool,
+    tf32: bool,
+    deterministic: bool,
+    time_only: bool,
+    seeds: str,
+    fractions: str,
+    split: str,
+    split_file: Path | None,
+    out: Path,
+    name: str | None,
+) -> Request:
+    """The request that the options make; those of ``study_file`` that no option repeats are among
+    them but for its tables, whose entries options replace one by one.
+
+    Raises:
+        HarnessError: a value that cannot be meant.
+    """
+    from harness.execution.devices import resolve_device
+
+    if (
+        weights is not None
+        and weights not in ("pretrained", "random")
+        and not Path(weights).is_dir()
+    ):
+        raise HarnessError(
+            f"--weights {weights!r}: say pretrained, random, or name a folder that exists"
+        )
+    if split not in ("standard", "study"):
+        raise HarnessError(f"--split {split!r}: use standard or study, or --split-file FILE")
+    if name is not None and (Path(name).name != name or name.startswith(".")):
+        raise HarnessError(f"--name {name!r}: give a plain folder name")
+    flags = {
+        "compile": compiled,
+        "tf32": tf32,
+        "deterministic": deterministic,
+        "time_only": time_only,
+    }
+    extra = [f"{flag}=true" for flag, given in flags.items() if given]
+    if time_only:
+        extra.append("probe_seconds=none")
+    if micro_batch is not None:
+        extra.append(f"micro_batch={micro_batch}")
+    file_params = () if study_file is None else study_file.settings("param")
+    file_data = () if study_file is None else study_file.settings("data_param")
+    file_columns = () if study_file is None else study_file.settings("column")
+    asked = (*protocol_settings(study_file), *extra, *settings)
+    return Request(
+        methods=patterns or ("all",),
+        exclude=exclude,
+        dataset=dataset,
+        data_root=data_root,
+        data_params=(*file_data, *data_params, *column_settings((*file_columns, *columns))),
+        skip_bad=skip_bad,
+        protocol=override(preset(preset_name), asked),
+        params=(*file_params, *params),
+        weights=weights,
+        device=resolve_device(device),
+        precision=precision,
+        threads=threads,
+        seeds=_numbers("--seeds", seeds, int, lambda v: v >= 0, "whole numbers from 0"),
+        fractions=_numbers(
+            "--fractions", fractions, float, lambda v: 0 < v <= 1, "numbers above 0, at most 1"
+        ),
+        split="study" if split == "study" else "standard",
+        split_file=split_file,
+        out=out,
+        name=name,
+    )
+
+
+def _numbers(
+    option: str, text: str, kind: Callable[[str], Any], valid: Callable[[Any], bool], wanted: str
+) -> tuple[Any, ...]:
+    try:
+        values = [kind(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(valid(value) for value in values):
+        raise HarnessError(f"{option} {text!r}: give {wanted}, separated by commas")
+    return tuple(dict.fromkeys(values))

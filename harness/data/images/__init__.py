@@ -1,0 +1,1 @@
+"""Image files: reading, checking and fingerprinting them."""

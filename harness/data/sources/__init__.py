@@ -1,0 +1,1 @@
+"""What dataset plugins share: folders, tables, names and mask grids."""

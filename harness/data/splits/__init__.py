@@ -1,0 +1,1 @@
+"""Splits into train, val and test: making, reading and checking them."""

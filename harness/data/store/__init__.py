@@ -1,0 +1,1 @@
+"""The prepared store: images as the methods want them, made once."""

@@ -1,0 +1,1 @@
+"""Plugins: finding them, describing them, and choosing among what they offer."""

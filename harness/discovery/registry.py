@@ -1,0 +1,222 @@
+"""What is installed: every plugin, what it offers, and what became of those that do not load.
+
+:mod:`harness.discovery.find` reads metadata, :mod:`harness.discovery.describe` imports a plugin's
+light module, and :func:`discover` puts both together. There is no global manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
+
+from harness.discovery.describe import OFFERS, Implementation, describe
+from harness.discovery.find import PluginRecord, find
+from harness.discovery.resolve import missing_requirements, resolve
+from harness.errors import HarnessError
+from harness.runtime.surroundings import undisturbed
+from harness.specs import DatasetSpec, ExecutorSpec, MethodSpec, MetricSpec, Spec, TaskSpec
+
+__all__ = [
+    "Entry",
+    "MethodEntry",
+    "PluginRecord",
+    "Plugins",
+    "discover",
+    "missing_requirements",
+    "resolve",
+]
+
+S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec)
+
+Reporter = Callable[[str, BaseException], None]
+"""Told the plugin's name and the error of a hook that raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[S]):
+    """A dataset, task, metric or executor, and the plugin that offers it."""
+
+    plugin: str
+    spec: S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodEntry:
+    """A method and where it comes from."""
+
+    id: str
+    """``<plugin>/<name>``"""
+    plugin: str
+    dist: str
+    version: str
+    spec: MethodSpec
+    editable_root: Path | None
+    """Source folder where the distribution is installed editable: its version says little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugins:
+    """What :func:`discover` found. The mappings hold what loaded, under its name.
+
+    Methods are sorted by id. Everything else is in the order of definition, the harness's own
+    first: that of the metrics is the order of columns.
+    """
+
+    records: tuple[PluginRecord, ...]
+    """One per entry point, sorted by name."""
+    methods: Mapping[str, MethodEntry]
+    datasets: Mapping[str, Entry[DatasetSpec]]
+    tasks: Mapping[str, Entry[TaskSpec]]
+    metrics: Mapping[str, Entry[MetricSpec]]
+    executors: Mapping[str, Entry[ExecutorSpec]]
+    implementations: tuple[Implementation, ...]
+    """Hooks of the plugins that loaded, in the order of calling."""
+
+    @property
+    def broken(self) -> tuple[PluginRecord, ...]:
+        """Plugins that should have loaded and did not."""
+        return tuple(r for r in self.records if r.status not in ("ok", "disabled"))
+
+    def default_dataset(self) -> DatasetSpec:
+        """The dataset of a run that names none.
+
+        Raises:
+            HarnessError: no plugin offers an embedded dataset, or several do.
+        """
+        embedded = [entry for entry in self.datasets.values() if entry.spec.embedded]
+        if len(embedded) == 1:
+            return embedded[0].spec
+        if embedded:
+            names = ", ".join(f"{e.spec.name} (plugin {e.plugin})" for e in embedded)
+            raise HarnessError(f"several datasets are embedded: {names}; choose one with --dataset")
+        known = ", ".join(self.datasets) or "none"
+        raise HarnessError(f"no dataset is embedded; choose one with --dataset: {known}")
+
+    def call(self, hook: str, report: Reporter, /, **arguments: Any) -> list[tuple[str, Any]]:
+        """Call a session hook, one plugin after the other. Each gets copies of the arguments, and
+        what it changes of the process (:mod:`harness.runtime.surroundings`) is put back.
+
+        Args:
+            hook: its name.
+            report: told of every implementation that raises; the others are called all the same.
+            arguments: all that the hook declares.
+
+        Returns:
+            ``(plugin, result)`` of those that returned something; a generator's result as a tuple.
+        """
+        results: list[tuple[str, Any]] = []
+        for implementation in self.implementations:
+            if implementation.hook != hook:
+                continue
+            try:
+                with undisturbed():
+                    result = implementation(deepcopy(arguments))
+                    if isinstance(result, Iterator):
+                        result = tuple(result)
+            except (Exception, SystemExit) as error:
+                report(implementation.plugin, error)
+                continue
+            if result is not None:
+                results.append((implementation.plugin, result))
+        return results
+
+
+def discover(
+    disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None
+) -> Plugins:
+    """Find and describe every plugin. Never raises for a plugin's sake, never imports torch.
+
+    Args:
+        disabled: names of plugins that are not to be loaded.
+        entry_points: where to look; None for group ``cxr_harness`` of all that is installed.
+    """
+    described: list[PluginRecord] = []
+    hooks: list[Implementation] = []
+    for entry_point, record in find(entry_points, disabled):
+        if record.status == "ok":
+            with undisturbed():
+                record, implementations = describe(entry_point, record)
+            hooks += implementations
+        described.append(record)
+    records = _without_clashes(described)
+    loaded = sorted((r for r in records if r.status == "ok"), key=lambda r: not r.bundled)
+    names = {record.name for record in loaded}
+    hooks = sorted((h for h in hooks if h.plugin in names), key=lambda h: (h.order, h.plugin))
+    return Plugins(
+        records=records,
+        methods=_methods(loaded),
+        datasets=_entries(loaded, DatasetSpec),
+        tasks=_entries(loaded, TaskSpec),
+        metrics=_entries(loaded, MetricSpec),
+        executors=_entries(loaded, ExecutorSpec),
+        implementations=tuple(hooks),
+    )
+
+
+def _methods(records: Iterable[PluginRecord]) -> Mapping[str, MethodEntry]:
+    entries = [
+        MethodEntry(
+            id=f"{record.name}/{spec.name}",
+            plugin=record.name,
+            dist=record.dist,
+            version=record.version,
+            spec=spec,
+            editable_root=record.editable_root,
+        )
+        for record in records
+        for spec in record.specs
+        if isinstance(spec, MethodSpec)
+    ]
+    return MappingProxyType({e.id: e for e in sorted(entries, key=lambda e: e.id)})
+
+
+def _entries(records: Iterable[PluginRecord], kind: type[S]) -> Mapping[str, Entry[S]]:
+    return MappingProxyType(
+        {
+            spec.name: Entry(record.name, spec)
+            for record in records
+            for spec in record.specs
+            if isinstance(spec, kind)
+        }
+    )
+
+
+def _without_clashes(records: Iterable[PluginRecord]) -> tuple[PluginRecord, ...]:
+    """Plugins that share the name of a dataset, task, metric or executor become ``conflict``.
+
+    Order of installation or of names decides nothing: all of them step back, but for the harness's
+    own, since installing a package must not take the bundled tasks away.
+    """
+    records = tuple(records)
+    claims: dict[tuple[type[Spec], str], list[PluginRecord]] = {}
+    for record in records:
+        for spec in record.specs:
+            if not isinstance(spec, MethodSpec):
+                claims.setdefault((type(spec), spec.name), []).append(record)
+    reasons: dict[str, str] = {}
+    for (kind, name), claimants in claims.items():
+        for record in claimants:
+            rivals = [other for other in claimants if other is not record]
+            if rivals and not (record.bundled and not any(r.bundled for r in rivals)):
+                others = " and ".join(f"plugin {r.name!r} ({r.origin})" for r in rivals)
+                reasons.setdefault(
+                    record.name,
+                    f"offers {_word(kind)} {name!r}, as {others} does; disable one of them",
+                )
+    return tuple(
+        replace(record, status="conflict", reason=reasons[record.name], specs=())
+        if record.status == "ok" and record.name in reasons
+        else record
+        for record in records
+    )
+
+
+def _word(kind: type[Spec]) -> str:
+    """``"dataset"`` for DatasetSpec."""
+    hook = next(hook for hook, offered in OFFERS.items() if offered is kind)
+    return hook.removeprefix("harness_").removesuffix("s")

@@ -1,0 +1,1 @@
+"""From what the user asks for to the cells of a study, and what these will need."""

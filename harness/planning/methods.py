@@ -1,0 +1,239 @@
+"""What all cells of one method have in common: protocol, weights, code; or why it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.requirements import Requirement
+
+from harness import provenance
+from harness.errors import HarnessError
+from harness.metrics.scoring import TARGET_OF_KIND
+from harness.planning import params
+from harness.protocol import Protocol, deviations, did_you_mean, effective
+from harness.runtime.shadows import LIBRARIES
+from harness.specs import MethodSpec, MetricSpec, TaskSpec, to_json
+from harness.study import Request
+
+if TYPE_CHECKING:
+    from harness.discovery.registry import MethodEntry, Plugins
+
+_NEEDS_PRETRAINED = (
+    "random weights make no sense for a method that is not trained; "
+    "use --weights pretrained or --weights DIR"
+)
+_NO_SMALL_WEIGHTS = (
+    "the preset's small network has no published weights; use --preset paper, or --weights DIR"
+)
+
+
+class PluginMistakeError(HarnessError):
+    """What a plugin says of a method cannot be meant: that costs this method and no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """All that a method's cells have in common: a grid has many cells of few methods."""
+
+    task: TaskSpec | None
+    protocol: Protocol
+    made_by: dict[str, Any]
+    weights: dict[str, Any]
+    blocked: tuple[str, str] | None
+    blocked_by_weights: bool
+    missing_weights: bool
+    changed: dict[str, Any]
+    changed_params: dict[str, list[Any]]
+    deviations: dict[str, tuple[Any, Any]]
+    protocol_record: dict[str, Any]
+    method_record: dict[str, Any]
+    task_record: dict[str, Any]
+    metric_records: list[dict[str, Any]]
+    metric_plugins: dict[str, str]
+
+
+class Resolver:
+    """Resolves methods for one request."""
+
+    def __init__(self, request: Request, plugins: Plugins) -> None:
+        self._request = request
+        self._plugins = plugins
+        self._resolved: dict[str, Resolved] = {}
+        self.changes = params.parse(request.params, plugins)
+        """What ``--param`` asks for."""
+        self._core: dict[str, Any] = {
+            "harness": provenance.version("cxr-harness"),
+            "harness_source": provenance.core_digest(),
+            "torch": provenance.version("torch"),
+            "libraries": provenance.library_versions(LIBRARIES),
+        }
+        if request.device == "cpu":
+            # Sums are taken in parts, one per thread, and rounded accordingly.
+            self._core["threads"] = request.threads or 1
+        self.absent: list[str] = []
+        """Files that a ``--weights`` folder should hold and does not."""
+
+    def resolve(self, entry: MethodEntry) -> Resolved:
+        if entry.id not in self._resolved:
+            self._resolved[entry.id] = self._resolve(entry)
+        return self._resolved[entry.id]
+
+    def _resolve(self, entry: MethodEntry) -> Resolved:
+        spec = entry.spec
+        stated = {**spec.params, **(spec.tiny if self._request.protocol.tiny else {})}
+        changed = params.changes_of(entry.id, stated, self.changes)
+        arguments = {**stated, **changed}
+        weights, no_weights, missing = self._weights(entry, self._request.protocol)
+        blocked = no_weights
+        task: TaskSpec | None = None
+        protocol, made_by = self._request.protocol, {**self._core}
+        try:
+            task = self._task(entry)
+            protocol = self._protocol(entry)
+            blocked = self._not_installed(spec) or blocked
+            if blocked is None or blocked[0] != "not_installed":
+                made_by = self._provenance(entry, task, arguments)
+        except PluginMistakeError as mistake:
+            blocked = ("load_failed", str(mistake))
+        return Resolved(
+            task=task,
+            protocol=protocol,
+            made_by=made_by,
+            weights=weights,
+            blocked=blocked,
+            blocked_by_weights=blocked is not None and blocked == no_weights,
+            missing_weights=missing,
+            changed=changed,
+            changed_params={name: [stated[name], changed[name]] for name in changed},
+            deviations=deviations(self._request.protocol, protocol),
+            protocol_record=asdict(protocol),
+            method_record={
+                **to_json(spec),
+                "params": arguments,
+                "dist": entry.dist,
+                "version": entry.version,
+            },
+            task_record={"name": spec.task} if task is None else to_json(task),
+            metric_records=[] if task is None else [to_json(m) for m in self._metrics(task)],
+            metric_plugins={}
+            if task is None
+            else {m.name: self._plugins.metrics[m.name].plugin for m in self._metrics(task)},
+        )
+
+    def _task(self, entry: MethodEntry) -> TaskSpec:
+        if entry.spec.task not in self._plugins.tasks:
+            raise PluginMistakeError(
+                f"no plugin offers its task {entry.spec.task!r}"
+                f"{did_you_mean(entry.spec.task, self._plugins.tasks)}; "
+                f"tasks: {', '.join(self._plugins.tasks)}"
+            )
+        task = self._plugins.tasks[entry.spec.task].spec
+        metrics = {f"{TARGET_OF_KIND.get(m.kind)}.{m.name}" for m in self._metrics(task)}
+        if absent := [name for name in task.primary if name not in metrics]:
+            raise PluginMistakeError(
+                f"task {task.name!r} is ranked by {', '.join(absent)}, but no plugin offers such "
+                f"a metric; metrics of its targets: {', '.join(sorted(metrics)) or 'none'}"
+            )
+        return self._selected(task)
+
+    def _selected(self, task: TaskSpec) -> TaskSpec:
+        """The task as the protocol's ``select_by`` wants it to select and rank."""
+        if self._request.protocol.select_by is None:
+            return task
+        asked = [name.strip() for name in self._request.protocol.select_by.split(",")]
+        offered = [entry.spec for entry in self._plugins.metrics.values()]
+        known = [
+            f"{TARGET_OF_KIND[metric.kind]}.{metric.name}"
+            for metric in offered
+            if metric.kind in TARGET_OF_KIND
+        ]
+        if unknown := [name for name in asked if name not in known]:
+            raise HarnessError(
+                f"select_by: no plugin offers a metric {unknown[0]!r}"
+                f"{did_you_mean(unknown[0], known)}; metrics: {', '.join(sorted(known))}"
+            )
+        targets = {target.name for target in task.targets}
+        primary = tuple(name for name in asked if name.partition(".")[0] in targets)
+        return replace(task, primary=primary) if primary else task
+
+    def _protocol(self, entry: MethodEntry) -> Protocol:
+        try:
+            return effective(self._request.protocol, entry.id, entry.spec.protocol)
+        except HarnessError as error:
+            raise PluginMistakeError(str(error)) from error
+
+    def _metrics(self, task: TaskSpec) -> list[MetricSpec]:
+        kinds = {target.kind for target in task.targets}
+        return [e.spec for e in self._plugins.metrics.values() if e.spec.kind in kinds]
+
+    def _not_installed(self, spec: MethodSpec) -> tuple[str, str] | None:
+        from harness.discovery.registry import missing_requirements
+
+        missing = missing_requirements(spec)
+        if not missing:
+            return None
+        quoted = " ".join(f"'{requirement}'" for requirement in missing)
+        return "not_installed", f"pip install {quoted}"
+
+    def _weights(
+        self, entry: MethodEntry, protocol: Protocol
+    ) -> tuple[dict[str, Any], tuple[str, str] | None, bool]:
+        """What the cell starts from, why it cannot (if it cannot), and whether a fetch may help."""
+        from harness.weights import WeightsMissing, digest, locate
+
+        spec, asked = entry.spec, self._request.weights or protocol.weights
+        card = spec.weights
+        if card is None or asked == "random":
+            start: dict[str, Any] = {"kind": "random", "card": None, "digest": None, "files": []}
+            if "pretrained" in spec.needs:
+                return start, ("skipped", _NEEDS_PRETRAINED), False
+            return start, None, False
+        kind = "pretrained" if asked == "pretrained" else "directory"
+        start = {"kind": kind, "card": card.id, "digest": None, "files": []}
+        if kind == "pretrained" and protocol.tiny and spec.tiny:
+            return start, ("skipped", _NO_SMALL_WEIGHTS), False
+        try:
+            files = locate(card, asked if kind == "pretrained" else Path(asked))
+        except WeightsMissing as error:
+            if kind == "directory":
+                self.absent.append(str(error))
+            return start, ("skipped", str(error)), True
+        start["digest"] = digest(tuple(files.values()))
+        if kind == "directory":
+            start["files"] = sorted(path.name for path in files.values())
+        return start, None, False
+
+    def _provenance(
+        self, entry: MethodEntry, task: TaskSpec, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        spec = entry.spec
+        selecting = [
+            metric.function
+            for metric in self._metrics(task)
+            if f"{TARGET_OF_KIND.get(metric.kind)}.{metric.name}" in task.primary
+        ]
+        losses = [target.loss for target in task.targets]
+        try:
+            return {
+                **self._core,
+                "distribution": entry.dist,
+                "version": entry.version,
+                "source": provenance.code_digest(spec.factory),
+                "requires": provenance.library_versions(_names(spec.requires)),
+                "factory": spec.factory,
+                "params": dict(arguments),
+                "files": {name: provenance.file_digest(name) for name in spec.files},
+                "task": to_json(task),
+                "task_source": {
+                    name: provenance.code_digest(name) for name in sorted({*losses, *selecting})
+                },
+            }
+        except (HarnessError, OSError) as error:
+            raise PluginMistakeError(str(error)) from error
+
+
+def _names(requirements: Iterable[str]) -> list[str]:
+    return sorted({Requirement(text).name for text in requirements})

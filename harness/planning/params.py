@@ -1,0 +1,159 @@
+"""Changes to parameters from the command line: of methods by ``--param [PATTERN:]NAME=VALUE``, of
+the dataset by ``--data-param NAME=VALUE``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.discovery.registry import Plugins
+from harness.discovery.select import select
+from harness.errors import HarnessError
+from harness.protocol import did_you_mean
+from harness.specs import DatasetSpec
+
+COLUMNS = "columns"
+"""The parameter of a dataset that says which column of its table holds what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value for a parameter of every method in ``methods`` that has it."""
+
+    text: str
+    """As it was given."""
+    methods: frozenset[str]
+    name: str
+    value: Any
+
+
+def parse(settings: Iterable[str], plugins: Plugins) -> tuple[Change, ...]:
+    """The changes that the settings ask for, in their order.
+
+    A setting is ``NAME=VALUE`` for every method with such a parameter, or ``PATTERN:NAME=VALUE``
+    with a pattern as ``--plugins`` takes it. The value is JSON, or else text.
+
+    Raises:
+        HarnessError: a setting of another form, or a pattern that matches no method.
+    """
+    changes = []
+    for text in settings:
+        left, equals, value = text.partition("=")
+        pattern, _, name = left.rpartition(":")
+        if not equals or not name.strip():
+            raise HarnessError(f"--param {text!r}: write NAME=VALUE or PATTERN:NAME=VALUE")
+        methods = select((pattern or "all",), (), plugins)
+        changes.append(Change(text, frozenset(methods), name.strip(), _value(value)))
+    return tuple(changes)
+
+
+def changes_of(method: str, stated: Mapping[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
+    """Parameter -> new value for the method whose parameters are ``stated``; the last one counts.
+
+    Raises:
+        HarnessError: a value of another type than the stated one.
+    """
+    found: dict[str, Any] = {}
+    for change in changes:
+        if method not in change.methods or change.name not in stated:
+            continue
+        old = stated[change.name]
+        if not _same_type(old, change.value):
+            raise HarnessError(
+                f"--param {change.text!r}: {method} has {change.name}={json.dumps(old)}, which is "
+                f"{_type_name(old)} and not {_type_name(change.value)}"
+            )
+        found[change.name] = change.value
+    return {name: value for name, value in found.items() if value != stated[name]}
+
+
+def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: Plugins) -> None:
+    """Raise HarnessError for a change that no selected method has a parameter for."""
+    for change in changes:
+        methods = [plugins.methods[i].spec for i in selected if i in change.methods]
+        known = sorted({name for spec in methods for name in spec.params})
+        if change.name not in known:
+            raise HarnessError(
+                f"--param {change.text!r}: no selected method that it is for has a parameter "
+                f"{change.name!r}{did_you_mean(change.name, known)}; "
+                f"parameters: {', '.join(known) or 'none'}"
+            )
+
+
+def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
+    """The dataset's spec with the parameters that the settings ``NAME=VALUE`` change. An entry of a
+    parameter that is a mapping is ``NAME.KEY=TEXT``.
+
+    Raises:
+        HarnessError: a setting of another form, a parameter that the dataset has not, or a value of
+            another type than its own.
+    """
+    changed = dict(spec.params)
+    for text in settings:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise HarnessError(f"--data-param {text!r}: write NAME=VALUE")
+        outer, dot, key = name.partition(".")
+        if dot and key and isinstance(changed.get(outer), Mapping):
+            changed[outer] = {**changed[outer], key: value}
+            continue
+        if dot and outer == COLUMNS:
+            raise HarnessError(f"--column {key}={value}: dataset {spec.name!r} reads no table")
+        if name not in spec.params:
+            raise HarnessError(
+                f"--data-param {text!r}: dataset {spec.name!r} has no parameter {name!r}"
+                f"{did_you_mean(name, spec.params)}; parameters: {', '.join(spec.params) or 'none'}"
+            )
+        old, new = spec.params[name], _value(value)
+        if not _same_type(old, new):
+            raise HarnessError(
+                f"--data-param {text!r}: dataset {spec.name!r} has {name}={json.dumps(old)}, which "
+                f"is {_type_name(old)} and not {_type_name(new)}"
+            )
+        changed[name] = new
+    return replace(spec, params=changed)
+
+
+def column_settings(columns: Iterable[str]) -> tuple[str, ...]:
+    """``--column FIELD=NAME`` as changes to the parameter ``columns`` of a dataset.
+
+    Raises:
+        HarnessError: one of another form.
+    """
+    for text in columns:
+        if not re.fullmatch(r"\s*\w+\s*=.*", text):
+            raise HarnessError(f"--column {text!r}: write FIELD=NAME, as group=PatientID")
+    return tuple(f"{COLUMNS}.{text.strip()}" for text in columns)
+
+
+def columns_of(settings: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Settings of a dataset, told apart: those that :func:`column_settings` made, as
+    ``FIELD=NAME``, and the others."""
+    settings, prefix = tuple(settings), f"{COLUMNS}."
+    columns = tuple(s.removeprefix(prefix) for s in settings if s.startswith(prefix))
+    return columns, tuple(s for s in settings if not s.startswith(prefix))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _same_type(old: Any, new: Any) -> bool:
+    if old is None or new is None:
+        return True
+    if isinstance(old, float):
+        return isinstance(new, int | float) and not isinstance(new, bool)
+    return type(old) is type(new)
+
+
+_TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _type_name(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), f"a JSON {type(value).__name__}")

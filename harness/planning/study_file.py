@@ -1,0 +1,231 @@
+"""Study files: what a long command line says, in TOML, with the line of every mistake.
+
+Which keys there are is the caller's to say (:class:`Key`); this module knows nothing of the command
+line. Relative paths in a file are relative to the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+from harness.planning.study_runs import RUN, over
+from harness.protocol import did_you_mean
+from harness.runtime.home import expanded
+from harness.storage.toml_text import line_of
+
+NAME = "study.toml"
+"""What a folder that is given in place of a file must hold, and what every run leaves behind."""
+
+Kind = Literal["text", "texts", "numbers", "size", "whole", "number", "flag", "path", "table"]
+
+_EXPECTED: Mapping[Kind, str] = {
+    "text": "text in quotes",
+    "texts": 'text in quotes, or a list of texts: ["a", "b"]',
+    "numbers": "a number, or a list of numbers: [0, 1, 2]",
+    "size": 'a number of bytes, or text with a unit: "8GB"',
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "path": "a path in quotes",
+    "table": "a table of NAME = VALUE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that a study file may have, and what its value must be."""
+
+    kind: Kind
+    words: tuple[str, ...] = ()
+    """Values of a path that are no paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFile:
+    """A study file whose keys are known and whose values are of the right types."""
+
+    path: Path
+    """As it was given, for messages."""
+    text: str
+    values: Mapping[str, Any]
+    """Key -> text, number, flag, path, tuple of texts (of a list), or mapping (of a table). In a
+    file with several runs, what counts for all of them."""
+    own: tuple[Mapping[str, Any], ...] = ()
+    """What each ``[[run]]`` says itself."""
+    run: int | None = None
+    """Which of them this is."""
+
+    @property
+    def runs(self) -> tuple[StudyFile, ...]:
+        """One per run, with what counts for all; the file itself where it has no ``[[run]]``."""
+        if self.run is not None or not self.own:
+            return (self,)
+        return tuple(
+            replace(self, values=over(self.values, own), run=number)
+            for number, own in enumerate(self.own)
+        )
+
+    def settings(self, table: str) -> tuple[str, ...]:
+        """A table as ``NAME=VALUE``, in its order; empty where the file has none."""
+        return tuple(f"{name}={_word(value)}" for name, value in self.values.get(table, {}).items())
+
+    def at(self, *key: str) -> str:
+        """``study.toml, line 4``: where the key, or the key of a table, begins."""
+        place: tuple[str | int, ...] = key
+        if self.run is not None and _has(self.own[self.run], key):
+            place = (RUN, self.run, *key)
+        return f"{self.path}, line {line_of(self.text, place)}"
+
+
+def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
+    """The study file at ``path``, or the ``study.toml`` in the folder ``path``.
+
+    Raises:
+        HarnessError: there is no such file, it is no TOML, a key is unknown, or a value is of
+            another type than its key wants; names the line.
+    """
+    if path.is_dir():
+        path = path / NAME
+    text = _read(path)
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(_no_toml(path, text, str(error))) from error
+    file = StudyFile(path, text, {})
+    runs = found.pop(RUN, [])
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise HarnessError(f"{file.at(RUN)}: write a table [[{RUN}]] for each run")
+    values = _values(file, found, keys)
+    # While their values are read, mistakes are looked for where the run says them.
+    raw = replace(file, own=tuple(runs))
+    own = [_values(replace(raw, run=number), run, keys) for number, run in enumerate(runs)]
+    return StudyFile(path, text, values, tuple(own))
+
+
+def _values(file: StudyFile, found: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
+    folder = file.path.absolute().parent
+    values = {}
+    for name, value in found.items():
+        if name not in keys:
+            what = "table" if isinstance(value, dict) else "key"
+            raise HarnessError(
+                f"{file.at(name)}: no {what} {name!r}{did_you_mean(name, keys)}; "
+                f"keys: {', '.join(keys)}"
+            )
+        values[name] = _value(file, name, value, keys[name], folder)
+    return values
+
+
+def _has(value: Any, key: Iterable[str]) -> bool:
+    for name in key:
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        meant = "" if path.suffix else f"; to choose methods, write --plugins {path}"
+        raise HarnessError(f"{path}: there is no such study file{meant}") from error
+    except OSError as error:
+        raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"{path}: is no text in UTF-8 (byte {error.start})") from error
+
+
+def _no_toml(path: Path, text: str, said: str) -> str:
+    place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", said)
+    if place is None:
+        return f"{path}: is not valid TOML: {said}"
+    line = place[1] or len(text.split("\n"))
+    return f"{path}, line {line}: is not valid TOML: {said[: place.start()]}"
+
+
+def _value(file: StudyFile, name: str, value: Any, key: Key, folder: Path) -> Any:
+    if key.kind == "table":
+        return _table(file, name, value)
+    if key.kind == "texts":
+        texts = [value] if isinstance(value, str) else value
+        if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
+            return tuple(texts)
+    elif key.kind == "numbers":
+        numbers = value if isinstance(value, list) else [value]
+        if numbers and all(_is_number(n) for n in numbers):
+            return ",".join(map(repr, numbers))
+        if isinstance(value, str):
+            return value
+    elif key.kind == "path" and isinstance(value, str):
+        return value if value in key.words else str(folder / expanded(value, file.at(name)))
+    elif key.kind == "size" and isinstance(value, int | str) and not isinstance(value, bool):
+        return str(value)
+    elif _fits(value, key.kind):
+        return value
+    raise HarnessError(f"{file.at(name)}: {name} = {_shown(value)}: expected {_EXPECTED[key.kind]}")
+
+
+def _fits(value: Any, kind: Kind) -> bool:
+    if kind == "whole":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "number":
+        return _is_number(value)
+    return isinstance(value, bool if kind == "flag" else str) and kind in ("flag", "text")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _table(file: StudyFile, name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise HarnessError(f"{file.at(name)}: {name} = {_shown(value)}: expected a table [{name}]")
+    for key, item in value.items():
+        if isinstance(item, dict):
+            inner = next(iter(item), "NAME")
+            raise HarnessError(
+                f"{file.at(name, key)}: [{name}] {key} holds a table; "
+                f'write one quoted key: "{key}:{inner}" = …'
+            )
+        if not (isinstance(item, str | bool | list) or _is_number(item)):
+            raise HarnessError(
+                f"{file.at(name, key)}: [{name}] {key} = {_shown(item)}: expected text in quotes, "
+                "a number, true or false"
+            )
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "{…}" if isinstance(value, dict) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _word(value: Any) -> str:
+    """A value as the command line writes it: JSON, and text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def table_of(settings: Iterable[str]) -> dict[str, Any]:
+    """The table whose :meth:`StudyFile.settings` mean the same as these settings ``NAME=VALUE``.
+
+    Of settings with equal names the last one counts, and stands where it stood.
+    """
+    table: dict[str, Any] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        table.pop(name, None)
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        plain = isinstance(value, bool) or _is_number(value)
+        table[name] = value if plain and json.dumps(value) == text else text
+    return table

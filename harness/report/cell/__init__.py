@@ -1,0 +1,1 @@
+"""The record of one cell as people read it."""

@@ -1,0 +1,1 @@
+"""A run set against published values."""

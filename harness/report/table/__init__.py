@@ -1,0 +1,1 @@
+"""What a table shows: rows, columns, selections and notes."""

@@ -1,0 +1,88 @@
+"""The lines of a table: one row each, or the rows of several seeds shown as one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.table.catalogue import find
+from harness.report.table.column import Column, Value
+from harness.report.table.numbers import mean
+from harness.report.table.rows import Row
+from harness.report.table.sections import Section
+from harness.report.table.view import View
+
+Line = tuple[Row, ...]
+"""One row, or several that differ in nothing but their seed."""
+
+
+def lines(section: Section, view: View, known: Mapping[str, Column]) -> list[Line]:
+    """The section's rows, joined and sorted as the view says.
+
+    Raises:
+        HarnessError: there is no such column to sort by.
+    """
+    found: list[Line] = [(row,) for row in section.rows]
+    if view.aggregate:
+        found = _over_seeds(section.rows)
+    return found if view.sort is None else in_order(found, view.sort, known)
+
+
+def _over_seeds(rows: Sequence[Row]) -> list[Line]:
+    """Finished rows of equal cells but for the seed, the best mean first; a row without a result
+    stays alone."""
+    groups: dict[str, list[Row]] = {}
+    alone: list[Line] = []
+    for row in rows:
+        if row.status == "ok":
+            groups.setdefault(_but_for_the_seed(row), []).append(row)
+        else:
+            alone.append((row,))
+    joined = [tuple(sorted(group, key=lambda row: row.seed)) for group in groups.values()]
+    return [*sorted(joined, key=_rank), *alone]
+
+
+def _but_for_the_seed(row: Row) -> str:
+    # Dataset, set, protocol, split, device and machine are those of the section.
+    facts: list[Any] = [
+        row.method,
+        row.fraction,
+        dict(row.changed_params),
+        dict(row.deviations),
+        [row.weights, row.weights_card, row.weights_digest],
+    ]
+    return json.dumps(facts, sort_keys=True)
+
+
+def _rank(line: Line) -> tuple[bool, float, str, float]:
+    known = [row.primary for row in line if row.primary is not None]
+    score = mean(known) if known else 0.0
+    first = line[0]
+    return (
+        not known,
+        -score if first.primary_higher_is_better else score,
+        first.method,
+        -first.fraction,
+    )
+
+
+def in_order(found: Sequence[Line], sort: str, known: Mapping[str, Column]) -> list[Line]:
+    """Lines by a column, or by its mean where a line is of several rows; descending with ``-`` in
+    front. What is unknown comes last either way, and equal lines keep their order."""
+    column = find(sort.removeprefix("-"), known, f"--sort {sort!r}")
+    valued = [(_value(line, column), line) for line in found]
+    with_value = [pair for pair in valued if pair[0] is not None]
+    with_value.sort(key=_sortable, reverse=sort.startswith("-"))
+    return [line for _, line in with_value] + [line for value, line in valued if value is None]
+
+
+def _sortable(pair: tuple[Value, Line]) -> Any:
+    return pair[0]
+
+
+def _value(line: Line, column: Column) -> Value:
+    if column.left:
+        return column.value(line[0])
+    numbers = column.numbers(line)
+    return mean(numbers) if numbers else None

@@ -1,0 +1,129 @@
+"""One thing that a table can say of its rows, as a value and as people read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from harness.metrics.scoring import TARGET_OF_KIND
+from harness.report.table.numbers import UNKNOWN, mean_and_range, number
+from harness.report.table.quiet import Time, mark, worst
+from harness.report.table.rows import Row
+from harness.results.built import SMALL
+from harness.results.decimals import decimals
+from harness.specs import MetricSpec
+
+Value = str | bool | int | float | None
+"""What CSV and JSON hold; None stands for unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One thing that a table says of its rows."""
+
+    name: str
+    """How commands, CSV and JSON call it; never changes."""
+    head: str
+    """Of one line or more, for people."""
+    value: Callable[[Row], Value]
+    """In the unit of ``docs/reports.md``, unrounded."""
+    shown: Callable[[Row], str] | None = None
+    """How people read it, where that is more than the value."""
+    figure: Callable[[float], str] = number
+    """How a number is written."""
+    figure_of_mean: Callable[[float], str] | None = None
+    """How a mean and its range are written, where that is shorter."""
+    left: bool = False
+    """Text, aligned to the left."""
+    measured: bool = False
+    """A figure that may differ between seeds: what ``--aggregate`` takes the mean of."""
+    blocks: tuple[str, ...] = ()
+    """The timed blocks that the figure was computed from; it is marked where other work held one of
+    them up."""
+    time: Time = "wall"
+    """What it counts, where it was timed."""
+
+    def text(self, rows: Sequence[Row]) -> str:
+        """What people read for one row, or for several that are shown as one."""
+        if len(rows) == 1 or not self.measured:
+            return ", ".join(dict.fromkeys(map(self._of_one, rows)))
+        text = mean_and_range(self.numbers(rows), self.figure_of_mean or self.figure)
+        return text + self._mark(rows, text)
+
+    def numbers(self, rows: Iterable[Row]) -> list[float]:
+        """The known values of the rows, where these are numbers."""
+        return [
+            float(value)
+            for row in rows
+            if isinstance(value := self.value(row), int | float) and not isinstance(value, bool)
+        ]
+
+    def _of_one(self, row: Row) -> str:
+        if self.shown is not None:
+            return self.shown(row)
+        value = self.value(row)
+        if value is None:
+            return UNKNOWN
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = value if isinstance(value, str) else self.figure(value)
+        return text + self._mark([row], text)
+
+    def _mark(self, rows: Iterable[Row], text: str) -> str:
+        if not self.blocks or text == UNKNOWN:
+            return ""
+        return worst(self.mark(row) for row in rows if self.value(row) is not None)
+
+    def mark(self, row: Row) -> str:
+        """``*`` behind a figure of the row that other work has held up, ``?`` where no record says
+        whether it has; nothing behind any other."""
+        return mark(row, self.blocks, self.time) if self.blocks else ""
+
+    def undisturbed(self, row: Row) -> float | None:
+        """The figure, where it may be compared with another; None where it is unknown or marked."""
+        numbers = self.numbers([row])
+        return numbers[0] if numbers and not self.mark(row) else None
+
+
+def metric_columns(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> list[Column]:
+    """A column per metric, those of the specs first, then what rows have besides."""
+    labels = {
+        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
+        for spec in metrics
+        if spec.kind in TARGET_OF_KIND
+    }
+    for row in rows:
+        for target, values in (("label", row.label), ("mask", row.mask)):
+            labels.update((f"{target}.{n}", n) for n in values if f"{target}.{n}" not in labels)
+    return [metric_column(name, label) for name, label in labels.items()]
+
+
+def metric_column(name: str, label: str) -> Column:
+    """The column of ``target.metric``, four decimals, three where it is a mean over seeds."""
+    return Column(
+        name=name,
+        head=label.replace(" ", "\n", 1) if len(label) > 8 else label,
+        value=lambda row: row.metric(name),
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
+        measured=True,
+    )
+
+
+def name_of(row: Row) -> str:
+    """The method's id, whether a small network stands for it, and the parameters that were changed:
+    ``x/net (small) [head=study]``."""
+    name = f"{row.method} {SMALL}" if row.small else row.method
+    changes = changes_of(row)
+    return f"{name} [{changes}]" if changes else name
+
+
+def changes_of(row: Row) -> str | None:
+    """``head=study, width=2``; None where no parameter was changed."""
+    changes = (
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, (_, value) in row.changed_params.items()
+    )
+    return ", ".join(changes) or None

@@ -1,0 +1,193 @@
+"""What a table cannot hold and a reader must know, said under it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.data.sources.names import on_one_line
+from harness.metrics.scoring import TARGET_OF_KIND
+from harness.report.table.column import name_of
+from harness.report.table.sections import Section
+from harness.report.table.timing_notes import timing_notes
+from harness.report.table.view import EVERYTHING, View
+from harness.results.built import SMALL
+from harness.specs import MetricSpec
+
+LOG_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence, and lines of a log that belong to it."""
+
+    text: str
+    log: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", on_one_line(self.text))
+
+
+def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHING) -> list[Note]:
+    """The notes of a section, in a fixed order: about the figures, the runs, the failures."""
+    return [
+        *_chosen(view),
+        *_ranking(section, metrics, view),
+        *_undefined(section, metrics, view),
+        *_of_rows(section, view),
+        *_split(section),
+        *_small(section),
+        *_deviations(section),
+        *_input_sizes(section),
+        *_stages(section),
+        *_micro_batches(section),
+        *map(Note, timing_notes(section, view)),
+        *_superseded(section),
+        *_without_result(section),
+    ]
+
+
+def _chosen(view: View) -> Iterable[Note]:
+    if view.filters:
+        yield Note(f"Only rows with {' and '.join(view.filters)}.")
+    if view.aggregate:
+        yield Note(
+            "Figures with n are means over seeds with the lowest and the highest: the range of n "
+            "seeds, not an interval."
+        )
+
+
+def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:
+    row = section.first
+    if view.sort:
+        yield Note(f"Sorted by {view.sort.removeprefix('-')}.")
+    elif row.primary_metrics:
+        names = " and ".join(_label(name, metrics) for name in row.primary_metrics)
+        mean = "the mean of " if len(row.primary_metrics) > 1 else ""
+        yield Note(f"Ranked by {mean}{names}.")
+
+
+def _undefined(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:
+    row = section.first
+    missing = [
+        name
+        for name, value in row.label_all_classes.items()
+        if value is None and view.asks(f"label.{name}")
+    ]
+    if section.classes_absent and missing:
+        names = ", ".join(_label(f"label.{name}", metrics) for name in missing)
+        yield Note(
+            f"{names} ({len(row.classes)} classes): not defined; the {row.part} set holds no "
+            f"{', '.join(section.classes_absent)}."
+        )
+
+
+def _of_rows(section: Section, view: View) -> Iterable[Note]:
+    """What rows say themselves, each text once with the rows that say it."""
+    said: dict[str, list[str]] = {}
+    for row in section.rows:
+        of_metrics = (text for text in row.metric_notes if _about_shown(text, view))
+        for text in (*of_metrics, *row.notes):
+            said.setdefault(text, []).append(section.name_of(row))
+    for text, names in said.items():
+        everybody = len(names) == len(section.rows) > 1
+        yield Note(f"{'all rows' if everybody else ', '.join(names)}: {text}")
+
+
+def _about_shown(note: str, view: View) -> bool:
+    """Whether a note on a metric, which begins ``metric NAME``, is on one that the reader asked
+    for."""
+    name = note.removeprefix("metric ").partition(" ")[0]
+    return any(view.asks(f"{target}.{name}") for target in TARGET_OF_KIND.values())
+
+
+def _split(section: Section) -> Iterable[Note]:
+    if marked := [section.name_of(row) for row in section.rows if row.selected_on_test]:
+        who = "all rows" if len(marked) == len(section.rows) else ", ".join(marked)
+        yield Note(f"Selected on test: {who}. The best epoch was chosen on the set reported here.")
+    for text in _once(note for row in section.rows for note in row.split_notes):
+        yield Note(text)
+
+
+def _small(section: Section) -> Iterable[Note]:
+    if any(row.small for row in section.rows):
+        yield Note(
+            f"{SMALL}: a small network of the same code in the place of the one that the method "
+            "names; its figures are not those of the full one."
+        )
+
+
+def _deviations(section: Section) -> Iterable[Note]:
+    texts = (
+        f"{name_of(row)} deviates from the protocol: "
+        + ", ".join(f"{name} {stated} → {used}" for name, (stated, used) in row.deviations.items())
+        for row in section.rows
+        if row.deviations
+    )
+    return map(Note, _once(texts))
+
+
+def _input_sizes(section: Section) -> Iterable[Note]:
+    texts = []
+    for row in section.rows:
+        used, stated = row.timing.get("input_size"), row.protocol.get("image_size")
+        if used is not None and used != stated and "image_size" not in row.deviations:
+            texts.append(
+                f"{name_of(row)} takes {used} px images where the protocol says {stated} px"
+            )
+    return map(Note, _once(texts))
+
+
+def _stages(section: Section) -> Iterable[Note]:
+    texts = []
+    for row in section.rows:
+        if len(stages := row.timing.get("stages", [])) > 1:
+            parts = (
+                f"{stage['name']} ({stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}, "
+                f"learning rate {stage['learning_rate']:g})"
+                for stage in stages
+            )
+            texts.append(f"{name_of(row)} trains in stages: {', '.join(parts)}")
+    return map(Note, _once(texts))
+
+
+def _micro_batches(section: Section) -> Iterable[Note]:
+    """Rows whose batch normalisation saw less than a batch."""
+    texts = [
+        f"{name_of(row)} has batch normalisation, which saw {row.normalised_over} images at a "
+        "time: another training than without micro-batches"
+        for row in section.rows
+        if row.normalised_over is not None
+    ]
+    return map(Note, _once(texts))
+
+
+def _superseded(section: Section) -> Iterable[Note]:
+    if count := sum(row.superseded for row in section.rows):
+        what = "older result is" if count == 1 else "older results are"
+        yield Note(f"{count} {what} not shown: made by other code, or elsewhere, and again since.")
+
+
+def _without_result(section: Section) -> Iterable[Note]:
+    for row in section.rows:
+        if row.status != "ok":
+            reason = " ".join(row.reason.split())
+            text = f"{section.name_of(row)}: {row.status}" + (f": {reason}" if reason else "")
+            yield Note(text, log=tuple(map(_printable, row.log_tail[-LOG_LINES:])))
+
+
+def _label(name: str, metrics: Sequence[MetricSpec]) -> str:
+    target, _, metric = name.partition(".")
+    for spec in metrics:
+        if spec.name == metric and TARGET_OF_KIND.get(spec.kind) == target:
+            return spec.label
+    return name
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _printable(line: str) -> str:
+    # A log may hold escape sequences and carriage returns of progress bars.
+    return "".join(c if c.isprintable() else " " for c in line).rstrip()

@@ -1,0 +1,176 @@
+"""Rows that may stand in one table: the same task, data, split, protocol, machine and classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.data.sources.names import on_one_line
+from harness.protocol import PRESETS
+from harness.report.table.column import name_of
+from harness.report.table.rows import Row
+
+DIGITS = 8
+"""Of a digest, where people read it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One table. ``rows`` are sorted: the best first, what has no result last."""
+
+    rows: tuple[Row, ...]
+    split: str = ""
+    """What tells its split from those of other sections that are like it in all else."""
+    data: tuple[str, ...] = ()
+    """What tells its dataset from those of other sections with the same heading."""
+
+    @property
+    def first(self) -> Row:
+        """The row that speaks for all, where they agree."""
+        return self.rows[0]
+
+    @property
+    def classes_absent(self) -> tuple[str, ...]:
+        """Classes of the dataset that do not occur in a scored set."""
+        row = self.first
+        if row.classes_present is None:
+            return ()
+        return tuple(name for name in row.classes if name not in row.classes_present)
+
+    @property
+    def machine(self) -> str | None:
+        return self.first.machine
+
+    def heading(self) -> str:
+        """E.g. ``classification · phantom · test · quick · cpu fp32``, and the classes where the
+        macro averages leave some out."""
+        row = self.first
+        words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
+        words.append(f"{row.device} {row.precision}".rstrip())
+        if row.label and self.classes_absent:
+            present = len(row.classes) - len(self.classes_absent)
+            words.append(
+                f"macro over {present} of {len(row.classes)} classes "
+                f"(no {', '.join(map(on_one_line, self.classes_absent))})"
+            )
+        if self.split:
+            words.append(f"split {self.split}")
+        words += self.data
+        return " · ".join(words)
+
+    def varies(self, what: Literal["seed", "fraction"]) -> bool:
+        """Whether the rows differ in it."""
+        return what in self._varying
+
+    @cached_property
+    def _varying(self) -> frozenset[str]:
+        """Asked once for every row, so it is found once for all."""
+        return frozenset(
+            what for what in ("seed", "fraction") if len({getattr(r, what) for r in self.rows}) > 1
+        )
+
+    def name_of(self, row: Row) -> str:
+        """The method, and what else tells this row from the others of the section."""
+        words = [name_of(row)]
+        if self.varies("seed"):
+            words.append(f"seed {row.seed}")
+        if self.varies("fraction"):
+            words.append(f"{100 * row.fraction:g} %")
+        return " ".join(words)
+
+
+def described_protocol(protocol: Mapping[str, Any]) -> str:
+    """The preset's name, and what was changed in it: ``quick with epochs 5``."""
+    name = str(protocol["name"])
+    stated = asdict(PRESETS[name]) if name in PRESETS else dict(protocol)
+    changes = [
+        f"{key} {protocol[key]}"
+        for key, value in stated.items()
+        if key in protocol and protocol[key] != value
+    ]
+    return f"{name} with {', '.join(changes)}" if changes else name
+
+
+def sections(rows: Iterable[Row]) -> list[Section]:
+    """Rows by what they share, in the order of task, dataset and protocol.
+
+    A row without a result (failed, skipped) has no machine or classes of its own to differ in: it
+    joins the first table of its task, dataset, protocol and split.
+    """
+    shared: dict[str, dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=lambda row: (_asked(row), row.split)):
+        shared.setdefault(_asked(row), {}).setdefault(row.split, []).append(row)
+    return _told_apart(
+        [
+            Section(
+                rows=tuple(sorted(table, key=rank)),
+                split=split[:DIGITS] if len(by_split) > 1 else "",
+            )
+            for by_split in shared.values()
+            for split, group in by_split.items()
+            for table in _apart(group)
+        ]
+    )
+
+
+def _told_apart(found: Sequence[Section]) -> list[Section]:
+    """Sections of equal headings with what their datasets differ in: root and fingerprint."""
+    alike: dict[str, list[Row]] = {}
+    for section in found:
+        alike.setdefault(section.heading(), []).append(section.first)
+    return [
+        replace(section, data=tuple(_data(section.first, alike[section.heading()])))
+        for section in found
+    ]
+
+
+def _data(row: Row, alike: Sequence[Row]) -> Iterator[str]:
+    if len({other.fingerprint for other in alike}) == 1:
+        return
+    roots = {other.root for other in alike}
+    if row.root is not None and len(roots) > 1:
+        names = {root: Path(root).name for root in roots if root is not None}
+        # Of roots with the same last name, the whole path.
+        yield row.root if list(names.values()).count(names[row.root]) > 1 else names[row.root]
+    yield f"data {row.fingerprint[:DIGITS]}"
+
+
+def _asked(row: Row) -> str:
+    protocol = json.dumps(dict(row.protocol), sort_keys=True)
+    keys = (row.task, row.dataset, row.fingerprint, row.part, row.device, row.precision)
+    return "\0".join((*keys, protocol))
+
+
+def _apart(group: Sequence[Row]) -> list[list[Row]]:
+    tables: dict[tuple[object, ...], list[Row]] = {}
+    without: list[Row] = []
+    for row in group:
+        if row.classes_present is None and not _timed_only(row):
+            without.append(row)
+        else:
+            classes = row.classes_present or () if row.label else ()
+            tables.setdefault((row.machine or "", classes), []).append(row)
+    ordered = [tables[key] for key in sorted(tables, key=repr)] or [[]]
+    ordered[0].extend(without)
+    return ordered
+
+
+def _timed_only(row: Row) -> bool:
+    return row.status == "ok" and bool(row.protocol.get("time_only"))
+
+
+def rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
+    """Sorts the best first, what is not defined behind it, what has no result last."""
+    score = row.primary or 0.0
+    return (
+        row.classes_present is None,
+        row.primary is None,
+        -score if row.primary_higher_is_better else score,
+        row.method,
+        row.seed,
+        -row.fraction,
+    )

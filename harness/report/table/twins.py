@@ -1,0 +1,187 @@
+"""A multitask method beside the single-task methods that do one half of its work each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.metrics.scoring import TARGET_OF_KIND
+from harness.report.formats.text_columns import Shown
+from harness.report.table.column import Column, name_of
+from harness.report.table.common_images import Compared, compare, trained_on
+from harness.report.table.numbers import UNKNOWN
+from harness.report.table.rows import Row
+from harness.report.table.sections import Section
+from harness.results.decimals import decimals
+from harness.specs import MetricSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One target of one row, and the row that has this target alone."""
+
+    row: Row
+    metric: str
+    """``target.metric``, from what the row is ranked by."""
+    twin_id: str
+    twin: Row | None
+    """None where the same study has no finished one."""
+    compared: Compared
+
+    @property
+    def values(self) -> tuple[float | None, float | None]:
+        """The metric of the row and of its twin, over the images of both; where there are none, the
+        row's own and None."""
+        if self.compared.images is None:
+            return self.row.metric(self.metric), None
+        return self.compared.values
+
+    @property
+    def trained(self) -> tuple[list[int | None], bool | None]:
+        """Images (of the mask target: masks) that the row and its twin were trained on, and whether
+        they are the same ones."""
+        if self.twin is None:
+            return [], None
+        return trained_on([self.row, self.twin], self.metric.partition(".")[0])
+
+    def to_json(self) -> dict[str, Any]:
+        own, other = self.values
+        counts, same = self.trained
+        return {
+            "method": self.row.method,
+            "seed": self.row.seed,
+            "fraction": self.row.fraction,
+            "metric": self.metric,
+            "value": own,
+            "twin": self.twin_id,
+            "twin_value": other,
+            "difference": self.compared.difference,
+            "images": self.compared.images,
+            "reason": self.compared.reason or None,
+            "trained_on": counts or None,
+            "trained_on_the_same": same,
+            "twin_directory": self.twin and self.twin.directory,
+        }
+
+
+def pairs(section: Section, every: Iterable[Row], metrics: Sequence[MetricSpec]) -> list[Pair]:
+    """The section's finished rows with twins, target by target.
+
+    A twin is of the same dataset, set, protocol, device, seed, fraction and way of splitting; of
+    several, one of the same split comes first.
+    """
+    found: dict[tuple[object, ...], Row] = {}
+    for row in every:
+        if row.status == "ok":
+            found[(row.method, *_same(row))] = row
+            found[(row.method, row.split, *_same(row))] = row
+
+    def pair(row: Row, metric: str, twin_id: str) -> Pair:
+        twin = found.get((twin_id, row.split, *_same(row))) or found.get((twin_id, *_same(row)))
+        compared = Compared(reason="not run")
+        if twin is not None:
+            compared = compare(row, twin, metric, metrics)
+        return Pair(row=row, metric=metric, twin_id=twin_id, twin=twin, compared=compared)
+
+    return [
+        pair(row, metric, twin_id)
+        for row in section.rows
+        if row.status == "ok"
+        for metric in row.primary_metrics
+        if (twin_id := row.twins.get(metric.partition(".")[0]))
+    ]
+
+
+def _same(row: Row) -> tuple[object, ...]:
+    return (
+        row.fingerprint,
+        row.part,
+        tuple(sorted(row.protocol.items())),
+        row.device,
+        row.precision,
+        row.seed,
+        row.fraction,
+        row.selected_on_test,
+    )
+
+
+def twin_columns(
+    section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec], speed: Column
+) -> tuple[list[Shown], list[list[Shown]]]:
+    """What tells pairs apart, and in groups what is said of each.
+
+    Args:
+        speed: the column of what an epoch takes.
+    """
+    labels = _labels(metrics)
+
+    def column(head: str, text: Callable[[Pair], str], left: bool = False) -> Shown:
+        return Shown(head, [text(pair) for pair in found], left)
+
+    def taken(row: Row | None) -> str:
+        return UNKNOWN if row is None else speed.text([row])
+
+    return [
+        column("method", lambda pair: section.name_of(pair.row), left=True),
+        column("metric", lambda pair: labels.get(pair.metric, pair.metric), left=True),
+    ], [
+        [
+            column("value", lambda pair: decimals(pair.values[0])),
+            column("single-task method", _twin_name, left=True),
+            column("its\nvalue", lambda pair: decimals(pair.values[1])),
+            column("Δ", lambda pair: _difference(pair.compared.difference)),
+            column("common\nimages", lambda pair: _count(pair.compared.images)),
+        ],
+        [
+            column("trained\non", _trained),
+            column(speed.head, lambda pair: taken(pair.row)),
+            column(f"its {speed.head}", lambda pair: taken(pair.twin)),
+        ],
+    ]
+
+
+def twin_notes(section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec]) -> list[str]:
+    """What Δ is, why some pairs have none, and which were trained on different images."""
+    labels = _labels(metrics)
+    said = ["Δ is the value minus the single-task method's, both over the common images."]
+    for pair in found:
+        if pair.twin is None:
+            continue
+        who = f"{section.name_of(pair.row)} and {pair.twin_id}"
+        if pair.compared.images is None:
+            said.append(
+                f"No Δ of {labels.get(pair.metric, pair.metric)} for {who}: {pair.compared.reason}."
+            )
+        counts, same = pair.trained
+        if same is False:
+            what = "masks" if pair.metric.startswith("mask.") else "images"
+            said.append(
+                f"{who} were trained on different {what}: {_count(counts[0])} and "
+                f"{_count(counts[1])}."
+            )
+    return said
+
+
+def _labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
+    return {
+        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
+        for spec in metrics
+        if spec.kind in TARGET_OF_KIND
+    }
+
+
+def _twin_name(pair: Pair) -> str:
+    return name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
+
+
+def _trained(pair: Pair) -> str:
+    return "/".join(map(_count, pair.trained[0])) or UNKNOWN
+
+
+def _count(count: int | None) -> str:
+    return UNKNOWN if count is None else str(count)
+
+
+def _difference(value: float | None) -> str:
+    return decimals(value, signed=True)

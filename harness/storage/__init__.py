@@ -1,0 +1,1 @@
+"""Files, locks and artefacts: nothing here knows of images or methods."""

@@ -1,0 +1,1 @@
+"""Frozen layers: freezing them, and running them once."""

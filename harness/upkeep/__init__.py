@@ -1,0 +1,1 @@
+"""The installation and the disk: checking and cleaning."""

@@ -1,0 +1,144 @@
+"""Where the files of a weights card are: in the cache of their library, or in a user's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from harness.errors import HarnessError
+from harness.runtime.home import expanded, home
+from harness.specs import WeightsCard
+from harness.storage.cache import cache_directory
+from harness.weights.content import difference, remedy, sha256
+
+CHECKPOINTS = (".safetensors", ".pth", ".pt", ".bin")
+"""Suffixes of the files that ``--weights DIR`` takes for a checkpoint whatever their name."""
+
+
+class WeightsMissing(HarnessError):
+    """Files of a weights card are not on this machine; the message says which, and the remedy."""
+
+
+def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
+    """Name on the card -> file, for every file of the card.
+
+    Args:
+        card: what to look for.
+        weights: ``"pretrained"`` for the published files in the library's own cache, checked
+            against the card's sizes and SHA-256; or a folder ``DIR`` that holds
+            ``DIR/<card id>/<file name>`` with any content. There, in place of a card's only file,
+            the only checkpoint of the folder is taken whatever its name.
+
+    Raises:
+        WeightsMissing: a file is not there; names it, the folder and the remedy.
+        HarnessError: a file of the cache is not the one that the card describes, or a user's folder
+            holds several checkpoints, none under the name on the card.
+    """
+    if weights != "pretrained":
+        return MappingProxyType(
+            _own_files(card, expanded(weights, "--weights").absolute() / card.id)
+        )
+    files = library_files(card)
+    if absent := missing(files):
+        raise WeightsMissing(
+            f"weights {card.id}: {', '.join(absent)} not found in {library_folder(card)}; "
+            f"{_remedy(card)}"
+        )
+    for file in card.files:
+        path = files[file.name]
+        found = None if file.sha256 is None else sha256(path)
+        if wrong := difference(file, path, found):
+            raise HarnessError(
+                f"{path}: is not the file of weights {card.id}: {wrong}; {remedy(path)}"
+            )
+    return MappingProxyType(files)
+
+
+def library_files(card: WeightsCard) -> dict[str, Path]:
+    """Name on the card -> where its library keeps that file, whether or not it is there."""
+    folder = library_folder(card)
+    return {file.name: folder / file.name for file in card.files}
+
+
+def missing(files: Mapping[str, Path]) -> list[str]:
+    """The names whose file does not exist."""
+    return [name for name, path in files.items() if not path.is_file()]
+
+
+def library_folder(card: WeightsCard) -> Path:
+    """Where the card's library keeps the files; the folder need not exist."""
+    if card.source == "file":
+        return cache_directory() / "weights" / card.id
+    if card.source == "torchvision":
+        return torch_cache()
+    repository = hub_cache() / f"models--{card.location.replace('/', '--')}"
+    return repository / "snapshots" / (card.revision or _main_revision(repository))
+
+
+def torch_cache() -> Path:
+    """The folder where torchvision keeps its weights."""
+    return _chosen("TORCH_HOME", "torch") / "hub/checkpoints"
+
+
+def hub_cache() -> Path:
+    """The cache folder of the Hugging Face hub."""
+    if chosen := os.environ.get("HF_HUB_CACHE"):
+        return expanded(chosen, "HF_HUB_CACHE")
+    return _chosen("HF_HOME", "huggingface") / "hub"
+
+
+def _chosen(variable: str, name: str) -> Path:
+    """The folder that the variable names, else one of this name among the user's caches."""
+    if chosen := os.environ.get(variable):
+        return expanded(chosen, variable)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(base, "XDG_CACHE_HOME") / name
+    own = home()
+    # Without a home folder, the harness's cache is the only place that anybody has named.
+    return (cache_directory() if own is None else own / ".cache") / name
+
+
+def _main_revision(repository: Path) -> str:
+    reference = repository / "refs" / "main"
+    return reference.read_text().strip() if reference.is_file() else "main"
+
+
+def _own_files(card: WeightsCard, folder: Path) -> dict[str, Path]:
+    files = {file.name: folder / file.name for file in card.files}
+    absent = missing(files)
+    if not absent:
+        return files
+    alternative = ""
+    if len(files) == 1:
+        found = _checkpoints(folder)
+        if len(found) == 1:
+            return dict.fromkeys(files, found[0])
+        if found:
+            raise HarnessError(
+                f"weights {card.id}: {folder} holds {', '.join(path.name for path in found)}; "
+                f"keep one of them there, or name it {absent[0]}"
+            )
+        alternative = f", nor any other checkpoint ({', '.join(CHECKPOINTS)})"
+    raise WeightsMissing(
+        f"weights {card.id}: {', '.join(absent)} not found in {folder}{alternative}; "
+        f"copy the files of {card.location} there, or use --weights pretrained"
+    )
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in CHECKPOINTS and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _remedy(card: WeightsCard) -> str:
+    own = f"copy the files of {card.location} to DIR/{card.id}/ and use --weights DIR"
+    if card.source == "file":
+        return own
+    return f"'harness weights fetch {card.id}' downloads them; or {own}"
