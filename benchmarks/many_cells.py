@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.discovery.registry import Plugins
+from harness.planning.plan import plan
 from harness.protocol import QUICK
-from harness.results.predictions import PredictionFile
+from harness.results.prediction_file import PredictionFile
 from harness.results.record import TimingRecord
 from harness.results.rundir import CellDirectory
-from harness.study import Cell, Request, Study, plan
+from harness.study import Cell, Request, Study
 
 METHODS = (
     "baselines/majority",

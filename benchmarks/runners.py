@@ -19,11 +19,11 @@ from harness.data.store.prepared import open_store
 from harness.discovery.registry import Plugins, resolve
 from harness.protocol import Protocol, effective, resolve_precision
 from harness.training.batches import load_part
-from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
+from harness.training.fit.checkpoint import Checkpoints
+from harness.training.fit.runner import Outputs, Parts, Setting
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
-from harness.training.runner import Outputs, Parts, Setting
-from harness.training.torch_runner import TorchRunner
 
 TRAINED = (
     "supervised/convnext_base",
@@ -92,7 +92,7 @@ class Workshop:
         arguments: dict[str, Any] = {**spec.params, **(spec.tiny if protocol.tiny else {})}
         network: TorchMethod = resolve(spec.factory)(problem, **arguments)
         folder = self.folder / str(next(self._numbers))
-        with patch("harness.training.torch_runner.Checkpoints", Forgetful):
+        with patch("harness.training.fit.torch_runner.Checkpoints", Forgetful):
             runner = TorchRunner(network, self._setting(problem, protocol, folder, activations))
         torch.manual_seed(0)
         runner.build()

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.many_cells import request
 from benchmarks.timed import Timed
 from harness.discovery.registry import Plugins
-from harness.study import plan
+from harness.planning.plan import plan
 
 CELLS = 10_000
 

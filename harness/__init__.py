@@ -48,13 +48,14 @@ if TYPE_CHECKING:
     from harness.data.sources.mask_files import named_like_masks
     from harness.data.sources.mask_grid import mask_grid, on_mask_grid
     from harness.data.sources.missing_values import counted_spellings, is_missing_mark, says_missing
-    from harness.data.sources.regular_files import require_regular
-    from harness.data.sources.spelling import name_order, refuse_alike
     from harness.data.sources.table_paths import is_existing_file, named_file, relative_path
     from harness.data.sources.tables import GROUP_COLUMNS, TableRow, read_table
-    from harness.execution.executor import Executor, ExecutorSettings, Resources, RunningCell
+    from harness.data.spelling import name_order, refuse_alike
+    from harness.execution.executor import Executor, ExecutorSettings, RunningCell
     from harness.planning.prompt_file import parse_prompts
     from harness.results.predictions import ClassPredictions, MaskPredictions
+    from harness.storage.regular_files import require_regular
+    from harness.study import Resources
     from harness.training.initial_weights import load_checkpoint
     from harness.training.method import (
         IMAGENET_MEAN,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
         TorchMethod,
     )
 
-__version__ = "0.1.0"
+__version__: str
 
 _LAZY = {
     "Dataset": "harness.data.dataset",
@@ -102,9 +103,9 @@ _LAZY = {
     ),
     "named_like_masks": "harness.data.sources.mask_files",
     "parse_prompts": "harness.planning.prompt_file",
-    "require_regular": "harness.data.sources.regular_files",
+    "require_regular": "harness.storage.regular_files",
     "image_format": "harness.data.images.signatures",
-    **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.sources.spelling"),
+    **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
     **dict.fromkeys(
         ("is_existing_file", "named_file", "relative_path"),
         "harness.data.sources.table_paths",
@@ -214,4 +215,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name == "__version__":
+        return importlib.import_module("harness.provenance").harness_version()
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

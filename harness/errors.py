@@ -5,6 +5,9 @@ Everything else that escapes is a defect of the harness and keeps its traceback.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class HarnessError(Exception):
     """Bad input: what was seen, where, and what to do about it.
@@ -23,3 +26,9 @@ class Skip(HarnessError):
 
     The cell ends ``skipped(<message>)``, which is not a failure.
     """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"``, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, did_you_mean
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -124,12 +123,6 @@ def preset(name: str) -> Protocol:
     raise HarnessError(
         f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; presets: {', '.join(PRESETS)}"
     )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"``, or nothing where no known word is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def override(protocol: Protocol, settings: Iterable[str]) -> Protocol:

@@ -12,8 +12,15 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.runtime.shadows import module_of, source_of_editable
 
+DISTRIBUTION = "cxr-harness"
+"""The harness's own distribution, which carries the bundled plugins."""
 CORE_ROOMS = ("data", "training", "tasks", "execution")
 """The rooms of the core whose code can change a cell's predictions."""
+
+
+def harness_version() -> str:
+    """Of this harness, as installed."""
+    return importlib.metadata.version(DISTRIBUTION)
 
 
 def version(distribution: str) -> str | None:

@@ -30,6 +30,10 @@ ACTIVATIONS: Mapping[str, str] = MappingProxyType({"classes": "softmax", "binary
 """Kind of a target -> what makes probabilities of its logits."""
 TARGET_KINDS: Mapping[str, str] = MappingProxyType({"label": "classes", "mask": "binary-mask"})
 """Target -> its kind: what datasets have and prediction files hold."""
+TARGET_OF_KIND: Mapping[str, str] = MappingProxyType(
+    {kind: name for name, kind in TARGET_KINDS.items()}
+)
+"""Kind of target that a metric scores -> the target of a prediction file."""
 NEEDS = frozenset({"pretrained", "masks"})
 
 
@@ -340,3 +344,8 @@ def card_from_json(value: Mapping[str, Any]) -> WeightsCard:
     files = tuple(WeightsFile(**file) for file in value["files"])
     numbers = {key: tuple(value[key]) for key in ("mean", "std")}
     return WeightsCard(**{**value, **numbers, "files": files})
+
+
+def needs_masks(task: TaskSpec) -> bool:
+    """Whether an image without a reference mask is of no use to the task."""
+    return all(target.kind == "binary-mask" for target in task.targets)

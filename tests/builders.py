@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.results.bits import pack_masks
-from harness.results.predictions import ClassPredictions, MaskPredictions, PredictionFile
+from harness.results.packed_masks import pack_masks
+from harness.results.prediction_file import PredictionFile
+from harness.results.predictions import ClassPredictions, MaskPredictions
 from harness.results.rundir import CellDirectory
 from harness.specs import MetricSpec
 

@@ -13,9 +13,9 @@ from harness.discovery.registry import discover, resolve
 from harness.protocol import QUICK, override
 from harness.training.batches import union
 from harness.training.clock import Clock
+from harness.training.fit.runner import Outputs, Parts, Setting
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
-from harness.training.runner import Outputs, Parts, Setting
-from harness.training.torch_runner import TorchRunner
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, some
 

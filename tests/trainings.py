@@ -16,12 +16,12 @@ from torch import nn
 from harness import TorchMethod
 from harness.protocol import Protocol
 from harness.training.batches import Batches, Part, union
-from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
+from harness.training.fit.checkpoint import Checkpoints
+from harness.training.fit.loop import Training, Validate
+from harness.training.fit.stage_inputs import Views
 from harness.training.frozen.placement import Sharing
-from harness.training.loop import Training, Validate
 from harness.training.rows import Budget
-from harness.training.views import Views
 
 CPU = torch.device("cpu")
 

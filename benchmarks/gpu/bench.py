@@ -21,9 +21,9 @@ from harness.discovery.registry import resolve
 from harness.protocol import PAPER, Protocol, effective, resolve_precision
 from harness.training.batches import Part
 from harness.training.clock import Clock
+from harness.training.fit.runner import Setting
 from harness.training.frozen.placement import Sharing
 from harness.training.memory_format import channels_last
-from harness.training.runner import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.gpu.energy import Meter
 from benchmarks.peers.measure import spread
-from harness.training.views import synchronise
+from harness.training.fit.stage_inputs import synchronise
 
 Step = Callable[[], object]
 """Gives the device one batch to work on, and need not wait for it."""

@@ -23,7 +23,7 @@ from benchmarks.gpu.subject import Subject
 from benchmarks.noise import CLASSES
 from benchmarks.peers.course import WORKERS, RadiographyDataset
 from benchmarks.peers.measure import spread
-from harness.training.views import synchronise
+from harness.training.fit.stage_inputs import synchronise
 from harness_phantom.dataset import open_phantom
 
 FILES = 512

@@ -10,7 +10,7 @@ from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.blocks import Deadline
 from benchmarks.gpu.subject import Running, Subject, full_batches
 from harness.protocol import PAPER
-from harness.training.views import View, synchronise
+from harness.training.fit.stage_inputs import View, synchronise
 
 IMAGES = 4096
 """At most so many are run through the frozen layers: enough for a rate."""

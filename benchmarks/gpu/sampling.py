@@ -12,9 +12,9 @@ import torch
 
 from benchmarks.gpu.blocks import FEWEST_WARM_UP, STEPS
 from benchmarks.gpu.subject import Running
+from harness.training.fit.stage_inputs import synchronise
+from harness.training.fit.step import Chunk, Stepper
 from harness.training.method import Batch
-from harness.training.step import Chunk, Stepper
-from harness.training.views import synchronise
 
 
 @dataclass

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from benchmarks.gpu.blocks import Step
 from harness import HarnessError, Stage, TorchMethod
 from harness.training.batches import Batches, Part, in_order
+from harness.training.fit.loop import Training, epoch_steps, stepper
+from harness.training.fit.runner import Parts, Setting
+from harness.training.fit.stage_inputs import Logits
+from harness.training.fit.step import Chunk, Stepper
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.freeze import set_train_mode, trainable_names
-from harness.training.loop import Training, epoch_steps, stepper
 from harness.training.method import Batch
-from harness.training.runner import Parts, Setting
-from harness.training.step import Chunk, Stepper
-from harness.training.torch_runner import TorchRunner
-from harness.training.views import Logits
 
 Take = Callable[[Chunk], Batch]
 

@@ -12,8 +12,8 @@ from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.blocks import Step, Timed, ratio
 from benchmarks.gpu.catalogue import Entry
 from benchmarks.gpu.sampling import data_wait, few_steps
-from harness.training.loop import epoch_steps
-from harness.training.views import synchronise
+from harness.training.fit.loop import epoch_steps
+from harness.training.fit.stage_inputs import synchronise
 
 LAYOUTS = (
     "supervised/convnext_base",

@@ -19,14 +19,14 @@ from benchmarks.peers.workload import SEED, State, Workload
 from harness import HarnessError, MetricSpec, Problem, TaskSpec, TorchMethod
 from harness.cell.validation import validation_metrics
 from harness.discovery.registry import discover
-from harness.results.predictions import PredictionFile
+from harness.results.prediction_file import PredictionFile
 from harness.results.rundir import CellDirectory
 from harness.training.batches import Part, union
-from harness.training.checkpoint import Checkpoints
 from harness.training.clock import Clock
+from harness.training.fit.checkpoint import Checkpoints
+from harness.training.fit.runner import Outputs, Parts, Setting
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
-from harness.training.runner import Outputs, Parts, Setting
-from harness.training.torch_runner import TorchRunner
 
 CPU = torch.device("cpu")
 TRAINING = frozenset({"frozen_prefix", "train", "validate", "checkpoint"})

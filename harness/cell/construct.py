@@ -16,7 +16,6 @@ from harness.cell.probe import machine_lock
 from harness.data.dataset import Samples
 from harness.discovery.registry import resolve
 from harness.errors import HarnessError, Skip
-from harness.execution.executor import Resources
 from harness.metrics.scoring import primary_direction
 from harness.protocol import Protocol
 from harness.provenance import version
@@ -24,12 +23,13 @@ from harness.results.rundir import CellDirectory
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json
 from harness.storage.cache import cache_directory
+from harness.study import Resources
 from harness.training.clock import Clock
+from harness.training.fit.plain_runner import PlainRunner
+from harness.training.fit.runner import Runner, Setting
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
 from harness.training.method import Method, Problem, TorchMethod
-from harness.training.plain_runner import PlainRunner
-from harness.training.runner import Runner, Setting
-from harness.training.torch_runner import TorchRunner
 from harness.weights import locate
 
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import torch
 
-from harness.execution.executor import Resources
 from harness.machine import cpu_name
 from harness.provenance import version
+from harness.study import Resources
 
 PACKAGES = (
     "cxr-harness",

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.cell import EPOCH_METRICS
 from harness.cell.construct import LoadFailedError, first_line, make_runner, prepare_process
 from harness.cell.environment import describe_environment, reset_peak_memory
-from harness.cell.imported import libraries_as_recorded
-from harness.cell.selected import check_selected
+from harness.cell.imported_code import libraries_as_recorded
+from harness.cell.selected_epoch import check_selected
 from harness.cell.timing import step_record, timing_record
 from harness.cell.validation import SERVED, fitted_metrics, validation_metrics
 from harness.data.dataset import Dataset
@@ -28,22 +29,21 @@ from harness.data.store.prepared import Store, open_store
 from harness.discovery.find import is_bundled
 from harness.discovery.registry import resolve
 from harness.errors import HarnessError, Skip
-from harness.execution.executor import EPOCH_METRICS, Resources
-from harness.execution.status import write_status
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
 from harness.protocol import Protocol
 from harness.results.cell_hash import check_identity
-from harness.results.predictions import PredictionFile, Reference
+from harness.results.prediction_file import PredictionFile
+from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
-from harness.results.rundir import CellDirectory
-from harness.specs import MetricSpec, TaskSpec, task_from_json
+from harness.results.rundir import CellDirectory, write_status
+from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json
-from harness.study import needs_masks
+from harness.study import Resources
 from harness.training.batches import Part, load_part, union
 from harness.training.clock import Clock
-from harness.training.runner import Fitted, Outputs, Parts, Runner
+from harness.training.fit.runner import Fitted, Outputs, Parts, Runner
 
 PROGRESS_EVERY = 0.5
 """Seconds between two progress lines of work that several cells share."""

@@ -12,7 +12,7 @@ from harness.results.record import EpochRecord, TimingRecord
 from harness.results.speed import frozen_pass, step_speed, training_speed
 from harness.runtime.stopwatch import Taken, together
 from harness.training.batches import Part
-from harness.training.runner import Fitted, Parts, Runner
+from harness.training.fit.runner import Fitted, Parts, Runner
 
 
 def timing_record(

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from harness.errors import HarnessError
-from harness.metrics.scoring import TARGET_OF_KIND, score_file
-from harness.results.bits import unpack_masks
-from harness.results.predictions import PredictionFile, Reference
+from harness.metrics.scoring import score_file
+from harness.results.packed_masks import unpack_masks
+from harness.results.prediction_file import PredictionFile
+from harness.results.predictions import Reference
 from harness.results.record import SetMetrics
-from harness.specs import MetricSpec
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 SERVED = frozenset({"label.f1", "label.accuracy", "mask.dice"})
 """Metrics that are computed here, from hard predictions."""

@@ -10,8 +10,8 @@ import click
 
 from harness.cli.shared.options import installed_plugins
 from harness.errors import HarnessError
+from harness.planning.datasets import find_dataset
 from harness.specs import DatasetSpec
-from harness.study import find_dataset
 
 
 @click.command(name="get")

@@ -13,10 +13,10 @@ from harness.cli.data_verify import data_options
 from harness.cli.shared.options import installed_plugins
 from harness.cli.shared.progress_bar import counting
 from harness.cli.shared.skip_bad import recollection
-from harness.data.sources.names import on_one_line
+from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.params import column_settings
 from harness.specs import DatasetSpec
-from harness.study import find_dataset, open_dataset
+from harness.storage.names import on_one_line
 
 _SHOWN = 8
 _UNKNOWN = "unknown"
@@ -33,7 +33,7 @@ def info_command(
     as_json: bool,
 ) -> None:
     """Describe a dataset: classes, sources, sizes, masks, groups, fingerprint, licence."""
-    from harness.data.dataset_card import dataset_card
+    from harness.data.defects.dataset_card import dataset_card
 
     spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
     dataset = recollection(spec, open_dataset(spec, data_root))

@@ -11,9 +11,9 @@ from harness.cli.data_verify import data_options
 from harness.cli.shared.options import installed_plugins
 from harness.cli.shared.progress_bar import counting
 from harness.cli.shared.skip_bad import admission
+from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.params import column_settings
 from harness.protocol import LARGEST_IMAGE
-from harness.study import find_dataset, open_dataset
 
 if TYPE_CHECKING:
     from harness.data.store.prepared import Interpolation

@@ -14,9 +14,9 @@ import click
 from harness.cli.shared.options import DATA_OPTIONS, installed_plugins
 from harness.cli.shared.progress_bar import counting
 from harness.errors import HarnessError
+from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.params import column_settings
 from harness.specs import to_json
-from harness.study import find_dataset, open_dataset
 
 if TYPE_CHECKING:
     from harness.data.defects.defect import Defect
@@ -52,9 +52,9 @@ def verify_command(
     0 otherwise.
     """
     from harness.data.defects.admission import SEEN, remember
+    from harness.data.defects.duplicates import duplicate_notes
     from harness.data.defects.verify import Verified, inspect
     from harness.data.sources.mask_notes import mask_notes
-    from harness.data.splits.notes import duplicate_notes
     from harness.storage.cache import cache_directory
 
     spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
@@ -109,7 +109,7 @@ def _print(
 
 
 def _row(defect: Defect) -> tuple[str, str, str, str]:
-    from harness.data.sources.names import on_one_line
+    from harness.storage.names import on_one_line
 
     return defect.severity, on_one_line(defect.file), on_one_line(defect.problem), defect.remedy
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.cells import cell_argument, results_option
+from harness.cli.shared.options import cell_argument, results_option
 from harness.inference.finished import EXPORTED, finished
 from harness.results.lookup import find_cell
 from harness.storage.staging import staged

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import harness
 from harness.errors import HarnessError
+from harness.provenance import DISTRIBUTION
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from harness.protocol import did_you_mean
+            from harness.errors import did_you_mean
 
             raise click.UsageError(
                 f"no verb {args[0]!r}{did_you_mean(args[0], VERBS)}; verbs: {', '.join(VERBS)}"
@@ -104,7 +104,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(harness.__version__, prog_name="harness")
+@click.version_option(package_name=DISTRIBUTION, prog_name="harness")
 def cli() -> None:
     """Benchmark chest X-ray classifiers and lung segmenters alike: every method is a plugin.
 

@@ -18,10 +18,11 @@ from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import caller, keep_selected
 from harness.planning.forecast import Forecast, forecast
+from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_file import StudyFile
 from harness.storage.cache import cache_directory
-from harness.study import Study, plan
+from harness.study import Study
 
 
 @dataclass(frozen=True, slots=True)

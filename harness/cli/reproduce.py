@@ -63,8 +63,8 @@ def command(
     """
     from harness.execution.devices import resolve_device
     from harness.planning.published_conditions import last_value
+    from harness.planning.published_study import find_published
     from harness.report.published.comparison import beside, expected_time, wrapped
-    from harness.report.published.study import find_published
 
     plugins = installed_plugins()
     study = find_published(plugins, name)

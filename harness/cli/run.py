@@ -24,12 +24,13 @@ from harness.cli.shared.units import number_of_bytes
 from harness.discovery.registry import Plugins
 from harness.discovery.select import meant
 from harness.execution.hooks import Caller, caller, environment_facts, keep_selected
+from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_file import StudyFile
 from harness.planning.study_runs import with_run
 from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
-from harness.study import Request, Study, plan
+from harness.study import Request, Study
 
 
 @dataclass(frozen=True, slots=True)

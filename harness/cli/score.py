@@ -14,12 +14,12 @@ from harness.cli.shared.progress_bar import counting
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.metrics.scoring import CellScores, reference_masks
-from harness.results.complete import RUN_AGAIN, missing_predictions
-from harness.results.kept import kept, with_kept
+from harness.results.checks.kept_metrics import kept, with_kept
+from harness.results.checks.reference import Table, Tables, compare
+from harness.results.checks.required_files import RUN_AGAIN, missing_predictions
 from harness.results.lookup import method_of
 from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
-from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory, find_cells
 
 
@@ -49,8 +49,8 @@ def command(directory: Path, data_root: Path | None) -> None:
 
     @cache
     def masks(text: str) -> Reference:
-        from harness.data.defects.admission import leave_out
-        from harness.study import find_dataset, open_dataset
+        from harness.data.left_out import leave_out
+        from harness.planning.datasets import find_dataset, open_dataset
 
         entry: DatasetRecord = json.loads(text)
         spec = replace(find_dataset(plugins, entry["name"]), params=entry["params"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.cells import cell_argument, results_option
+from harness.cli.shared.options import cell_argument, results_option
 from harness.cli.shared.terminal import terminal_width
 from harness.results.lookup import find_cell
 

@@ -11,9 +11,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.sources.names import as_text, is_utf8, on_one_line
-from harness.data.sources.spelling import ALIKE, spelled_alike
+from harness.data.spelling import ALIKE, spelled_alike
 from harness.errors import HarnessError
+from harness.storage.names import as_text, is_utf8, on_one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples
-from harness.data.defects.admission import leave_out
+from harness.data.left_out import leave_out
 from harness.errors import HarnessError
 from harness.storage.json_files import write_bytes
 

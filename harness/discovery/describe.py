@@ -18,8 +18,7 @@ import pluggy
 from harness import hookspecs
 from harness.discovery.find import PluginRecord
 from harness.discovery.import_guard import ImportGuard
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.specs import (
     HARNESS_API,
     DatasetSpec,

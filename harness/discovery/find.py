@@ -15,12 +15,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import harness
 from harness.hookspecs import PROJECT_NAME
+from harness.provenance import DISTRIBUTION, harness_version
 from harness.specs import Spec
-
-DISTRIBUTION = "cxr-harness"
-"""The harness's own distribution, which carries the bundled plugins."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*\Z")
 _RESERVED = ("all", "none")
@@ -147,7 +144,7 @@ def _describe_distribution(dist: Distribution | None) -> PluginRecord:
     if not unmet:
         return record
     reason = (
-        f"needs {unmet[0]}, but this is {DISTRIBUTION} {harness.__version__}; "
+        f"needs {unmet[0]}, but this is {DISTRIBUTION} {harness_version()}; "
         "install a matching version of one of them"
     )
     return replace(record, status="incompatible", reason=reason)
@@ -160,7 +157,7 @@ def _accepts_us(requirement: str) -> bool:
         return True
     if parsed.marker is not None and not parsed.marker.evaluate({"extra": ""}):
         return True
-    return parsed.specifier.contains(harness.__version__, prereleases=True)
+    return parsed.specifier.contains(harness_version(), prereleases=True)
 
 
 def _editable_root(dist: Distribution) -> Path | None:

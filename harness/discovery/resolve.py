@@ -10,8 +10,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.specs import MethodSpec
 
 

@@ -13,8 +13,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from harness.discovery.registry import MethodEntry, PluginRecord, Plugins
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 
 KEYS = ("task", "family", "tag")
 UNNAMED = "?"

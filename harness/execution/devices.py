@@ -6,8 +6,8 @@ import contextlib
 import ctypes
 
 from harness.errors import HarnessError
-from harness.execution.executor import Resources
 from harness.machine import cores
+from harness.study import Resources
 
 
 def cuda_count() -> int:

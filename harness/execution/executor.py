@@ -7,20 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.runtime.surroundings import Surroundings
-
-EPOCH_METRICS = "harness.cell.epoch_metrics"
-"""The module that methods trained by epochs need beside their own. It takes seconds to import."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What a cell may use."""
-
-    device: str
-    """``"cpu"`` or ``"cuda:N"``."""
-    threads: int
-    concurrent: bool
-    """Whether another cell may run beside it on this machine."""
+from harness.study import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

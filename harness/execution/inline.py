@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.execution.executor import ExecutorSettings, Resources
+from harness.execution.executor import ExecutorSettings
+from harness.study import Resources
 
 
 class _Finished:

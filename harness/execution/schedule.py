@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from harness.errors import HarnessError
-from harness.execution.executor import Executor, Resources, RunningCell
-from harness.execution.status import write_status
+from harness.execution.executor import Executor, RunningCell
 from harness.results.record import Status, StatusRecord
-from harness.results.rundir import CellDirectory
+from harness.results.rundir import CellDirectory, write_status
 from harness.storage.json_files import write_json
-from harness.study import Cell
+from harness.study import Cell, Resources
 
 POLL_SECONDS = 0.05
 

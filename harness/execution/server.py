@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from harness.execution.executor import EPOCH_METRICS
+from harness.cell import EPOCH_METRICS
 
 PR_SET_PDEATHSIG = 1
 
@@ -60,7 +60,7 @@ def _run(message: dict[str, Any]) -> None:
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         from harness.cell.run import run_cell
-        from harness.execution.executor import Resources
+        from harness.study import Resources
 
         resources = Resources(
             device=message["device"], threads=message["threads"], concurrent=message["concurrent"]

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.data.store.prepared import Interpolation, open_store
+from harness.cell import EPOCH_METRICS
+from harness.data.store.prepared import open_store
 from harness.discovery.find import is_bundled
 from harness.discovery.registry import Plugins, resolve
-from harness.errors import HarnessError
-from harness.execution.executor import EPOCH_METRICS, Executor, ExecutorSettings, Resources
+from harness.errors import HarnessError, did_you_mean
+from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
-from harness.execution.status import write_status
 from harness.execution.study_folder import locked, write_study
-from harness.protocol import Protocol, did_you_mean
+from harness.protocol import Protocol
+from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
+from harness.results.checks.reference import Table, Tables
 from harness.results.record import StatusRecord
-from harness.results.reference import Table, Tables
-from harness.results.rundir import CellDirectory
-from harness.results.sound import DAMAGED, Found, look, settled
+from harness.results.rundir import CellDirectory, write_status
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import write_json
-from harness.study import Cell, Study
+from harness.study import Cell, Resources, Study, interpolations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +144,6 @@ class _Recording:
 
 def _key(cell: Cell) -> str:
     return f"{cell.id}/{cell.name}"
-
-
-def interpolations(cells: Iterable[Cell]) -> list[Interpolation]:
-    """Those that the cells' weights were trained with: what most cells will ask of the store. Made
-    here, an unreadable image is one message; a cell that wants something else makes it itself."""
-    cards = [cell.record["method"]["weights"] for cell in cells]
-    return sorted({"bilinear" if card is None else card["interpolation"] for card in cards})
 
 
 def _modules(cells: list[Cell]) -> tuple[str, ...]:

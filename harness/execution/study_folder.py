@@ -12,10 +12,12 @@ from harness.data.recorded import write_samples
 from harness.data.splits.make import write_split
 from harness.errors import HarnessError
 from harness.execution.study_record import with_earlier
-from harness.planning.study_file import NAME
 from harness.storage.json_files import write_bytes, write_json
 from harness.storage.lock import take, without_locks
 from harness.study import Study
+
+NAME = "study.toml"
+"""What a folder that is given in place of a file must hold, and what every run leaves behind."""
 
 LOCK = ".lock"
 """Held (``flock``) by the run that works in the folder; holds the number of its process."""

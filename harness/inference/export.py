@@ -18,8 +18,8 @@ from harness.inference.model_card import card_markdown, model_card
 from harness.inference.onnx_file import OnnxFile, write_onnx
 from harness.inference.predict import rebuild
 from harness.storage.json_files import write_bytes, write_json
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.method import InputSpec, TorchMethod
-from harness.training.torch_runner import TorchRunner
 
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"

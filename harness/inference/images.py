@@ -14,8 +14,8 @@ from harness.data.images.dicom import DICOM_SUFFIXES, is_dicom
 from harness.data.images.read import read_image
 from harness.data.images.read_notes import counted
 from harness.data.sources.mask_files import named_like_masks
-from harness.data.sources.names import is_utf8, on_one_line
 from harness.errors import HarnessError
+from harness.storage.names import is_utf8, on_one_line
 
 _BLOCK = 64
 """Files between two reports of progress."""

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.data.sources.names import on_one_line
-from harness.results.built import is_small, sentence, size, start, title
 from harness.results.decimals import decimals
+from harness.results.network_title import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
+from harness.storage.names import on_one_line
 
 SCHEMA = 1
 INTENDED_USE = "Research only. Not for diagnosis, and not tested for it."

@@ -18,16 +18,16 @@ from harness.data.dataset import Samples
 from harness.data.images.read import read_grey
 from harness.data.store.build import resized
 from harness.errors import HarnessError
-from harness.execution.executor import Resources
 from harness.inference.finished import MASKS, PREDICTIONS, Finished
 from harness.inference.images import NewImage
 from harness.protocol import Protocol
 from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.storage.csv_text import csv_text
+from harness.study import Resources
 from harness.training.batches import Part
 from harness.training.clock import Clock
-from harness.training.masks import at_size
-from harness.training.runner import Runner
+from harness.training.fit.outputs import at_size
+from harness.training.fit.runner import Runner
 
 AT_ONCE = 256
 """Images that are decoded, predicted and written before the next."""

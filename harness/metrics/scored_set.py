@@ -9,17 +9,10 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.metrics.classification import MACRO, all_classes_defined, per_class_recall
 from harness.metrics.one_metric import MetricError, value_of
-from harness.results.predictions import (
-    ClassPredictions,
-    MaskPredictions,
-    PredictionFile,
-    Reference,
-)
+from harness.results.prediction_file import PredictionFile
+from harness.results.predictions import ClassPredictions, MaskPredictions, Reference
 from harness.results.record import SetMetrics, Values
-from harness.specs import TARGET_KINDS, MetricSpec
-
-TARGET_OF_KIND: Mapping[str, str] = {kind: name for name, kind in TARGET_KINDS.items()}
-"""Kind of target that a metric scores -> the target of a prediction file."""
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 
 class ScoredSet:

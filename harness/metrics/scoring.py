@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from harness.data.dataset import Dataset
 from harness.errors import HarnessError
 from harness.metrics.one_metric import is_own
-from harness.metrics.scored_set import TARGET_OF_KIND, ScoredSet
-from harness.results.bits import pack_masks
-from harness.results.predictions import PredictionFile, Reference
+from harness.metrics.scored_set import ScoredSet
+from harness.results.packed_masks import pack_masks
+from harness.results.prediction_file import PredictionFile
+from harness.results.predictions import Reference
 from harness.results.record import MetricsRecord, SetMetrics
 from harness.results.rundir import CellDirectory
-from harness.specs import MetricSpec
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 __all__ = [
-    "TARGET_OF_KIND",
     "CellScores",
     "primary_direction",
     "reference_masks",

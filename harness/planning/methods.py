@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 
 from harness import provenance
-from harness.errors import HarnessError
-from harness.metrics.scoring import TARGET_OF_KIND
+from harness.errors import HarnessError, did_you_mean
 from harness.planning import params
-from harness.protocol import Protocol, deviations, did_you_mean, effective
+from harness.protocol import Protocol, deviations, effective
 from harness.runtime.shadows import LIBRARIES
-from harness.specs import MethodSpec, MetricSpec, TaskSpec, to_json
+from harness.specs import TARGET_OF_KIND, MethodSpec, MetricSpec, TaskSpec, to_json
 from harness.study import Request
 
 if TYPE_CHECKING:

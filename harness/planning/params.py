@@ -11,8 +11,7 @@ from typing import Any
 
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.specs import DatasetSpec
 
 COLUMNS = "columns"

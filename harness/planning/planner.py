@@ -12,8 +12,8 @@ from harness.planning.methods import Resolver
 from harness.protocol import Precision, Protocol, resolve_precision
 from harness.results.cell_hash import SHORT, cell_hash
 from harness.results.record import SCHEMA, PartRecord
-from harness.specs import DatasetSpec, MethodSpec, TaskSpec
-from harness.study import Cell, Request, needs_masks
+from harness.specs import DatasetSpec, MethodSpec, TaskSpec, needs_masks
+from harness.study import Cell, Request
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples

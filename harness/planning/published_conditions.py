@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from harness.discovery.registry import MethodEntry, Plugins
 from harness.discovery.select import select
 from harness.planning.params import changes_of, parse
 from harness.protocol import QUICK, effective, override, preset
+from harness.report.published.study import Asked
 from harness.specs import WeightsFile
 from harness.weights.content import digest_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a cell is to be run with."""
-
-    protocol: Mapping[str, Any]
-    """That the method is trained by, its own deviations applied."""
-    params: Mapping[str, Any]
-    """Those that are changed -> the value used."""
-    weights: str
-    """What it starts from: ``pretrained``, ``random`` or ``directory``."""
-    digest: str | None
-    """Of the published weights; a folder of the user's may hold the same."""
-    selected_on_test: bool | None
-    """None where a split file says it."""
 
 
 def asked(

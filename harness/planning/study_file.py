@@ -15,14 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, did_you_mean
+from harness.execution.study_folder import NAME
 from harness.planning.study_runs import RUN, over
-from harness.protocol import did_you_mean
 from harness.runtime.home import expanded
 from harness.storage.toml_text import line_of
-
-NAME = "study.toml"
-"""What a folder that is given in place of a file must hold, and what every run leaves behind."""
 
 Kind = Literal["text", "texts", "numbers", "size", "whole", "number", "flag", "path", "table"]
 

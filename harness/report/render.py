@@ -14,6 +14,7 @@ from harness.report.formats.markdown import markdown_notes, markdown_table
 from harness.report.formats.records import Record, csv_of, long, wide
 from harness.report.formats.text import filled, text_notes, text_table
 from harness.report.formats.text_columns import Shown, shown, stacked
+from harness.report.formats.twin_columns import twin_columns
 from harness.report.table.aggregation import Line, lines
 from harness.report.table.catalogue import catalogue, find_all
 from harness.report.table.column import Column
@@ -22,7 +23,7 @@ from harness.report.table.filters import chosen
 from harness.report.table.notes import Note, notes
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section, sections
-from harness.report.table.twins import pairs, twin_columns, twin_notes
+from harness.report.table.twins import pairs, twin_notes
 from harness.report.table.view import EVERYTHING, View
 from harness.specs import MetricSpec
 

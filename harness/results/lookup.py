@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.results.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
 

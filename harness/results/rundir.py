@@ -8,19 +8,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.results.predictions import (
+from harness.results.prediction_file import (
     PredictionFile,
     read_predictions,
     read_scored_ids,
     reference_checksums,
     write_predictions,
 )
-from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
+from harness.results.record import CellRecord, MetricsRecord, Status, StatusRecord, TimingRecord
 from harness.results.speed import in_current_terms
 from harness.results.validate import (
     as_cell,
@@ -34,6 +34,8 @@ from harness.storage.json_files import append_json_line, read_json, read_json_li
 
 _PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16
+LOG_LINES = 20
+"""Last lines of the log that the status of a failed cell repeats."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -197,3 +199,30 @@ def newest_of(cells: Mapping[CellDirectory, CellRecord | None]) -> dict[CellDire
         key = json.dumps(asked, sort_keys=True)
         rivals.setdefault(key, []).append((created, directory))
     return {**{max(same)[1]: len(same) - 1 for same in rivals.values()}, **alone}
+
+
+def write_status(
+    cell: CellDirectory,
+    status: Status,
+    reason: str,
+    *,
+    seconds: float,
+    concurrent: bool,
+    explained: bool = False,
+) -> StatusRecord:
+    """Write ``status.json``, the mark that the cell is finished, and return what it holds.
+
+    Args:
+        explained: the reason says all that there is to say; the end of the log is not repeated.
+    """
+    quiet = explained or status in ("ok", "skipped", "not_installed")
+    record: StatusRecord = {
+        "status": status,
+        "reason": reason,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": seconds,
+        "log_tail": [] if quiet else cell.log_tail(LOG_LINES),
+        "concurrent": concurrent,
+    }
+    cell.write_status(record)
+    return record

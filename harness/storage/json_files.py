@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -106,3 +107,8 @@ def _whole_lines_end(file: BinaryIO) -> int:
         return size
     file.seek(0)
     return file.read().rfind(b"\n") + 1
+
+
+def json_digest(value: object) -> str:
+    """BLAKE2b of a value's JSON text, 32 hexadecimal digits."""
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()

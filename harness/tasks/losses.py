@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.specs import TargetSpec
-from harness.training.method import Batch
 
 DICE_SMOOTHING = 1.0
 POOLED_SMOOTHING = 1e-5
@@ -50,9 +49,17 @@ def bce_pooled_dice(logits: Tensor, masks: Tensor) -> Tensor:
 
 
 def task_losses(
-    targets: Mapping[str, TargetSpec], outputs: Mapping[str, Tensor], batch: Batch
+    targets: Mapping[str, TargetSpec],
+    outputs: Mapping[str, Tensor],
+    truths: Mapping[str, Tensor],
+    presence: Mapping[str, Tensor | None],
 ) -> dict[str, Tensor]:
     """Weighted loss of every target over the samples that have it.
+
+    Args:
+        outputs: logits by target.
+        truths: reference labels [B] or masks [B, 1, H, W] by target.
+        presence: which samples have the target [B], or None where all have it.
 
     A target that no sample of the batch has contributes a zero that keeps the graph whole.
     """
@@ -60,7 +67,7 @@ def task_losses(
     for name, target in targets.items():
         module, _, function = target.loss.partition(":")
         loss = getattr(importlib.import_module(module), function)
-        logits, truth, present = outputs[name].float(), batch.targets[name], batch.present[name]
+        logits, truth, present = outputs[name].float(), truths[name], presence[name]
         if present is not None:
             logits, truth = logits[present], truth[present]
         losses[name] = target.weight * loss(logits, truth) if len(truth) else logits.sum()

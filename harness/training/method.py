@@ -2,7 +2,7 @@
 
 :class:`Method` is all that the harness asks for: fit, predict, save and load. :class:`TorchMethod`
 is what nearly every plugin writes instead: a network and a forward pass, trained by the harness's
-own loop (:mod:`harness.training.loop`) like every other.
+own loop (:mod:`harness.training.fit.loop`) like every other.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class TorchMethod(ABC):
         in evaluation mode and without gradients, to tell epochs of equal scores apart."""
         from harness.tasks.losses import task_losses
 
-        return task_losses(self.problem.targets, outputs, batch)
+        return task_losses(self.problem.targets, outputs, batch.targets, batch.present)
 
     def split(self, module: nn.Module, stage: Stage) -> tuple[nn.Module, Callable[..., Any]] | None:
         """``(prefix, suffix)`` with ``suffix(prefix(images)) == forward(module, images)`` and every

@@ -13,12 +13,9 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from harness import __version__
 from harness.discovery.registry import Plugins
-from harness.provenance import version
+from harness.provenance import DISTRIBUTION, harness_version, version
 from harness.runtime import shadows
-
-DISTRIBUTION = "cxr-harness"
 
 VARIABLES = (
     "CXR_HARNESS_CACHE",
@@ -63,7 +60,7 @@ def versions(requirements: Iterable[str] | None = None) -> Iterator[Finding]:
         requirements: PEP 508; None for those of the installed harness.
     """
     yield Finding(topic="versions", name="python", value=platform.python_version())
-    yield Finding(topic="versions", name="harness", value=__version__)
+    yield Finding(topic="versions", name="harness", value=harness_version())
     stated = _stated() if requirements is None else requirements
     needed = [r for r in map(Requirement, stated) if r.marker is None or r.marker.evaluate()]
     for requirement in sorted(needed, key=lambda r: (r.name != "torch", r.name)):

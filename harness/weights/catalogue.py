@@ -10,8 +10,7 @@ from typing import Literal
 
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.specs import WeightsCard, WeightsFile
 from harness.weights.content import Transfer, difference, read_sha256, remembered
 from harness.weights.locate import library_files

@@ -107,7 +107,7 @@ def test_an_artefact_that_a_process_uses_or_makes_stays(
 def test_a_store_that_is_open_is_in_use(tmp_path: Path) -> None:
     from harness.data.store.prepared import open_store
     from harness.discovery.registry import discover
-    from harness.study import find_dataset, open_dataset
+    from harness.planning.datasets import find_dataset, open_dataset
 
     dataset = open_dataset(find_dataset(discover(), None), None)
     cache = tmp_path / "cache"

@@ -13,7 +13,7 @@ import pytest
 
 from harness.cli.main import cli
 from harness.discovery.registry import discover
-from harness.study import plan
+from harness.planning.plan import plan
 from tests.cli_tools import TINY, harness, inside
 from tests.trees import make_tree
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cell.imported import libraries_as_recorded
+from harness.cell.imported_code import libraries_as_recorded
 from harness.provenance import library_versions
 from harness.upkeep.check_installation import imported
 from tests.cli_tools import ROOT, TINY, environment, harness, inside

@@ -10,8 +10,9 @@ import pytest
 
 from harness import HarnessError
 from harness.discovery.registry import Plugins, discover
+from harness.planning.plan import plan
 from harness.protocol import PAPER, QUICK
-from harness.study import Cell, Request, plan
+from harness.study import Cell, Request
 from tests.cli_tools import TINY, harness
 
 

@@ -14,9 +14,10 @@ import pytest
 from harness import HarnessError
 from harness.data.dataset import Dataset, Samples, subset
 from harness.discovery.registry import Plugins, discover
+from harness.planning.plan import plan
 from harness.protocol import PAPER, QUICK, override
 from harness.specs import DatasetSpec
-from harness.study import Cell, Request, plan
+from harness.study import Cell, Request
 from tests.trees import make_tree
 
 METHOD = "ssl/dinov2_base@linear"

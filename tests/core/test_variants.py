@@ -12,10 +12,11 @@ import pytest
 
 from harness import parse_prompts
 from harness.discovery.registry import MethodEntry, Plugins, discover
+from harness.planning.plan import plan
 from harness.planning.prompt_variants import with_prompts
 from harness.protocol import PAPER
 from harness.specs import MethodSpec
-from harness.study import Request, plan
+from harness.study import Request
 from tests.builders import CLASSES
 from tests.checkpoints import make_clip
 from tests.cli_tools import harness

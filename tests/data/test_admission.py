@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.defects.admission import known_errors, leave_out, without
+from harness.data.defects.admission import known_errors, without
 from harness.data.defects.defect import Defect
+from harness.data.left_out import leave_out
 from harness.data.recorded import RecordedDataset, read_samples, write_samples
 from harness.data.splits.make import make_split, read_split, write_split
 from harness.errors import HarnessError

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from harness import HarnessError
-from harness.data.sources.spelling import name_order, spelled_alike
+from harness.data.spelling import name_order, spelled_alike
 from tests.tables import make_samples
 
 

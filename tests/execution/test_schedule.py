@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.execution.executor import Resources
 from harness.execution.schedule import run_cells
-from harness.execution.status import write_status
 from harness.results.record import StatusRecord
-from harness.results.rundir import CellDirectory
-from harness.study import Cell
+from harness.results.rundir import CellDirectory, write_status
+from harness.study import Cell, Resources
 from tests.builders import make_cell
 
 SLOT = (Resources(device="cpu", threads=1, concurrent=False),)

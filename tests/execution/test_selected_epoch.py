@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness import HarnessError
-from harness.cell.selected import check_selected
-from harness.training.runner import Fitted, Rounding
+from harness.cell.selected_epoch import check_selected
+from harness.training.fit.runner import Fitted, Rounding
 from tests.cli_tools import TINY, harness, write_plugin
 from tests.trainings import make_part
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.execution.executor import EPOCH_METRICS
+from harness.cell import EPOCH_METRICS
 from harness.execution.server import _run
 
 

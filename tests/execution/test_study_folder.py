@@ -11,8 +11,9 @@ from harness import HarnessError
 from harness.discovery.registry import discover
 from harness.execution import study_folder as folder
 from harness.execution.study_folder import locked, write_study
+from harness.planning.plan import plan
 from harness.protocol import QUICK
-from harness.study import Request, Study, plan
+from harness.study import Request, Study
 
 
 @pytest.fixture

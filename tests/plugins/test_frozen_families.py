@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from harness import MethodSpec, Problem, TorchMethod
 from harness.discovery.registry import discover, resolve
 from harness.protocol import QUICK, override
-from harness.training.loop import fit
-from harness.training.views import Logits
+from harness.training.fit.loop import fit
+from harness.training.fit.stage_inputs import Logits
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, make_training
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 import harness_ssl
 from harness.protocol import QUICK, override
+from harness.training.fit.loop import fit
+from harness.training.fit.stage_inputs import Logits
 from harness.training.frozen.freeze import apply_stage
-from harness.training.loop import fit
-from harness.training.views import Logits
 from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, tiny_params
 from tests.trainings import make_part, make_training

@@ -12,12 +12,13 @@ import pytest
 
 from harness.bundled import harness_metrics
 from harness.discovery.registry import discover
-from harness.planning.published_conditions import Asked, asked
+from harness.planning.published_conditions import asked
+from harness.planning.published_study import find_published
 from harness.protocol import STUDY
 from harness.report.published.comparison import beside, expected_time
 from harness.report.published.conditions import differences
 from harness.report.published.impossible import impossible
-from harness.report.published.study import Published, PublishedRow, PublishedTable, find_published
+from harness.report.published.study import Asked, Published, PublishedRow, PublishedTable
 from harness.report.table.numbers import UNKNOWN
 from harness.report.table.rows import rows
 from tests.builders import CLASSES, make_cell

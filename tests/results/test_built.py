@@ -12,10 +12,11 @@ import segmentation_models_pytorch as smp
 import harness_segmentation
 from harness.discovery.registry import discover
 from harness.inference.model_card import card_markdown, model_card
+from harness.planning.plan import plan
 from harness.protocol import PAPER, QUICK
-from harness.results.built import sentence, title
+from harness.results.network_title import sentence, title
 from harness.results.rundir import CellDirectory
-from harness.study import Request, plan
+from harness.study import Request
 from harness_segmentation.models import Segmenter
 from tests.checkpoints import make_problem, parameter_count, save_in_hub_cache, save_safetensors
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from harness import HarnessError
-from harness.results.bits import pack_masks, unpack_masks
-from harness.results.predictions import PredictionFile, read_predictions, write_predictions
+from harness.results.packed_masks import pack_masks, unpack_masks
+from harness.results.prediction_file import PredictionFile, read_predictions, write_predictions
 from tests.builders import CLASSES, class_predictions, image_ids, mask_predictions
 
 

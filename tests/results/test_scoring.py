@@ -9,8 +9,8 @@ import pytest
 
 from harness import HarnessError, MetricSpec, Samples
 from harness.metrics.scoring import reference_masks, score_cell
-from harness.results.bits import pack_masks
-from harness.results.predictions import PredictionFile
+from harness.results.packed_masks import pack_masks
+from harness.results.prediction_file import PredictionFile
 from tests.builders import CLASSES, image_ids, make_cell, metric_specs
 
 MASKS = np.random.default_rng(0).random((4, 6, 6)) < 0.5

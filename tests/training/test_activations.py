@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.protocol import QUICK, override
 from harness.training.batches import Part
+from harness.training.fit.loop import Training, fit
+from harness.training.fit.stage_inputs import Logits
 from harness.training.frozen import activations
 from harness.training.frozen.fingerprint import architecture, state_digest
-from harness.training.loop import Training, fit
 from harness.training.rows import Streamed
-from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 
 LABEL = TargetSpec(

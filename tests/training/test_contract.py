@@ -16,10 +16,10 @@ from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.errors import HarnessError, SpecError
 from harness.protocol import QUICK, override
 from harness.specs import TaskSpec
-from harness.training.agreement import check_independent, check_split
-from harness.training.contract import check_probabilities
-from harness.training.loop import fit
-from harness.training.views import Logits
+from harness.training.fit.loop import fit
+from harness.training.fit.stage_inputs import Logits
+from harness.training.promises.agreement import check_independent, check_split
+from harness.training.promises.contract import check_probabilities
 from tests.trainings import make_part, make_training, some
 
 LABEL = TargetSpec(

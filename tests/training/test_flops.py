@@ -17,8 +17,8 @@ import harness_supervised
 from harness import MethodSpec, Stage
 from harness.discovery.registry import resolve
 from harness.protocol import QUICK
+from harness.training.fit.network_size import count_flops, measure_size
 from harness.training.frozen.freeze import apply_stage
-from harness.training.sizes import count_flops, measure_size
 from tests.checkpoints import make_problem, tiny_params
 
 SPECS: dict[str, MethodSpec] = {

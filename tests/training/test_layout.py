@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from harness import InputSpec, Problem, TargetSpec, TorchMethod
 from harness.protocol import QUICK
 from harness.training.clock import Clock
+from harness.training.fit.runner import Setting
+from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
 from harness.training.memory_format import channels_last
-from harness.training.runner import Setting
-from harness.training.torch_runner import TorchRunner
 
 PROBLEM = Problem(
     task="classification",

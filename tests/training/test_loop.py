@@ -16,8 +16,8 @@ from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMe
 from harness.protocol import QUICK, override
 from harness.training.batches import Part
 from harness.training.clock import Clock
-from harness.training.loop import Training, fit
-from harness.training.views import Logits
+from harness.training.fit.loop import Training, fit
+from harness.training.fit.stage_inputs import Logits
 from tests.trainings import make_part, make_training, some
 
 LABEL = TargetSpec(

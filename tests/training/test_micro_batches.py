@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
 from harness.protocol import QUICK, override
 from harness.training.batches import in_even_chunks
+from harness.training.fit.loop import fit
+from harness.training.fit.stage_inputs import Logits
 from harness.training.frozen.freeze import normalises_batches
-from harness.training.loop import fit
-from harness.training.views import Logits
 from tests.trainings import make_part, make_training, some
 
 TARGETS = {

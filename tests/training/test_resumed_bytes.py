@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from harness import Batch, TorchMethod
-from harness.training.loop import epoch_steps, fit, stepper
-from harness.training.runner import Outputs
-from harness.training.views import Logits
+from harness.training.fit.loop import epoch_steps, fit, stepper
+from harness.training.fit.runner import Outputs
+from harness.training.fit.stage_inputs import Logits
 from tests.runners import bundled, contents, parts_for, runner_of
 from tests.training.test_loop import PROBLEM, Small, state, training
 from tests.training.test_selected import AllThenLinear, HeadBodyHead, LinearThenAll

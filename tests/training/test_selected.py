@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from harness import Stage
-from harness.training.runner import Outputs
+from harness.training.fit.runner import Outputs
 from tests.runners import TRAINED, bundled, contents, parts_for, runner_of
 from tests.training.test_loop import PROBLEM, CachedLinear, Small, head_only
 

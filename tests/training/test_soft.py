@@ -13,16 +13,12 @@ from PIL import Image
 from harness.bundled import MASK, harness_metrics
 from harness.metrics.scoring import score_file
 from harness.metrics.segmentation import dice_soft
-from harness.results.bits import pack_masks
-from harness.results.predictions import (
-    MaskPredictions,
-    PredictionFile,
-    read_predictions,
-    write_predictions,
-)
+from harness.results.packed_masks import pack_masks
+from harness.results.prediction_file import PredictionFile, read_predictions, write_predictions
+from harness.results.predictions import MaskPredictions
 from harness.training.batches import Part
-from harness.training.outputs import collect
-from harness.training.soft import soft_overlap
+from harness.training.fit.outputs import collect
+from harness.training.fit.soft_dice import soft_overlap
 from tests.trainings import make_part
 
 GRID, SIZE, COUNT = 256, 224, 40

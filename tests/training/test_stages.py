@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness import HarnessError, Stage
-from harness.training.loop import fit
-from harness.training.stages import epochs_per_stage, spans, stage_of
+from harness.training.fit.loop import fit
+from harness.training.fit.stages import epochs_per_stage, spans, stage_of
 from tests.training.test_loop import PROBLEM, Small, SmallNet, TwoStages, head_only, training
 
 HALVES = (Stage(share_of_epochs=0.5), Stage(share_of_epochs=0.5))

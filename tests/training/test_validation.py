@@ -8,8 +8,8 @@ import pytest
 from harness.bundled import harness_metrics
 from harness.cell.validation import fitted_metrics, validation_metrics
 from harness.metrics.scoring import score_file
-from harness.results.bits import pack_masks
-from harness.results.predictions import PredictionFile
+from harness.results.packed_masks import pack_masks
+from harness.results.prediction_file import PredictionFile
 
 METRICS = tuple(harness_metrics())
 CLASSES = ("a", "b", "c", "d")

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from harness import Batch
 from harness.training.batches import Batches
+from harness.training.fit.runner import Outputs
 from harness.training.rows import Budget
-from harness.training.runner import Outputs
 from tests.runners import bundled, parts_for, runner_of
 from tests.training.test_loop import PROBLEM, CachedLinear, Small
 from tests.trainings import CPU

@@ -15,9 +15,9 @@ import click
 from harness.cli.shared.completions import datasets, methods, words
 from harness.cli.shared.study_file_argument import study_file_argument
 from harness.discovery.registry import Plugins, discover
-from harness.errors import HarnessError
+from harness.errors import HarnessError, did_you_mean
 from harness.planning.prompt_variants import with_prompts
-from harness.protocol import PRESETS, did_you_mean
+from harness.protocol import PRESETS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -180,3 +180,20 @@ def installed_plugins(prompts: Path | None = None) -> Plugins:
                 f"{DISABLE} names {name!r}, which is no installed plugin{did_you_mean(name, known)}"
             )
     return plugins if prompts is None else with_prompts(plugins, prompts)
+
+
+def cell_argument(command: Command) -> Command:
+    """Adds CELL: what :func:`harness.results.lookup.find_cell` reads."""
+    return click.argument("cell")(command)
+
+
+def results_option(name: str) -> Callable[[Command], Command]:
+    """Adds the option that names the folder where CELL is looked for."""
+    return click.option(
+        name,
+        "results",
+        type=click.Path(path_type=Path),
+        default=Path("results"),
+        metavar="DIR",
+        help="Where the cell is looked for (default: results).",
+    )

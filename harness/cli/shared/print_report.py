@@ -14,8 +14,8 @@ from harness.report.formats.json import Broken
 from harness.report.render import Format, render
 from harness.report.table.rows import rows
 from harness.report.table.view import EVERYTHING, View
+from harness.results.checks.finished_cell import DAMAGED
 from harness.results.rundir import CellDirectory
-from harness.results.sound import DAMAGED
 from harness.storage.json_files import write_bytes
 
 

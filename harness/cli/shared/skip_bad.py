@@ -26,8 +26,8 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
 
     def admit(spec: DatasetSpec, dataset: Dataset) -> Dataset:
         from harness.data.defects.admission import verified, with_found, without
-        from harness.data.sources.names import on_one_line
         from harness.storage.cache import cache_directory
+        from harness.storage.names import on_one_line
 
         if not spec.needs_root:
             return dataset

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.dataset import Dataset, Samples, subset
+from harness.data.dataset import Dataset, Samples
 from harness.data.defects.defect import Defect
 from harness.data.defects.verify import Verified, inspect, sample_names
 from harness.data.images.read_notes import counted
-from harness.data.sources.names import on_one_line
+from harness.data.left_out import leave_out
 from harness.errors import HarnessError
 from harness.provenance import version
 from harness.specs import to_json
-from harness.storage.json_files import read_json, write_json
+from harness.storage.json_files import json_digest, read_json, write_json
+from harness.storage.names import on_one_line
 
 VERSION = 3
 """Raise it with every change of what is an error, or of what is kept."""
@@ -155,45 +154,6 @@ def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
     return leave_out(dataset, left_out, masks_left_out, notes=(note,))
 
 
-def leave_out(
-    dataset: Dataset,
-    images: Collection[str],
-    masks: Collection[str],
-    notes: tuple[str, ...] = (),
-) -> Dataset:
-    """The dataset without these images, and without the masks of those, each named by id.
-
-    Raises:
-        HarnessError: it has no such image, or no image is left.
-    """
-    whole = dataset.samples
-    if unknown := sorted({*images, *masks} - set(whole.ids)):
-        raise HarnessError(f"the dataset has no image {unknown[0]!r}, which a run has left out")
-    gone, maskless = frozenset(images), frozenset(masks) - frozenset(images)
-    kept = np.array([i for i, name in enumerate(whole.ids) if name not in gone], dtype=np.int64)
-    if not len(kept):
-        raise HarnessError("no image is left: every one has an error; repair the dataset")
-    return _Remaining(dataset, _remaining(whole, kept, gone, maskless, notes), kept)
-
-
-def _remaining(
-    whole: Samples,
-    kept: NDArray[np.int64],
-    gone: frozenset[str],
-    maskless: frozenset[str],
-    notes: tuple[str, ...],
-) -> Samples:
-    samples = subset(whole, kept)
-    named = np.array([name in maskless for name in samples.ids])
-    return replace(
-        samples,
-        has_mask=samples.has_mask & ~named,
-        left_out=tuple(sorted(gone)),
-        masks_left_out=tuple(sorted(maskless)),
-        notes=(*samples.notes, *notes),
-    )
-
-
 class _Told:
     """A dataset of whose samples more is known."""
 
@@ -215,32 +175,10 @@ class _Told:
         return getattr(self._whole, name)
 
 
-class _Remaining:
-    """A dataset without some of its files."""
-
-    def __init__(self, whole: Dataset, samples: Samples, kept: NDArray[np.int64]) -> None:
-        self.samples = samples
-        self._whole = whole
-        self._kept = kept
-
-    @property
-    def fingerprint(self) -> str:
-        gone = [list(self.samples.left_out), list(self.samples.masks_left_out)]
-        return _digest([self._whole.fingerprint, *gone])
-
-    def image(self, index: int) -> NDArray[np.uint8]:
-        return self._whole.image(int(self._kept[index]))
-
-    def mask(self, index: int) -> NDArray[np.bool_]:
-        return self._whole.mask(int(self._kept[index]))
-
-
 def _remembered(dataset: Dataset, cache: Path) -> Path:
     made_by = f"{type(dataset).__module__}.{type(dataset).__qualname__}"
     # Another version of a library may read what this one could not.
     readers = [version(name) for name in _READERS]
-    return cache / "verified" / f"{_digest([VERSION, dataset.fingerprint, made_by, readers])}.json"
-
-
-def _digest(value: object) -> str:
-    return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()
+    return (
+        cache / "verified" / f"{json_digest([VERSION, dataset.fingerprint, made_by, readers])}.json"
+    )

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.data.sources.folders import is_left_behind
-from harness.data.sources.names import as_text
 from harness.errors import HarnessError
+from harness.storage.names import as_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.defects.defect import Defect
+from harness.data.defects.file_notes import a_note, an_error, image_notes, otherwise
 from harness.data.images.decoders import MissingDecoderError, missing_in_pillow
 from harness.data.images.dicom import DICOM_SUFFIXES, dicom_size, is_dicom_content, read_dicom
-from harness.data.images.file_notes import a_note, an_error, image_notes, otherwise
 from harness.data.images.levels import Reading
 from harness.data.images.pillow_image import read_open
 from harness.data.images.read import DAMAGED, MASK_THRESHOLD

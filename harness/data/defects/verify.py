@@ -22,8 +22,8 @@ from harness.data.defects.file_check import (
     pixel_digest,
 )
 from harness.data.images.decoders import MissingDecoderError
-from harness.data.sources.names import is_utf8
 from harness.errors import HarnessError
+from harness.storage.names import is_utf8
 
 Progress = Callable[[int, int], None]
 

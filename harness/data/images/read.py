@@ -24,8 +24,8 @@ from harness.data.images.levels import Reading
 from harness.data.images.orientation import shown_size
 from harness.data.images.pillow_image import read_open
 from harness.data.images.png import read_grey_png
-from harness.data.sources.regular_files import require_regular
 from harness.errors import HarnessError
+from harness.storage.regular_files import require_regular
 
 __all__ = ["fingerprint_files", "image_size", "read_grey", "read_image", "read_mask"]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.images.dicom import DICOM_SUFFIXES, is_dicom
-from harness.data.sources.names import on_one_line
-from harness.data.sources.regular_files import special_kind
-from harness.data.sources.spelling import name_order, plain_spelling
+from harness.data.spelling import name_order, plain_spelling
 from harness.errors import HarnessError
+from harness.storage.names import on_one_line
+from harness.storage.regular_files import special_kind
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 IMAGE_SUFFIXES = (*RASTER_SUFFIXES, *DICOM_SUFFIXES)

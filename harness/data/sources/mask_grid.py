@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.images.read import image_size
-from harness.data.sources.regular_files import require_regular
 from harness.errors import HarnessError
+from harness.storage.regular_files import require_regular
 
 _FILES_PER_TASK = 64
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.sources.missing_values import counted_spellings, says_missing
-from harness.data.sources.regular_files import require_regular
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
+from harness.storage.regular_files import require_regular
 
 GROUP_COLUMNS = (
     *("group", "group_id", "patient", "patient_id", "subject", "subject_id", "case_id"),

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Samples, present_classes
-from harness.data.sources.spelling import spelled_alike
+from harness.data.defects.duplicates import duplicate_notes
+from harness.data.spelling import spelled_alike
 
 _Parts = Mapping[str, NDArray[np.int64]]
 _NAMED = 3
@@ -62,34 +63,6 @@ def _alike_groups(part_of: Mapping[int, str], samples: Samples) -> list[str]:
         f"groups that are spelled alike lie in several parts: {shown}; if they are one patient, "
         "the split leaks: write each patient in one way"
     ]
-
-
-def duplicate_notes(samples: Samples, part_of: Mapping[int, str] | None = None) -> list[str]:
-    """How many films are there more than once, as far as files have been read, and across what.
-
-    Args:
-        part_of: sample -> its part; None takes the dataset's own split, if any.
-    """
-    index_of = {name: index for index, name in enumerate(samples.ids)}
-    every = [[index_of[i] for i in ids if i in index_of] for ids in samples.same_pixels]
-    found = [indices for indices in every if len(indices) > 1]
-    if not found:
-        return []
-    if part_of is None and samples.split is not None:
-        part_of = {index: part for index, part in enumerate(samples.split) if part}
-    told = [f"exact duplicates: {len(found)} films are in {sum(map(len, found))} images"]
-    if samples.groups is not None:
-        told.append(f"{_across(found, dict(enumerate(samples.groups)))} in several groups")
-    parts = 0 if part_of is None else _across(found, part_of)
-    if part_of is not None:
-        leak = ": the split leaks" if parts else ""
-        told.append(f"{parts} in several parts of the split{leak}")
-    return [", ".join(told)]
-
-
-def _across(found: Sequence[Sequence[int]], where: Mapping[int, str]) -> int:
-    """How many of the sets of samples are not in one place alone."""
-    return sum(len({where[index] for index in indices if index in where}) > 1 for indices in found)
 
 
 def _some(names: Sequence[str]) -> str:

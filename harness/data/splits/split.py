@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from harness.data.dataset import Samples
 from harness.data.sources.mask_notes import mask_notes
-from harness.data.sources.names import on_one_line
 from harness.data.splits.notes import leak_notes
 from harness.errors import HarnessError
 from harness.storage.csv_text import quoted
+from harness.storage.names import on_one_line
 
 SHARED = "val+test"
 """The part of images that select the best epoch and are reported on: both val and test."""

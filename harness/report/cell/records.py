@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from harness.errors import HarnessError
 from harness.metrics.classification import per_class_recall
-from harness.results.complete import missing_predictions
-from harness.results.reference import Table, Tables, compare
+from harness.results.checks.finished_cell import finished_metrics, finished_timing, incomplete
+from harness.results.checks.reference import Table, Tables, compare
+from harness.results.checks.required_files import missing_predictions
 from harness.results.rundir import CellDirectory
-from harness.results.sound import finished_metrics, finished_timing, incomplete
 
 T = TypeVar("T")
 

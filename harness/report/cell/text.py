@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.data.sources.names import on_one_line
 from harness.report.cell.cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.formats.text import filled
 from harness.report.table.numbers import number, percent, size_of
-from harness.results.built import sentence, start, title
 from harness.results.decimals import decimals
+from harness.results.network_title import sentence, start, title
+from harness.storage.names import on_one_line
 
 
 def one_cell_text(value: Mapping[str, Any], width: int) -> str:

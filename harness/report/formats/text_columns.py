@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.data.sources.names import on_one_line
 from harness.report.table.aggregation import Line
 from harness.report.table.column import Column
+from harness.storage.names import on_one_line
 
 GAP = 2
 """Spaces between two columns of a plain table."""

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tabulate import tabulate
 
-from harness.metrics.scoring import TARGET_OF_KIND
 from harness.report.published.conditions import differences, sentences
 from harness.report.published.impossible import impossible
-from harness.report.published.ours import Figure, figure, speed
+from harness.report.published.own_values import Figure, figure, speed
 from harness.report.published.study import MINUTES, Published, PublishedRow, PublishedTable
 from harness.report.table.numbers import UNKNOWN, number
 from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
-from harness.specs import MetricSpec
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 DIFFERENCE = "Δ"
 IMPOSSIBLE = "†"

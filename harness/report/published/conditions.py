@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.planning.published_conditions import Asked
-from harness.report.published.study import Published, PublishedRow
+from harness.report.published.study import Asked, Published, PublishedRow
 from harness.report.table.rows import Row
 
 SMALL = "small networks in the place of the full ones"

@@ -7,16 +7,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from harness.data.sources.names import on_one_line
-from harness.errors import HarnessError
-from harness.protocol import did_you_mean
+from harness.errors import HarnessError, did_you_mean
 from harness.report.table.column import Column, Value, changes_of, metric_columns, name_of
 from harness.report.table.numbers import millions, number, percent, size_of, whole
-from harness.report.table.quiet import disturbed_blocks
+from harness.report.table.quiet_timing import disturbed_blocks
 from harness.report.table.rows import Row
 from harness.report.table.sections import DIGITS, described_protocol
 from harness.results.decimals import decimals
 from harness.specs import MetricSpec
+from harness.storage.names import on_one_line
 
 
 def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str, Column]:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness.metrics.scoring import TARGET_OF_KIND
 from harness.report.table.numbers import UNKNOWN, mean_and_range, number
-from harness.report.table.quiet import Time, mark, worst
+from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
-from harness.results.built import SMALL
 from harness.results.decimals import decimals
-from harness.specs import MetricSpec
+from harness.results.network_title import SMALL
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 Value = str | bool | int | float | None
 """What CSV and JSON hold; None stands for unknown."""

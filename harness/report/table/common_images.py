@@ -10,11 +10,10 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.metrics.one_metric import is_own, value_of
-from harness.metrics.scoring import TARGET_OF_KIND
 from harness.report.table.rows import Row
 from harness.results.predictions import ClassPredictions
 from harness.results.rundir import CellDirectory
-from harness.specs import MetricSpec
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

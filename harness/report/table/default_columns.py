@@ -10,7 +10,7 @@ from typing import Literal
 from harness.metrics.classification import MACRO
 from harness.report.table.column import Column, metric_columns
 from harness.report.table.numbers import UNKNOWN, millions
-from harness.report.table.quiet import Time
+from harness.report.table.quiet_timing import Time
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section
 from harness.specs import MetricSpec

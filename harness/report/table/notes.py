@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.data.sources.names import on_one_line
-from harness.metrics.scoring import TARGET_OF_KIND
 from harness.report.table.column import name_of
 from harness.report.table.sections import Section
 from harness.report.table.timing_notes import timing_notes
 from harness.report.table.view import EVERYTHING, View
-from harness.results.built import SMALL
-from harness.specs import MetricSpec
+from harness.results.network_title import SMALL
+from harness.specs import TARGET_OF_KIND, MetricSpec
+from harness.storage.names import on_one_line
 
 LOG_LINES = 5
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from harness.results.built import is_small
+from harness.results.checks.finished_cell import DAMAGED, Found, look
+from harness.results.checks.reference import Tables
 from harness.results.lookup import method_of
+from harness.results.network_title import is_small
 from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
-from harness.results.reference import Tables
 from harness.results.rundir import CellDirectory, newest_of
-from harness.results.sound import DAMAGED, Found, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

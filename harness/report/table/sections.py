@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.data.sources.names import on_one_line
 from harness.protocol import PRESETS
 from harness.report.table.column import name_of
 from harness.report.table.rows import Row
+from harness.storage.names import on_one_line
 
 DIGITS = 8
 """Of a digest, where people read it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from harness.report.table.catalogue import MEASURED
 from harness.report.table.default_columns import speed_columns
 from harness.report.table.numbers import number, size_of
-from harness.report.table.quiet import DISTURBED, UNRECORDED, mark
+from harness.report.table.quiet_timing import DISTURBED, UNRECORDED, mark
 from harness.report.table.sections import Section
 from harness.report.table.view import View
 from harness.results.record import TimingRecord

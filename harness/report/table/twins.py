@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.metrics.scoring import TARGET_OF_KIND
-from harness.report.formats.text_columns import Shown
-from harness.report.table.column import Column, name_of
 from harness.report.table.common_images import Compared, compare, trained_on
 from harness.report.table.numbers import UNKNOWN
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section
-from harness.results.decimals import decimals
-from harness.specs import MetricSpec
+from harness.specs import TARGET_OF_KIND, MetricSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,44 +102,9 @@ def _same(row: Row) -> tuple[object, ...]:
     )
 
 
-def twin_columns(
-    section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec], speed: Column
-) -> tuple[list[Shown], list[list[Shown]]]:
-    """What tells pairs apart, and in groups what is said of each.
-
-    Args:
-        speed: the column of what an epoch takes.
-    """
-    labels = _labels(metrics)
-
-    def column(head: str, text: Callable[[Pair], str], left: bool = False) -> Shown:
-        return Shown(head, [text(pair) for pair in found], left)
-
-    def taken(row: Row | None) -> str:
-        return UNKNOWN if row is None else speed.text([row])
-
-    return [
-        column("method", lambda pair: section.name_of(pair.row), left=True),
-        column("metric", lambda pair: labels.get(pair.metric, pair.metric), left=True),
-    ], [
-        [
-            column("value", lambda pair: decimals(pair.values[0])),
-            column("single-task method", _twin_name, left=True),
-            column("its\nvalue", lambda pair: decimals(pair.values[1])),
-            column("Δ", lambda pair: _difference(pair.compared.difference)),
-            column("common\nimages", lambda pair: _count(pair.compared.images)),
-        ],
-        [
-            column("trained\non", _trained),
-            column(speed.head, lambda pair: taken(pair.row)),
-            column(f"its {speed.head}", lambda pair: taken(pair.twin)),
-        ],
-    ]
-
-
 def twin_notes(section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec]) -> list[str]:
     """What Δ is, why some pairs have none, and which were trained on different images."""
-    labels = _labels(metrics)
+    labels = metric_labels(metrics)
     said = ["Δ is the value minus the single-task method's, both over the common images."]
     for pair in found:
         if pair.twin is None:
@@ -157,13 +118,14 @@ def twin_notes(section: Section, found: Sequence[Pair], metrics: Sequence[Metric
         if same is False:
             what = "masks" if pair.metric.startswith("mask.") else "images"
             said.append(
-                f"{who} were trained on different {what}: {_count(counts[0])} and "
-                f"{_count(counts[1])}."
+                f"{who} were trained on different {what}: {count_text(counts[0])} and "
+                f"{count_text(counts[1])}."
             )
     return said
 
 
-def _labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
+def metric_labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
+    """``target.metric`` -> the metric's label."""
     return {
         f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
         for spec in metrics
@@ -171,17 +133,6 @@ def _labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
     }
 
 
-def _twin_name(pair: Pair) -> str:
-    return name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
-
-
-def _trained(pair: Pair) -> str:
-    return "/".join(map(_count, pair.trained[0])) or UNKNOWN
-
-
-def _count(count: int | None) -> str:
+def count_text(count: int | None) -> str:
+    """A number of images as it is written; a dash where it is not known."""
     return UNKNOWN if count is None else str(count)
-
-
-def _difference(value: float | None) -> str:
-    return decimals(value, signed=True)

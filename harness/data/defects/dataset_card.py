@@ -13,9 +13,9 @@ import numpy as np
 
 from harness.data.dataset import Dataset
 from harness.data.defects.defect import SampleFiles
+from harness.data.defects.duplicates import duplicate_notes
 from harness.data.images.read import image_size
 from harness.data.sources.mask_notes import mask_notes
-from harness.data.splits.notes import duplicate_notes
 from harness.errors import HarnessError
 
 _BLOCK = 256

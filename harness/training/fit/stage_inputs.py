@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.protocol import Protocol as TrainingProtocol
 from harness.results.record import ActivationsRecord
-from harness.training.agreement import check_split
 from harness.training.batches import Batches, Part
 from harness.training.clock import Clock
 from harness.training.frozen.activations import Boundary
 from harness.training.frozen.freeze import trainable_names
 from harness.training.frozen.placement import Sharing
 from harness.training.method import InputSpec, Stage, TorchMethod
+from harness.training.promises.agreement import check_split
 from harness.training.rows import Budget
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]

@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.protocol import Protocol
 from harness.results.record import StageRecord
+from harness.training.fit.runner import Size
+from harness.training.fit.stages import Span, spans
 from harness.training.frozen.freeze import normalises_batches
 from harness.training.method import Stage
-from harness.training.runner import Size
-from harness.training.stages import Span, spans
 
 
 def measure_size(

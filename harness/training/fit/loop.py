@@ -17,14 +17,14 @@ from harness.results.record import EpochRecord
 from harness.runtime.stopwatch import Stopwatch
 from harness.seeds import derive_seed
 from harness.training.batches import Batches, in_even_chunks, shuffled
-from harness.training.checkpoint import Checkpoints, DamagedCheckpointError, Figures, Progress
 from harness.training.clock import Clock
-from harness.training.contract import Unchanged
+from harness.training.fit.checkpoint import Checkpoints, DamagedCheckpointError, Figures, Progress
+from harness.training.fit.stage_inputs import Logits, Views, synchronise
+from harness.training.fit.stages import Span, spans
+from harness.training.fit.step import Chunk, Stepper
 from harness.training.frozen.freeze import apply_stage, frozen_names, set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
-from harness.training.stages import Span, spans
-from harness.training.step import Chunk, Stepper
-from harness.training.views import Logits, Views, synchronise
+from harness.training.promises.contract import Unchanged
 
 Validate = Callable[[Logits], Figures]
 """Takes what gives logits of the validation part."""

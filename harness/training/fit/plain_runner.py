@@ -17,12 +17,12 @@ from harness.errors import HarnessError
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.runtime.stopwatch import Stopwatch, Taken
 from harness.training.batches import Part
-from harness.training.checkpoint import TRAIN_AGAIN, nothing_kept
-from harness.training.contract import ContractError, check_probabilities, kind
-from harness.training.masks import pack_on_grid
+from harness.training.fit.checkpoint import TRAIN_AGAIN, nothing_kept
+from harness.training.fit.outputs import pack_on_grid
+from harness.training.fit.runner import Fitted, Outputs, Parts, Score, Setting, Size
+from harness.training.fit.soft_dice import SoftOverlap, soft_overlap
 from harness.training.method import FitContext, InputSpec, Method
-from harness.training.runner import Fitted, Outputs, Parts, Score, Setting, Size
-from harness.training.soft import SoftOverlap, soft_overlap
+from harness.training.promises.contract import ContractError, check_probabilities, kind
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -60,7 +60,7 @@ def _locked(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 class PlainRunner:
-    """See :class:`harness.training.runner.Runner`."""
+    """See :class:`harness.training.fit.runner.Runner`."""
 
     trains_by_epochs = False
 

@@ -21,7 +21,7 @@ from harness.data.dataset import Samples
 from harness.data.recorded import read_samples
 from harness.data.splits.make import Split, read_split
 from harness.errors import HarnessError
-from harness.results.predictions import read_reference, reference_checksums
+from harness.results.prediction_file import read_reference, reference_checksums
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
 

@@ -15,29 +15,29 @@ from torch import Tensor, nn
 
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.seeds import derive_seed
-from harness.training.agreement import check_independent
 from harness.training.batches import Batches, Part, in_order
-from harness.training.checkpoint import Checkpoints
-from harness.training.contract import Unchanged
+from harness.training.fit.checkpoint import Checkpoints
+from harness.training.fit.loop import Training, Validate, epoch_steps, fit, stepper
+from harness.training.fit.network_size import measure_size
+from harness.training.fit.outputs import as_probabilities, collect
+from harness.training.fit.runner import Fitted, Outputs, Parts, Rounding, Score, Setting, Size
+from harness.training.fit.soft_dice import soft_overlap
+from harness.training.fit.stage_inputs import Logits, View, Views, synchronise
+from harness.training.fit.stages import spans, stage_of
+from harness.training.fit.step import Stepper
+from harness.training.fit.validation_loss import ValidationLoss
 from harness.training.frozen.freeze import normalises_batches, set_train_mode, trainable_names
-from harness.training.loop import Training, Validate, epoch_steps, fit, stepper
 from harness.training.memory_format import channels_last
 from harness.training.method import InputSpec, TorchMethod
-from harness.training.outputs import as_probabilities, collect
+from harness.training.promises.agreement import check_independent
+from harness.training.promises.contract import Unchanged
 from harness.training.rows import Budget
-from harness.training.runner import Fitted, Outputs, Parts, Rounding, Score, Setting, Size
-from harness.training.sizes import measure_size
-from harness.training.soft import soft_overlap
-from harness.training.stages import spans, stage_of
-from harness.training.step import Stepper
-from harness.training.validation_loss import ValidationLoss
-from harness.training.views import Logits, View, Views, synchronise
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchRunner:
-    """See :class:`harness.training.runner.Runner`."""
+    """See :class:`harness.training.fit.runner.Runner`."""
 
     trains_by_epochs = True
 

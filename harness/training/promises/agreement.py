@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.training.contract import ContractError, check_outputs, kind
 from harness.training.frozen.freeze import train_mode, trainable_names
 from harness.training.method import Stage, TorchMethod
+from harness.training.promises.contract import ContractError, check_outputs, kind
 
 SAME_FLOAT32 = {"cpu": 1e-4, "cuda": 1e-3}
 SAME_ROUNDED = 2e-2

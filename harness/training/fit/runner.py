@@ -65,7 +65,7 @@ class Outputs:
     mask_bits: NDArray[np.uint8] | None = None
     """Thresholded masks on the native grid, packed: [N, ceil(grid * grid / 8)]."""
     mask_sums: NDArray[np.float64] | None = None
-    """Sums over each image, [N, 3]; see :class:`harness.training.soft.SoftOverlap`."""
+    """Sums over each image, [N, 3]; see :class:`harness.training.fit.soft_dice.SoftOverlap`."""
     loss: float | None = None
     """The method's loss, in float32 and averaged over the samples that have each target; None where
     it was not asked for, is not finite, or the method has none."""

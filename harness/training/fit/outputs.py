@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.specs import TargetSpec
 from harness.tasks.losses import activate
-from harness.training.contract import ContractError, check_outputs
-from harness.training.masks import pack_on_grid
-from harness.training.runner import Outputs
-from harness.training.soft import SoftOverlap
+from harness.training.fit.runner import Outputs
+from harness.training.fit.soft_dice import SoftOverlap
+from harness.training.promises.contract import ContractError, check_outputs
+
+THRESHOLD = 0.5
+"""Probability above which a pixel is of the mask."""
 
 
 @torch.inference_mode()
@@ -68,3 +71,22 @@ def _activated(name: str, target: TargetSpec, outputs: Mapping[str, Tensor]) -> 
     if not outputs[name].isfinite().all():
         raise ContractError(f"forward() returned {name!r} with logits that are not finite")
     return activate(target, outputs[name])
+
+
+def pack_on_grid(probabilities: Tensor, grid: int) -> NDArray[np.uint8]:
+    """Probabilities [B, H, W] -> packed masks [B, ceil(grid * grid / 8)].
+
+    The probability map is resized (bilinear, antialiased where it shrinks) and then thresholded, so
+    the outline is not bound to the pixels of the network's output.
+    """
+    return np.packbits(at_size(probabilities, grid, grid).flatten(1).cpu().numpy(), axis=1)
+
+
+def at_size(probabilities: Tensor, height: int, width: int) -> Tensor:
+    """Probabilities [B, H, W] -> masks bool [B, height, width], resized before the threshold."""
+    maps = probabilities.unsqueeze(1).float()
+    if maps.shape[-2:] != (height, width):
+        maps = F.interpolate(
+            maps, size=(height, width), mode="bilinear", align_corners=False, antialias=True
+        )
+    return maps.squeeze(1) > THRESHOLD

@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.training.batches import Part
-from harness.training.checkpoint import Figures
-from harness.training.runner import Fitted, Rounding
+from harness.training.fit.checkpoint import Figures
+from harness.training.fit.runner import Fitted, Rounding
 
 TOLERANCE: dict[Rounding, tuple[float, float]] = {
     "none": (1e-6, 1e-6),

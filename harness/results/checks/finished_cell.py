@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError
-from harness.results.complete import RUN_AGAIN, missing_files, missing_predictions
+from harness.results.checks.reference import Table, Tables, compare
+from harness.results.checks.required_files import RUN_AGAIN, missing_files, missing_predictions
 from harness.results.record import CellRecord, MetricsRecord, StatusRecord, TimingRecord
-from harness.results.reference import Table, Tables, compare
 from harness.results.rundir import CellDirectory
 
 DAMAGED = "damaged"

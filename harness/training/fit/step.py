@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from harness.training.batches import Batches
-from harness.training.contract import check_loss, check_outputs
+from harness.training.fit.stage_inputs import Forward, View
 from harness.training.frozen.freeze import set_train_mode
 from harness.training.method import Batch, Stage, TorchMethod
-from harness.training.views import Forward, View
+from harness.training.promises.contract import check_loss, check_outputs
 
 Chunk = tuple[Tensor, Tensor | None]
 """Rows of the part, int64 [B] on the CPU, and which of them are mirrored, bool [B]."""

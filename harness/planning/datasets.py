@@ -1,0 +1,62 @@
+"""The dataset that a user names, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.discovery.registry import Plugins, resolve
+from harness.errors import HarnessError, did_you_mean
+from harness.planning.params import with_data_params
+from harness.runtime.surroundings import undisturbed
+from harness.specs import DatasetSpec
+from harness.storage.names import as_text, is_utf8
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+
+
+def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = ()) -> DatasetSpec:
+    """The named dataset, or the embedded one, with the parameters that ``settings`` change.
+
+    Raises:
+        HarnessError: no such dataset or parameter.
+    """
+    if name is None:
+        name = plugins.default_dataset().name
+    if name not in plugins.datasets:
+        raise HarnessError(
+            f"unknown dataset {name!r}{did_you_mean(name, plugins.datasets)}; "
+            f"datasets: {', '.join(plugins.datasets)}"
+        )
+    return with_data_params(plugins.datasets[name].spec, settings)
+
+
+def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
+    """The dataset under ``root``.
+
+    Raises:
+        HarnessError: a root that is missing or not wanted, or bad content.
+    """
+    if spec.needs_root and root is None:
+        raise HarnessError(
+            f"dataset {spec.name!r} needs --data-root: the folder that holds its images"
+        )
+    if not spec.needs_root and root is not None:
+        raise HarnessError(f"dataset {spec.name!r} is made by its plugin and takes no --data-root")
+    if root is not None and not is_utf8(str(root.resolve())):
+        raise HarnessError(
+            f"--data-root {as_text(str(root))}: the path is not UTF-8, so no record can hold it; "
+            "rename the folder"
+        )
+    if root is not None and not root.is_dir():
+        if not root.is_file():
+            raise HarnessError(f"--data-root {root}: no such folder")
+        if not spec.accepts_file:
+            raise HarnessError(
+                f"--data-root {root}: is a file; unpack it if it is an archive, and name the folder"
+            )
+    with undisturbed():
+        dataset: Dataset = resolve(spec.factory)(root, **spec.params)
+    return dataset

@@ -1,0 +1,68 @@
+"""From a request to cells: what would run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.data.splits.make import make_split, read_split
+from harness.discovery.registry import Plugins
+from harness.discovery.select import select
+from harness.errors import HarnessError
+from harness.planning.datasets import find_dataset, open_dataset
+from harness.planning.methods import Resolver
+from harness.planning.params import refuse_unused
+from harness.planning.planner import Planner
+from harness.planning.study_name import default_name
+from harness.specs import DatasetSpec
+from harness.study import Request, Study
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Dataset
+
+    Admit = Callable[[DatasetSpec, Dataset], Dataset]
+
+
+def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Study:
+    """Every cell of the request, in a fixed order; nothing is trained or written.
+
+    Args:
+        admit: is given the dataset and returns the one to use, e.g. without its bad files.
+
+    Raises:
+        HarnessError: anything in the request that cannot be meant.
+    """
+
+    ids = select(request.methods, request.exclude, plugins)
+    spec = find_dataset(plugins, request.dataset, request.data_params)
+    dataset = open_dataset(spec, request.data_root)
+    if admit is not None:
+        dataset = admit(spec, dataset)
+    samples = dataset.samples
+    if request.split_file is not None:
+        split = read_split(request.split_file, samples)
+    else:
+        split = make_split(samples, request.split)
+    name = request.name or default_name(
+        request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
+    )
+    directory = request.out / name
+    resolver = Resolver(request, plugins)
+    planner = Planner(request, resolver, spec, dataset, split, directory)
+    cells = tuple(
+        planner.cell(plugins.methods[method], seed, fraction)
+        for method in ids
+        for seed in request.seeds
+        for fraction in request.fractions
+    )
+    refuse_unused(resolver.changes, ids, plugins)
+    if resolver.absent:
+        raise HarnessError("\n".join(resolver.absent))
+    return Study(
+        directory=directory,
+        cells=cells,
+        dataset=dataset,
+        samples=samples,
+        split=split,
+        notes=(*samples.notes, *split.notes),
+    )
