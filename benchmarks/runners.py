@@ -16,8 +16,9 @@ from torch import nn
 from benchmarks.noise import CLASSES, noise
 from harness import Problem, TaskSpec, TorchMethod
 from harness.data.store.prepared import open_store
-from harness.discovery.registry import Plugins, resolve
+from harness.discovery.registry import Plugins
 from harness.protocol import Protocol, effective, resolve_precision
+from harness.runtime.resolve import resolve
 from harness.training.batches import load_part
 from harness.training.clock import Clock
 from harness.training.fit.checkpoint import Checkpoints

@@ -30,10 +30,11 @@ from harness.specs import (
 if TYPE_CHECKING:
     from harness.cell.run import run_cell
     from harness.data.dataset import Dataset, Samples
-    from harness.data.defects.defect import Defect, SampleFiles, stray_files
     from harness.data.images.dicom import require_pydicom
     from harness.data.images.read import fingerprint_files, image_size, read_grey, read_mask
     from harness.data.images.signatures import image_format
+    from harness.data.prompt_file import parse_prompts
+    from harness.data.sources.defect import Defect, SampleFiles, stray_files
     from harness.data.sources.folders import (
         IMAGE_SUFFIXES,
         RASTER_SUFFIXES,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from harness.data.sources.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.data.spelling import name_order, refuse_alike
     from harness.execution.executor import Executor, ExecutorSettings, RunningCell
-    from harness.planning.prompt_file import parse_prompts
     from harness.results.predictions import ClassPredictions, MaskPredictions
     from harness.storage.regular_files import require_regular
     from harness.study import Resources
@@ -76,7 +76,7 @@ __version__: str
 _LAZY = {
     "Dataset": "harness.data.dataset",
     "Samples": "harness.data.dataset",
-    **dict.fromkeys(("Defect", "SampleFiles", "stray_files"), "harness.data.defects.defect"),
+    **dict.fromkeys(("Defect", "SampleFiles", "stray_files"), "harness.data.sources.defect"),
     "require_pydicom": "harness.data.images.dicom",
     "fingerprint_files": "harness.data.images.read",
     "image_size": "harness.data.images.read",
@@ -102,7 +102,7 @@ _LAZY = {
         "harness.data.sources.missing_values",
     ),
     "named_like_masks": "harness.data.sources.mask_files",
-    "parse_prompts": "harness.planning.prompt_file",
+    "parse_prompts": "harness.data.prompt_file",
     "require_regular": "harness.storage.regular_files",
     "image_format": "harness.data.images.signatures",
     **dict.fromkeys(("name_order", "refuse_alike"), "harness.data.spelling"),
@@ -115,9 +115,8 @@ _LAZY = {
         "harness.data.sources.tables",
     ),
     "run_cell": "harness.cell.run",
-    **dict.fromkeys(
-        ("Executor", "ExecutorSettings", "Resources", "RunningCell"), "harness.execution.executor"
-    ),
+    "Resources": "harness.study",
+    **dict.fromkeys(("Executor", "ExecutorSettings", "RunningCell"), "harness.execution.executor"),
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",
     "load_checkpoint": "harness.training.initial_weights",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from harness import MethodSpec, TorchMethod
-from harness.discovery.registry import discover, resolve
+from harness.discovery.registry import discover
 from harness.protocol import QUICK, override
+from harness.runtime.resolve import resolve
 from harness.training.batches import union
 from harness.training.clock import Clock
 from harness.training.fit.runner import Outputs, Parts, Setting

@@ -17,8 +17,8 @@ from benchmarks.gpu.store import RandomStore
 from benchmarks.gpu.subject import Subject
 from benchmarks.noise import CLASSES
 from harness import Problem, TorchMethod
-from harness.discovery.registry import resolve
 from harness.protocol import PAPER, Protocol, effective, resolve_precision
+from harness.runtime.resolve import resolve
 from harness.training.batches import Part
 from harness.training.clock import Clock
 from harness.training.fit.runner import Setting

@@ -15,7 +15,7 @@ from benchmarks.peers.peer import Training
 from benchmarks.peers.row import Row
 from benchmarks.peers.workload import Workload
 from harness import TorchMethod
-from harness.discovery.registry import resolve
+from harness.runtime.resolve import resolve
 
 ENCODER = {
     "encoder": "dinov2",

@@ -14,7 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from harness import Dataset
-from harness.discovery.registry import discover, resolve
+from harness.discovery.registry import discover
+from harness.runtime.resolve import resolve
 
 SIDE = 299
 """Pixels per side, as published."""

@@ -14,12 +14,12 @@ import torch
 from harness.cell.environment import PACKAGES
 from harness.cell.probe import machine_lock
 from harness.data.dataset import Samples
-from harness.discovery.registry import resolve
 from harness.errors import HarnessError, Skip
 from harness.metrics.scoring import primary_direction
 from harness.protocol import Protocol
 from harness.provenance import version
 from harness.results.rundir import CellDirectory
+from harness.runtime.resolve import resolve
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json
 from harness.storage.cache import cache_directory
@@ -30,7 +30,7 @@ from harness.training.fit.runner import Runner, Setting
 from harness.training.fit.torch_runner import TorchRunner
 from harness.training.frozen.placement import Sharing
 from harness.training.method import Method, Problem, TorchMethod
-from harness.weights import locate
+from harness.weights.locate import locate
 
 
 class LoadFailedError(HarnessError):

@@ -27,7 +27,6 @@ from harness.data.recorded import RecordedDataset, read_samples
 from harness.data.splits.make import read_split, select_parts
 from harness.data.store.prepared import Store, open_store
 from harness.discovery.find import is_bundled
-from harness.discovery.registry import resolve
 from harness.errors import HarnessError, Skip
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
@@ -37,6 +36,7 @@ from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
 from harness.results.rundir import CellDirectory, write_status
+from harness.runtime.resolve import resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json

@@ -19,7 +19,7 @@ from harness.planning.params import column_settings
 from harness.specs import to_json
 
 if TYPE_CHECKING:
-    from harness.data.defects.defect import Defect
+    from harness.data.sources.defect import Defect
 
 _ALIKE = 10
 """Notes of one kind that are shown unless --all asks for every one."""
@@ -52,9 +52,9 @@ def verify_command(
     0 otherwise.
     """
     from harness.data.defects.admission import SEEN, remember
-    from harness.data.defects.duplicates import duplicate_notes
     from harness.data.defects.verify import Verified, inspect
     from harness.data.sources.mask_notes import mask_notes
+    from harness.data.splits.duplicates import duplicate_notes
     from harness.storage.cache import cache_directory
 
     spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))

@@ -8,7 +8,7 @@ import click
 
 from harness.cli.shared.options import cell_argument, results_option
 from harness.inference.finished import EXPORTED, finished
-from harness.results.lookup import find_cell
+from harness.results.browse.lookup import find_cell
 from harness.storage.staging import staged
 
 

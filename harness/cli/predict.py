@@ -14,7 +14,7 @@ from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
 from harness.inference.finished import Finished, finished, finished_seeds
 from harness.inference.images import new_images
-from harness.results.lookup import find_cell, find_seeds
+from harness.results.browse.lookup import find_cell, find_seeds
 from harness.storage.names import on_one_line
 from harness.storage.staging import staged
 

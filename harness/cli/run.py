@@ -172,7 +172,7 @@ def _with_weights(
     """The study after an attempt to fetch the weights that are missing here."""
     from harness.cli.weights import Transfers
     from harness.specs import card_from_json
-    from harness.weights import fetch_missing
+    from harness.weights.transfer.fetching import fetch_missing
 
     wanted: dict[str, Any] = {
         cell.record["method"]["weights"]["id"]: cell.record["method"]["weights"]

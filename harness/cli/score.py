@@ -14,10 +14,10 @@ from harness.cli.shared.progress_bar import counting
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.metrics.scoring import CellScores, reference_masks
+from harness.results.browse.lookup import method_of
 from harness.results.checks.kept_metrics import kept, with_kept
 from harness.results.checks.reference import Table, Tables, compare
 from harness.results.checks.required_files import RUN_AGAIN, missing_predictions
-from harness.results.lookup import method_of
 from harness.results.predictions import Reference
 from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
 from harness.results.rundir import CellDirectory, find_cells

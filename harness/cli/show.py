@@ -9,7 +9,7 @@ import click
 
 from harness.cli.shared.options import cell_argument, results_option
 from harness.cli.shared.terminal import terminal_width
-from harness.results.lookup import find_cell
+from harness.results.browse.lookup import find_cell
 
 
 @click.command(name="show")

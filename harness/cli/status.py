@@ -12,10 +12,10 @@ from urllib.parse import unquote
 import click
 
 from harness.cli.shared.terminal import state_text
+from harness.results.browse.lookup import last_names, method_of
+from harness.results.browse.network_title import SMALL, is_small
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
-from harness.results.lookup import last_names, method_of
-from harness.results.network_title import SMALL, is_small
 from harness.results.rundir import find_cells
 
 

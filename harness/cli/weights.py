@@ -21,9 +21,17 @@ from rich.progress import (
 
 from harness.cli.shared.options import installed_plugins
 from harness.specs import WeightsCard, to_json
-from harness.weights import TIMEOUT_SECONDS, fetch_all, library_folder
-from harness.weights.catalogue import FileState, UsedCard, look, select_cards, used_cards, verify
 from harness.weights.content import remedy
+from harness.weights.locate import library_folder
+from harness.weights.transfer.catalogue import (
+    FileState,
+    UsedCard,
+    look,
+    select_cards,
+    used_cards,
+    verify,
+)
+from harness.weights.transfer.fetching import TIMEOUT_SECONDS, fetch_all
 
 Found = Sequence[tuple[UsedCard, Sequence[FileState]]]
 

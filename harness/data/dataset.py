@@ -101,7 +101,7 @@ class Dataset(Protocol):
     """What a dataset's factory returns. Used from several threads; must not import torch.
 
     It may also have ``files``, a :class:`harness.SampleFiles`, and a method ``defects(progress)``
-    that yields :class:`harness.Defect`; see :mod:`harness.data.defects.defect`.
+    that yields :class:`harness.Defect`; see :mod:`harness.data.sources.defect`.
     """
 
     @property

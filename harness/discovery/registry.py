@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 
 from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
-from harness.discovery.resolve import missing_requirements, resolve
 from harness.errors import HarnessError
 from harness.runtime.surroundings import undisturbed
 from harness.specs import DatasetSpec, ExecutorSpec, MethodSpec, MetricSpec, Spec, TaskSpec
@@ -27,8 +26,6 @@ __all__ = [
     "PluginRecord",
     "Plugins",
     "discover",
-    "missing_requirements",
-    "resolve",
 ]
 
 S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec)

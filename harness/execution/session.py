@@ -14,7 +14,7 @@ from typing import Any
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
 from harness.discovery.find import is_bundled
-from harness.discovery.registry import Plugins, resolve
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
 from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
@@ -25,6 +25,7 @@ from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
 from harness.results.checks.reference import Table, Tables
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory, write_status
+from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import write_json

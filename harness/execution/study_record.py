@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.results.study_facts import read_study
+from harness.results.browse.study_facts import read_study
 from harness.study import Study
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from harness import provenance
 from harness.errors import HarnessError
-from harness.results.network_title import title
+from harness.results.browse.network_title import title
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
 from harness.results.shape import check_shape

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.results.decimals import decimals
-from harness.results.network_title import is_small, sentence, size, start, title
+from harness.results.browse.decimals import decimals
+from harness.results.browse.network_title import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
 from harness.storage.names import on_one_line
 

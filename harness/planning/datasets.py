@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.discovery.registry import Plugins, resolve
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
 from harness.planning.params import with_data_params
+from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
 from harness.specs import DatasetSpec
 from harness.storage.names import as_text, is_utf8

@@ -169,7 +169,7 @@ class Resolver:
         return [e.spec for e in self._plugins.metrics.values() if e.spec.kind in kinds]
 
     def _not_installed(self, spec: MethodSpec) -> tuple[str, str] | None:
-        from harness.discovery.registry import missing_requirements
+        from harness.discovery.requirements import missing_requirements
 
         missing = missing_requirements(spec)
         if not missing:
@@ -181,7 +181,8 @@ class Resolver:
         self, entry: MethodEntry, protocol: Protocol
     ) -> tuple[dict[str, Any], tuple[str, str] | None, bool]:
         """What the cell starts from, why it cannot (if it cannot), and whether a fetch may help."""
-        from harness.weights import WeightsMissing, digest, locate
+        from harness.weights.content import digest
+        from harness.weights.locate import WeightsMissing, locate
 
         spec, asked = entry.spec, self._request.weights or protocol.weights
         card = spec.weights

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from harness.data.prompt_file import parse_prompts
 from harness.discovery.registry import MethodEntry, Plugins
 from harness.errors import HarnessError, SpecError
-from harness.planning.prompt_file import parse_prompts
 
 if TYPE_CHECKING:
     from harness.study import Study

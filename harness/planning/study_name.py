@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.results.study_facts import read_study
+from harness.results.browse.study_facts import read_study
 from harness.results.validate import as_cell
 from harness.storage.json_files import read_json
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from harness.data.recorded import read_samples
-from harness.discovery.resolve import resolve
 from harness.results.packed_masks import unpack_masks
 from harness.results.prediction_file import PredictionFile
 from harness.results.rundir import CellDirectory, find_cells
+from harness.runtime.resolve import resolve
 from tests.checkpoints import make_clip
 from tests.cli_tools import TINY, harness
 

@@ -17,7 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from harness.discovery.registry import discover, resolve
+from harness.discovery.registry import discover
+from harness.runtime.resolve import resolve
 from tests.checkpoints import make_clip, make_problem, tiny_params
 from tests.cli_tools import TINY, harness, write_plugin
 

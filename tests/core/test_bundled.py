@@ -6,7 +6,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from harness.discovery.registry import Plugins, discover, resolve
+from harness.discovery.registry import Plugins, discover
+from harness.runtime.resolve import resolve
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from plugin_sites import Site
 
 from harness import HarnessError, MethodSpec
-from harness.discovery.resolve import missing_requirements, resolve
+from harness.discovery.requirements import missing_requirements
+from harness.runtime.resolve import resolve
 
 
 def test_a_reference_resolves_to_what_it_names() -> None:

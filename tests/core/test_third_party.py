@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from harness import FitContext, LabelledImages, Method, Problem, TargetSpec
-from harness.discovery.registry import Plugins, discover, resolve
+from harness.discovery.registry import Plugins, discover
+from harness.runtime.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 SIZE = 32

@@ -16,8 +16,10 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from harness import HarnessError, WeightsCard, WeightsFile
-from harness.weights import WeightsMissing, digest, fetch, fetch_all, fetch_missing, locate
-from harness.weights.servers import unreachable
+from harness.weights.content import digest
+from harness.weights.locate import WeightsMissing, locate
+from harness.weights.transfer.fetching import fetch, fetch_all, fetch_missing
+from harness.weights.transfer.servers import unreachable
 
 CONTENT = b"weights " * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -462,7 +464,7 @@ def test_a_run_waits_a_second_for_a_server_and_says_what_is_left_out(
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://hub.example")
-    monkeypatch.setattr("harness.weights.fetching.unreachable", nobody)
+    monkeypatch.setattr("harness.weights.transfer.fetching.unreachable", nobody)
     cards = [make_card(location="https://torch.example/a/b.bin"), make_card("timm", id="net.v2")]
     said: list[str] = []
     assert not fetch_missing(cards, Shown(), said.append)
@@ -475,7 +477,7 @@ def test_a_run_waits_a_second_for_a_server_and_says_what_is_left_out(
 
 def test_a_run_without_the_network_by_wish_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("harness.weights.fetching.unreachable", pytest.fail)
+    monkeypatch.setattr("harness.weights.transfer.fetching.unreachable", pytest.fail)
     said: list[str] = []
     assert not fetch_missing([make_card()], Shown(), said.append)
     assert len(said) == 1

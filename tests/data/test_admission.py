@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from harness.data.defects.admission import known_errors, without
-from harness.data.defects.defect import Defect
 from harness.data.left_out import leave_out
 from harness.data.recorded import RecordedDataset, read_samples, write_samples
+from harness.data.sources.defect import Defect
 from harness.data.splits.make import make_split, read_split, write_split
 from harness.errors import HarnessError
 from harness_folder.dataset import FileDataset, open_folder

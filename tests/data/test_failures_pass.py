@@ -13,8 +13,8 @@ from PIL import Image, WebPImagePlugin, features
 from pydicom.uid import JPEG2000Lossless
 
 from harness.data.defects.admission import known_errors, verified, without
-from harness.data.defects.defect import Defect
 from harness.data.defects.file_check import look_at_image
+from harness.data.sources.defect import Defect
 from harness_folder.dataset import FileDataset, open_folder, open_table
 from tests.image_files import make_folders, noise, write, write_dicom, write_table
 from tests.raw_images import chunk, exif, png

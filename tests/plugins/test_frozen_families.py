@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from harness import MethodSpec, Problem, TorchMethod
-from harness.discovery.registry import discover, resolve
+from harness.discovery.registry import discover
 from harness.protocol import QUICK, override
+from harness.runtime.resolve import resolve
 from harness.training.fit.loop import fit
 from harness.training.fit.stage_inputs import Logits
 from tests.checkpoints import make_problem, tiny_params

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import harness_multitask
 import harness_segmentation
 from harness import Batch, HarnessError, MethodSpec, TorchMethod
-from harness.discovery.registry import resolve
+from harness.runtime.resolve import resolve
 from harness_segmentation.models import Segmenter
 from tests.checkpoints import make_problem, parameter_count, save_safetensors, tiny_params
 

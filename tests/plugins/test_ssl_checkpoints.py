@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import harness_ssl
 from harness import HarnessError
-from harness.weights import locate
+from harness.weights.locate import locate
 from harness_ssl.models import Classifier
 from tests.checkpoints import make_problem, save_in_hub_cache, save_safetensors, tiny_params
 

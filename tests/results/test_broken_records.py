@@ -21,7 +21,7 @@ from harness.report.published.comparison import beside, expected_time
 from harness.report.published.study import Published, PublishedRow, PublishedTable
 from harness.report.render import render
 from harness.report.table.rows import Row, rows
-from harness.results.lookup import find_cell
+from harness.results.browse.lookup import find_cell
 from harness.results.rundir import CellDirectory, find_cells
 from harness.upkeep.cleaning import checkpoints, unfinished
 from tests.builders import QUIET, image_ids, make_cell

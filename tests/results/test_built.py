@@ -14,7 +14,7 @@ from harness.discovery.registry import discover
 from harness.inference.model_card import card_markdown, model_card
 from harness.planning.plan import plan
 from harness.protocol import PAPER, QUICK
-from harness.results.network_title import sentence, title
+from harness.results.browse.network_title import sentence, title
 from harness.results.rundir import CellDirectory
 from harness.study import Request
 from harness_segmentation.models import Segmenter

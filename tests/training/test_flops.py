@@ -15,8 +15,8 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 import harness_ssl
 import harness_supervised
 from harness import MethodSpec, Stage
-from harness.discovery.registry import resolve
 from harness.protocol import QUICK
+from harness.runtime.resolve import resolve
 from harness.training.fit.network_size import count_flops, measure_size
 from harness.training.frozen.freeze import apply_stage
 from tests.checkpoints import make_problem, tiny_params

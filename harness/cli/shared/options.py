@@ -183,7 +183,7 @@ def installed_plugins(prompts: Path | None = None) -> Plugins:
 
 
 def cell_argument(command: Command) -> Command:
-    """Adds CELL: what :func:`harness.results.lookup.find_cell` reads."""
+    """Adds CELL: what :func:`harness.results.browse.lookup.find_cell` reads."""
     return click.argument("cell")(command)
 
 

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.execution.schedule import Observer
-from harness.results.decimals import decimals
-from harness.results.network_title import title
+from harness.results.browse.decimals import decimals
+from harness.results.browse.network_title import title
 from harness.results.record import StatusRecord
 from harness.study import Cell
 

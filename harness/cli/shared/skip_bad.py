@@ -11,7 +11,7 @@ from harness.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
-    from harness.data.defects.defect import Defect
+    from harness.data.sources.defect import Defect
 
 _LISTED = 50
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples
-from harness.data.defects.defect import Defect
 from harness.data.defects.verify import Verified, inspect, sample_names
 from harness.data.images.read_notes import counted
 from harness.data.left_out import leave_out
+from harness.data.sources.defect import Defect
 from harness.errors import HarnessError
 from harness.provenance import version
 from harness.specs import to_json

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.data.defects.defect import SampleFiles
-from harness.data.defects.duplicates import duplicate_notes
 from harness.data.images.read import image_size
+from harness.data.sources.defect import SampleFiles
 from harness.data.sources.mask_notes import mask_notes
+from harness.data.splits.duplicates import duplicate_notes
 from harness.errors import HarnessError
 
 _BLOCK = 256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.data.defects.defect import Defect
 from harness.data.images.levels import Reading
+from harness.data.sources.defect import Defect
 
 
 def image_notes(name: str, read: Reading) -> Iterator[Defect]:

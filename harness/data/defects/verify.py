@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.dataset import Dataset, Samples
-from harness.data.defects.defect import Defect, SampleFiles
 from harness.data.defects.file_check import (
     Look,
     look_at_image,
@@ -22,6 +21,7 @@ from harness.data.defects.file_check import (
     pixel_digest,
 )
 from harness.data.images.decoders import MissingDecoderError
+from harness.data.sources.defect import Defect, SampleFiles
 from harness.errors import HarnessError
 from harness.storage.names import is_utf8
 

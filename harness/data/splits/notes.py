@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Samples, present_classes
-from harness.data.defects.duplicates import duplicate_notes
 from harness.data.spelling import spelled_alike
+from harness.data.splits.duplicates import duplicate_notes
 
 _Parts = Mapping[str, NDArray[np.int64]]
 _NAMED = 3

@@ -10,8 +10,8 @@ from typing import Any
 from harness.report.cell.cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.formats.text import filled
 from harness.report.table.numbers import number, percent, size_of
-from harness.results.decimals import decimals
-from harness.results.network_title import sentence, start, title
+from harness.results.browse.decimals import decimals
+from harness.results.browse.network_title import sentence, start, title
 from harness.storage.names import on_one_line
 
 

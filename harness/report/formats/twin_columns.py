@@ -10,7 +10,7 @@ from harness.report.table.numbers import UNKNOWN
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section
 from harness.report.table.twins import Pair, count_text, metric_labels
-from harness.results.decimals import decimals
+from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 
 

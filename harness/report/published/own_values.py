@@ -10,7 +10,7 @@ from harness.report.published.study import MINUTES, Published, PublishedTable
 from harness.report.table.catalogue import MEASURED
 from harness.report.table.numbers import UNKNOWN
 from harness.report.table.rows import Row
-from harness.results.decimals import decimals
+from harness.results.browse.decimals import decimals
 
 (_MINUTES,) = (column for column in MEASURED if column.name == MINUTES)
 """The table's own column, so that a speed is here what it is there, with its mark."""

@@ -13,7 +13,7 @@ from harness.report.table.numbers import millions, number, percent, size_of, who
 from harness.report.table.quiet_timing import disturbed_blocks
 from harness.report.table.rows import Row
 from harness.report.table.sections import DIGITS, described_protocol
-from harness.results.decimals import decimals
+from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
 

@@ -10,8 +10,8 @@ from functools import partial
 from harness.report.table.numbers import UNKNOWN, mean_and_range, number
 from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
-from harness.results.decimals import decimals
-from harness.results.network_title import SMALL
+from harness.results.browse.decimals import decimals
+from harness.results.browse.network_title import SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 
 Value = str | bool | int | float | None

@@ -9,7 +9,7 @@ from harness.report.table.column import name_of
 from harness.report.table.sections import Section
 from harness.report.table.timing_notes import timing_notes
 from harness.report.table.view import EVERYTHING, View
-from harness.results.network_title import SMALL
+from harness.results.browse.network_title import SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 from harness.storage.names import on_one_line
 

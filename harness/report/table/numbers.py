@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.results.decimals import UNKNOWN
+from harness.results.browse.decimals import UNKNOWN
 
 __all__ = [
     "UNKNOWN",

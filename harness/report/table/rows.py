@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from harness.results.browse.lookup import method_of
+from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
-from harness.results.lookup import method_of
-from harness.results.network_title import is_small
 from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
 

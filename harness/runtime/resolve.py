@@ -5,13 +5,9 @@ from __future__ import annotations
 import importlib
 import traceback
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from packaging.requirements import Requirement
-
 from harness.errors import HarnessError, did_you_mean
-from harness.specs import MethodSpec
 
 
 def resolve(reference: str) -> Callable[..., Any]:
@@ -37,23 +33,6 @@ def resolve(reference: str) -> Callable[..., Any]:
         raise HarnessError(f"{reference}: is a {type(found).__name__} and cannot be called")
     resolved: Callable[..., Any] = found
     return resolved
-
-
-def missing_requirements(spec: MethodSpec) -> tuple[str, ...]:
-    """Those of ``spec.requires`` that are not met here, ready for ``pip install``.
-
-    A requirement whose marker does not hold on this machine is met.
-    """
-    return tuple(text for text in spec.requires if not _is_met(Requirement(text)))
-
-
-def _is_met(requirement: Requirement) -> bool:
-    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-        return True
-    try:
-        return requirement.specifier.contains(version(requirement.name), prereleases=True)
-    except PackageNotFoundError:
-        return False
 
 
 def _import_failure(reference: str, module: str, error: BaseException) -> str:

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.specs import WeightsCard
 from harness.weights.content import BLOCK, difference, remember, unwatched
 from harness.weights.locate import WeightsMissing, hub_cache, library_files, locate, missing
-from harness.weights.servers import brief, unreachable
+from harness.weights.transfer.servers import brief, unreachable
 
 TIMEOUT_SECONDS = 10.0
 """How long a server may stay silent before it counts as unreachable."""

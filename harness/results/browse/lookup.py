@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from harness.errors import HarnessError, did_you_mean
-from harness.results.decimals import decimals
+from harness.results.browse.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
 
 _SHOWN = 8

@@ -1,0 +1,1 @@
+"""How people find and read what a run has left."""

@@ -1,0 +1,1 @@
+"""Fetching initial weights, and checking those that are here."""
