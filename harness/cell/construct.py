@@ -172,8 +172,7 @@ def _facts(record: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
     made_by = record["provenance"]
     protocol = record["protocol"]
     return {
-        "source": made_by["source"],
-        "harness_source": made_by["harness_source"],
+        **{name: made_by.get(name) for name in ("source", "harness_source", "results_version")},
         "packages": {name: version(name) for name in PACKAGES},
         "dataset": record["dataset"]["fingerprint"],
         # Older records do not say it.

@@ -26,11 +26,11 @@ from harness.data.dataset import Dataset
 from harness.data.recorded import RecordedDataset, read_samples
 from harness.data.splits.make import read_split, select_parts
 from harness.data.store.prepared import Store, open_store
-from harness.discovery.find import is_bundled
 from harness.errors import HarnessError, Skip
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
 from harness.protocol import Protocol
+from harness.provenance import is_bundled
 from harness.results.cell_hash import check_identity
 from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference

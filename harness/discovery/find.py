@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.hookspecs import PROJECT_NAME
-from harness.provenance import DISTRIBUTION, harness_version
+from harness.provenance import DISTRIBUTION, harness_version, is_bundled
 from harness.specs import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*\Z")
@@ -59,11 +59,6 @@ class PluginRecord:
     def bundled(self) -> bool:
         """Whether it comes with the harness."""
         return is_bundled(self.dist)
-
-
-def is_bundled(dist: str) -> bool:
-    """Whether a distribution of this name is the harness's own."""
-    return canonicalize_name(dist) == DISTRIBUTION
 
 
 Found = tuple[EntryPoint, PluginRecord]

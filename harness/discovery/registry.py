@@ -79,6 +79,10 @@ class Plugins:
         """Plugins that should have loaded and did not."""
         return tuple(r for r in self.records if r.status not in ("ok", "disabled"))
 
+    def record(self, plugin: str) -> PluginRecord:
+        """That of a plugin that loaded."""
+        return next(r for r in self.records if r.name == plugin and r.status == "ok")
+
     def default_dataset(self) -> DatasetSpec:
         """The dataset of a run that names none.
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
-from harness.discovery.find import is_bundled
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
 from harness.execution.executor import Executor, ExecutorSettings
@@ -21,6 +20,7 @@ from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.study_folder import locked, write_study
 from harness.protocol import Protocol
+from harness.provenance import is_bundled
 from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
 from harness.results.checks.reference import Table, Tables
 from harness.results.record import StatusRecord

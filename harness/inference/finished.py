@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from harness import provenance
 from harness.errors import HarnessError
@@ -64,8 +64,8 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
                 f"{said}; train it again, or go on with --force if the change does not matter"
             )
         warnings.append(f"{said}; what it predicts may differ from what was measured")
-    made_by = record["provenance"].get("harness_source")
-    if made_by != provenance.core_digest():
+    code = provenance.harness_code()
+    if {name: record["provenance"].get(name) for name in code} != code:
         warnings.append(f"{name} was trained by other code of the harness than is installed here")
     return Finished(directory=directory, record=record, warnings=tuple(warnings))
 
@@ -97,8 +97,8 @@ def finished_seeds(directories: Sequence[CellDirectory], *, force: bool = False)
 
 class _MadeBy(TypedDict):
     factory: str
-    source: str
-    version: str
+    source: NotRequired[str]
+    version: NotRequired[str]
     distribution: str
     files: dict[str, str]
 
@@ -109,8 +109,8 @@ def _changed(path: Path, made_by: dict[str, Any]) -> str | None:
     if factory is None:
         return "cell.json does not say what code made it, so it may have changed"
     check_shape(path, made_by, _MadeBy, ("provenance",))
-    if provenance.code_digest(factory) != made_by["source"]:
-        was, now = made_by["version"], provenance.version(made_by["distribution"])
+    if (source := made_by.get("source")) is not None and provenance.code_digest(factory) != source:
+        was, now = made_by.get("version"), provenance.version(made_by["distribution"])
         versions = "" if was == now else f", version {was} then and {now} now"
         return f"the code of {made_by['distribution']} has changed ({factory}{versions})"
     for name, digest in made_by["files"].items():

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from harness.data.defects.read_notes import counted
 from harness.data.images.dicom import DICOM_SUFFIXES, is_dicom
 from harness.data.images.read import read_image
-from harness.data.images.read_notes import counted
 from harness.data.sources.mask_files import named_like_masks
 from harness.errors import HarnessError
 from harness.storage.names import is_utf8, on_one_line

@@ -64,8 +64,7 @@ class Resolver:
         self.changes = params.parse(request.params, plugins)
         """What ``--param`` asks for."""
         self._core: dict[str, Any] = {
-            "harness": provenance.version("cxr-harness"),
-            "harness_source": provenance.core_digest(),
+            **provenance.harness_code(),
             "torch": provenance.version("torch"),
             "libraries": provenance.library_versions(LIBRARIES),
         }
@@ -219,9 +218,7 @@ class Resolver:
         try:
             return {
                 **self._core,
-                "distribution": entry.dist,
-                "version": entry.version,
-                "source": provenance.code_digest(spec.factory),
+                **provenance.plugin_code(spec.factory, entry.dist, entry.version),
                 "requires": provenance.library_versions(_names(spec.requires)),
                 "factory": spec.factory,
                 "params": dict(arguments),

@@ -14,6 +14,7 @@ from harness.planning.methods import Resolver
 from harness.planning.params import refuse_unused
 from harness.planning.planner import Planner
 from harness.planning.study_name import default_name
+from harness.provenance import plugin_code
 from harness.specs import DatasetSpec
 from harness.study import Request, Study
 
@@ -48,7 +49,9 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     )
     directory = request.out / name
     resolver = Resolver(request, plugins)
-    planner = Planner(request, resolver, spec, dataset, split, directory)
+    offered_by = plugins.record(plugins.datasets[spec.name].plugin)
+    code = plugin_code(spec.factory, offered_by.dist, offered_by.version)
+    planner = Planner(request, resolver, spec, code, dataset, split, directory)
     cells = tuple(
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids

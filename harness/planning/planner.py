@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ class Planner:
         request: Request,
         resolver: Resolver,
         dataset_spec: DatasetSpec,
+        dataset_code: Mapping[str, Any],
         dataset: Dataset,
         split: Split,
         directory: Path,
@@ -37,6 +39,11 @@ class Planner:
         self.request = request
         self.dataset_spec = dataset_spec
         self.dataset_name = dataset_spec.name
+        self._dataset_made_by = {
+            **dataset_code,
+            "factory": dataset_spec.factory,
+            "params": dict(dataset_spec.params),
+        }
         self.dataset = dataset
         self.split = split
         self.directory = directory
@@ -69,7 +76,8 @@ class Planner:
             "seed": seed,
             "fraction": fraction,
         }
-        digest = cell_hash(identity, found.made_by)
+        made_by = {**found.made_by, "dataset": self._dataset_made_by}
+        digest = cell_hash(identity, made_by)
         name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:SHORT]}"
         record = {
             "schema": SCHEMA,
@@ -77,7 +85,7 @@ class Planner:
             "name": name,
             "hash": digest,
             "identity": identity,
-            "provenance": found.made_by,
+            "provenance": made_by,
             "method": found.method_record,
             "task": found.task_record,
             "metrics": found.metric_records,

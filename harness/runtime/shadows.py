@@ -35,6 +35,8 @@ LIBRARIES = (
     "scikit-learn",
     "pillow",
     "kornia-rs",
+    "pydicom",
+    "openpyxl",
     "safetensors",
     "huggingface-hub",
 )

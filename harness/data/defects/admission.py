@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.dataset import Dataset, Samples
+from harness.data.defects.read_notes import counted
 from harness.data.defects.verify import Verified, inspect, sample_names
-from harness.data.images.read_notes import counted
 from harness.data.left_out import leave_out
 from harness.data.sources.defect import Defect
 from harness.errors import HarnessError

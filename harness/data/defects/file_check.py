@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.defects.file_notes import a_note, an_error, image_notes, otherwise
+from harness.data.defects.truncation import cut_off
 from harness.data.images.decoders import MissingDecoderError, missing_in_pillow
 from harness.data.images.dicom import DICOM_SUFFIXES, dicom_size, is_dicom_content, read_dicom
 from harness.data.images.levels import Reading
 from harness.data.images.pillow_image import read_open
 from harness.data.images.read import DAMAGED, MASK_THRESHOLD
 from harness.data.images.signatures import BEGINNINGS
-from harness.data.images.truncation import cut_off
 from harness.data.sources.defect import Defect
 from harness.errors import HarnessError
 

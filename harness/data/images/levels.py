@@ -77,7 +77,7 @@ class Reading:
     @property
     def kinds(self) -> tuple[str, ...]:
         """In what it differs from the file as it is stored, one of the kinds of
-        :data:`harness.data.images.read_notes.COUNTED` each."""
+        :data:`harness.data.defects.read_notes.COUNTED` each."""
         kinds = ["turned"] if self.turned != 1 else []
         if self.window:
             kinds.append("window")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.report.table.column import name_of
+from harness.report.table.release_notes import release_notes
 from harness.report.table.sections import Section
 from harness.report.table.timing_notes import timing_notes
 from harness.report.table.view import EVERYTHING, View
@@ -42,6 +43,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
         *_micro_batches(section),
         *map(Note, timing_notes(section, view)),
         *_superseded(section),
+        *map(Note, release_notes(section.rows)),
         *_without_result(section),
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from harness.provenance import DISTRIBUTION
 from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import DAMAGED, Found, look
@@ -66,6 +67,9 @@ class Row:
     """What a reader must know of its figures."""
     log_tail: tuple[str, ...] = ()
     concurrent: bool = False
+    harness_version: str | None = None
+    results_version: int | None = None
+    """Of the release that made the cell; None where its source names it."""
     machine: str | None = None
     threads: int | None = None
     """Of the cell's process."""
@@ -182,6 +186,8 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         directory=str(found.directory.path),
         superseded=superseded,
         small=is_small(cell),
+        harness_version=(found.environment or {}).get("packages", {}).get(DISTRIBUTION),
+        results_version=cell["provenance"].get("results_version"),
         machine=_machine(found.environment),
         threads=(found.environment or {}).get("threads"),
         cores=(found.environment or {}).get("cpu_count"),
