@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harness.provenance import RESULTS_VERSION
+from tests import results_version
 from tests.cli_tools import TINY, harness
 from tests.trees import make_tree
 
@@ -90,6 +92,14 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_every_method_ends_ok_or_is_skipped_by_design(phantom: tuple[Path, str]) -> None:
     statuses = {m: s["status"] for m, s in records(phantom[0], "status.json").items()}
     assert statuses == {m: "skipped" if m.startswith("clip/") else "ok" for m in METHODS}
+
+
+def test_results_are_those_of_the_results_version(phantom: tuple[Path, str]) -> None:
+    expected = json.loads(results_version.FILE.read_text())
+    assert not results_version.differences(
+        results_version.numbers(phantom[0]), expected["numbers"]
+    ), results_version.RAISE
+    assert expected["results_version"] == RESULTS_VERSION
 
 
 def test_the_table_names_every_method_and_metric(phantom: tuple[Path, str]) -> None:
