@@ -94,4 +94,5 @@ def _area_means(images: Array, axis: int) -> Array:
     """Means over eight stretches of the axis, equally long to within one pixel."""
     edges = np.linspace(0, images.shape[axis], THUMBNAIL + 1).astype(int)
     lengths = np.expand_dims(np.diff(edges), tuple({0, 1, 2} - {axis}))
-    return np.add.reduceat(images, edges[:-1], axis=axis) / lengths
+    means: Array = np.add.reduceat(images, edges[:-1], axis=axis) / lengths
+    return means

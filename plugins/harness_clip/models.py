@@ -30,7 +30,9 @@ class ImageEncoder(nn.Module):
         self.visual_projection = clip.visual_projection
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.visual_projection(self.vision_model(pixel_values=images).pooler_output)
+        pooled = self.vision_model(pixel_values=images).pooler_output
+        embeddings: Tensor = self.visual_projection(pooled)
+        return embeddings
 
 
 class ImageClassifier(nn.Module):
@@ -190,10 +192,10 @@ def _without_values(config: Any) -> CLIPModel:
     with torch.device("meta"):
         clip = CLIPModel(config)
     clip.to_empty(device="cpu")
-    for module in clip.modules():
+    for name, buffer in clip.named_buffers():
         # Not in the file: they count from 0.
-        if "position_ids" in module._buffers:
-            module.position_ids.copy_(torch.arange(module.position_ids.shape[1]))
+        if name.endswith(".position_ids"):
+            buffer.copy_(torch.arange(buffer.shape[1]))
     return clip
 
 

@@ -43,7 +43,7 @@ class AuxiliaryUNet(harness.TorchMethod):
         )
 
     def build(self) -> nn.Module:
-        network = smp.Unet(
+        network: nn.Module = smp.Unet(
             encoder_name=self._encoder,
             encoder_weights=None,
             in_channels=3,
@@ -59,7 +59,7 @@ class AuxiliaryUNet(harness.TorchMethod):
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
             # The encoder itself drops the classifier, where the file has one.
-            harness.load_checkpoint(network.encoder, path)
+            harness.load_checkpoint(network.get_submodule("encoder"), path)
         return network
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:

@@ -69,7 +69,7 @@ class Segmenter(harness.TorchMethod):
         )
 
     def build(self) -> nn.Module:
-        network = smp.create_model(
+        network: nn.Module = smp.create_model(
             self._architecture,
             encoder_name=self._encoder,
             encoder_weights=None,
@@ -80,7 +80,7 @@ class Segmenter(harness.TorchMethod):
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
             # The encoder itself drops the classifier, where the file has one.
-            harness.load_checkpoint(network.encoder, path)
+            harness.load_checkpoint(network.get_submodule("encoder"), path)
         return network
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:

@@ -71,4 +71,5 @@ def _resized(table: Tensor, encoder: Beit) -> Tensor:
     """The table [offsets + 3, heads]; the last three entries are those of the class token."""
     rows, columns = encoder.patch_embed.grid_size
     entries = (2 * rows - 1) * (2 * columns - 1) + 3
-    return resize_rel_pos_bias_table(table, (rows, columns), (entries, table.shape[1]))
+    resized: Tensor = resize_rel_pos_bias_table(table, (rows, columns), (entries, table.shape[1]))
+    return resized

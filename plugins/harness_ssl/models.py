@@ -21,7 +21,8 @@ class Network(nn.Module):
         self.head = nn.Linear(encoder.num_features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.encoder(images))
+        logits: Tensor = self.head(self.encoder(images))
+        return logits
 
 
 class Classifier(harness.TorchMethod):

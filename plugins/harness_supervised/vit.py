@@ -39,4 +39,7 @@ def build(
 
 def adapted(state: dict[str, Tensor], network: VisionTransformer) -> dict[str, Tensor]:
     """The state with its positions interpolated (bicubic) to the network's grid of patches."""
-    return interpolate_embeddings(network.image_size, network.patch_size, OrderedDict(state))
+    fitted: dict[str, Tensor] = interpolate_embeddings(
+        network.image_size, network.patch_size, OrderedDict(state)
+    )
+    return fitted

@@ -41,3 +41,13 @@ def test_package_data_is_shipped() -> None:
         folder = ROOT / package if package == "harness" else ROOT / "plugins" / package
         for pattern in patterns.split():
             assert list(folder.glob(pattern)), f"{package}: {pattern} matches nothing"
+
+
+def test_mypy_checks_every_shipped_package_strictly() -> None:
+    mypy = config()["mypy"]
+    checked = [ROOT / name.strip() for name in mypy["files"].split(",")]
+    for package in config()["options"]["packages"].split():
+        top = package.partition(".")[0]
+        folder = ROOT / top if top == "harness" else ROOT / "plugins" / top
+        assert any(folder.is_relative_to(root) for root in checked), package
+    assert mypy["strict"] == "true"

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -25,34 +25,15 @@ from harness.planning.study_file import Key, read_study_file
 from harness.protocol import METHOD_MAY_CHANGE, PRESETS, Protocol
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
-from tests.markdown import tables
+from tests.markdown import blocks, links, tables
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "writing-a-plugin.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
 STUDY_FILES = ROOT / "docs" / "study-files.md"
-DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 FIRST_PACKAGE = ("pyproject.toml", "my_plugin/__init__.py", "my_plugin/models.py")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of code."""
-
-    language: str
-    text: str
-
-    @property
-    def file(self) -> str | None:
-        """The file that the first line names in a comment."""
-        found = re.match(r"# ([\w/.]+\.(?:py|toml))\n", self.text)
-        return found.group(1) if found else None
-
-
-def blocks(document: Path) -> list[Block]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
-    return [Block(language, text) for language, text in found]
 
 
 def named_files(document: Path) -> dict[str, str]:
@@ -250,13 +231,6 @@ def test_every_bucket_of_the_clock_is_explained() -> None:
 
 
 # Links and commands
-
-
-def links(document: Path) -> list[str]:
-    """Targets of relative links, without their anchors; code is no text."""
-    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", document.read_text(), flags=re.DOTALL | re.M)
-    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    return [target for target in targets if target and not re.match(r"\w+:", target)]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
