@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from harness.training.contract import ContractError, check_outputs, kind
 from harness.training.freeze import train_mode, trainable_names
 from harness.training.method import Stage, TorchMethod
+from harness.training.recall import Passed, looks, recalled
 
 SAME_FLOAT32 = {"cpu": 1e-4, "cuda": 1e-3}
 SAME_ROUNDED = 2e-2
@@ -31,7 +33,10 @@ def check_split(
     stage: Stage,
     parts: tuple[nn.Module, Callable[..., Any]],
     images: Tensor,
-) -> None:
+    *,
+    inner: Tensor | None = None,
+    before: Passed | None = None,
+) -> Passed:
     """``split`` kept its promise on these images: ``suffix(prefix(images)) == forward(images)``, in
     eval mode and as the stage trains, and the prefix treats each image by itself.
 
@@ -40,6 +45,13 @@ def check_split(
     Args:
         parts: the prefix and the suffix that ``split`` gave for the stage.
         images: float32 [B, channels, size, size], normalised, on the network's device.
+        inner: what the prefix has just made of the images, in float32, where that is known.
+        before: of an earlier check on the same images. The frozen layers have been held to what
+            they were, so that what they make of these images is known; of the first it is computed
+            again.
+
+    Returns:
+        What a later check can start from.
 
     Raises:
         ContractError: the two ways differ by more than rounding.
@@ -48,27 +60,36 @@ def check_split(
     module.eval()
     prefix.eval()
     with torch.autocast(images.device.type, enabled=False):
-        inner = prefix(images.clone())
+        if before is not None:
+            inner = before.inner.to(images.device)
+        elif inner is None:
+            inner = prefix(images.clone())
         if not isinstance(inner, Tensor):
             raise ContractError(
                 f"the prefix that split() gave for stage {stage.name!r} returned {kind(inner)}; "
                 "expected one tensor [B, ...]"
             )
-        _check_ways(method, module, stage, (inner, suffix), images, "")
-        alone = prefix(images[:1].clone())
-        if _distance(alone, inner[:1]) > 0:
+        passed = before or Passed(inner=inner, looks=looks(module))
+        with recalled(module, prefix, images, passed) as answered:
+            _check_ways(method, module, stage, (inner, suffix), images, "")
+        if answered:
+            # What nobody sees may change the prefix where ``forward`` calls it.
+            _check_ways(method, module, stage, (inner[:1], suffix), images[:1], "")
+        if before is None and _distance(prefix(images[:1].clone()), inner[:1]) > 0:
             raise ContractError(
                 f"the prefix that split() gave for stage {stage.name!r} makes something else of an "
                 "image when others are in the batch; it must treat images independently"
             )
         few = min(FEW, len(images))
         if few > 1:  # One alone cannot be normalised by its own statistics.
-            with _as_before(module):
+            with _as_before(module), recalled(module, prefix, images, before):
                 train_mode(module, trainable_names(module, stage))
                 prefix.eval()
                 ways = inner[:few], suffix
                 _check_ways(method, module, stage, ways, images[:few], " while it trains")
     module.eval()
+    # On the CPU: a GPU has no room to spare while a stage trains.
+    return replace(passed, inner=passed.inner.cpu())
 
 
 def _check_ways(

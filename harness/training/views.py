@@ -20,6 +20,7 @@ from harness.training.agreement import check_split
 from harness.training.clock import Clock
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
+from harness.training.recall import Passed
 from harness.training.sharing import Sharing
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
@@ -152,11 +153,13 @@ class Views:
 
             batch_size = self.protocol.micro_batch or self.protocol.batch_size
 
-            def check() -> None:
+            def check(inner: Tensor | None = None, before: Passed | None = None) -> None:
                 first = images.images(torch.arange(min(batch_size, len(images))))
-                check_split(method, module, stage, parts, first)
+                now = check_split(method, module, stage, parts, first, inner=inner, before=before)
+                passed.append(now)
 
-            check()
+            passed: list[Passed] = []
+            module.eval()
             boundary = Boundary(
                 prefix,
                 images,
@@ -166,9 +169,12 @@ class Views:
                 flips=self.protocol.flip,
                 batch_size=batch_size,
                 sharing=self.sharing,
+                check=check,
             )
             synchronise(self.budget.device)
-        return replace(self._view(suffix, boundary), check=check)
+        # Where nothing is kept, training and predictions run the prefix themselves.
+        before = None if boundary.kept.array is None else passed[0]
+        return replace(self._view(suffix, boundary), check=lambda: check(before=before))
 
     def _view(self, forward: Forward, boundary: Boundary | None) -> View:
         return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)
