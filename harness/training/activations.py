@@ -49,9 +49,8 @@ class Boundary:
         flips: whether mirrored images are needed as well.
         batch_size: images per forward pass.
         sharing: where activations may be kept.
-        check: called before anything is kept; given what the prefix makes of the first images, as
-            many as fit a forward pass, where it has just been run on them in float32, and else
-            None.
+        check: called before activations are kept or taken; given those of the first batch where
+            they are known in float32, and else None.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class Boundary:
             return None
         if bound is not None and array.nbytes > bound:
             return None
-        self._check(None)
+        self._check(self._first(array, computed))
         kept = Kept(
             where="disk",
             nbytes=array.nbytes,
@@ -102,9 +101,7 @@ class Boundary:
     def _made(self, directory: Path | None) -> tuple[Kept, torch.dtype]:
         """Those made now, where they may be kept; the first batch tells their shape and type."""
         first = self.compute(self._images, self._chunks()[0])
-        with self._autocast():
-            rounded = torch.is_autocast_enabled(self._images.device.type)
-        self._check(None if rounded else first)
+        self._check(None if self._rounds() else first)
         stored = torch.float16 if self._half and first.dim() > 2 else torch.float32
         shape = (self._views * len(self._images), *first.shape[1:])
         layout = Layout(shape, _NUMPY[stored])
@@ -151,6 +148,17 @@ class Boundary:
             array[done - len(values) : done] = values
             self._sharing.progress(done, len(array))
         return Kept(where="memory", nbytes=layout.nbytes, taken=watch.read(), array=array)
+
+    def _rounds(self) -> bool:
+        """Whether the prefix runs in half precision."""
+        with self._autocast():
+            return torch.is_autocast_enabled(self._images.device.type)
+
+    def _first(self, array: NDArray[Any], computed: torch.dtype) -> Tensor | None:
+        """Those of the first batch where they are kept as the prefix made them, in float32."""
+        if self._rounds() or computed != torch.float32 or array.dtype != np.float32:
+            return None
+        return torch.from_numpy(array[: len(self._chunks()[0])].copy()).to(self._images.device)
 
     def _chunks(self) -> list[Tensor]:
         """Rows of all images, by what fits a forward pass."""

@@ -40,15 +40,17 @@ def check_split(
     """``split`` kept its promise on these images: ``suffix(prefix(images)) == forward(images)``, in
     eval mode and as the stage trains, and the prefix treats each image by itself.
 
+    Where ``forward`` calls the prefix, the whole batch is compared without running that again
+    (:func:`recalled`), and one image, two as the stage trains, with running it.
+
     Random numbers and buffers are afterwards as they were, and the module is in eval mode.
 
     Args:
         parts: the prefix and the suffix that ``split`` gave for the stage.
         images: float32 [B, channels, size, size], normalised, on the network's device.
-        inner: what the prefix has just made of the images, in float32, where that is known.
+        inner: what the prefix makes of the images, in float32, where that is known.
         before: of an earlier check on the same images. The frozen layers have been held to what
-            they were, so that what they make of these images is known; of the first it is computed
-            again.
+            they were, so that what they make of these images is known.
 
     Returns:
         What a later check can start from.
@@ -70,23 +72,28 @@ def check_split(
                 "expected one tensor [B, ...]"
             )
         passed = before or Passed(inner=inner, looks=looks(module))
-        with recalled(module, prefix, images, passed) as answered:
-            _check_ways(method, module, stage, (inner, suffix), images, "")
-        if answered:
-            # What nobody sees may change the prefix where ``forward`` calls it.
-            _check_ways(method, module, stage, (inner[:1], suffix), images[:1], "")
+
+        # The prefix first: what is said of it is plainer than what follows from it.
         if before is None and _distance(prefix(images[:1].clone()), inner[:1]) > 0:
             raise ContractError(
                 f"the prefix that split() gave for stage {stage.name!r} makes something else of an "
                 "image when others are in the batch; it must treat images independently"
             )
-        few = min(FEW, len(images))
-        if few > 1:  # One alone cannot be normalised by its own statistics.
-            with _as_before(module), recalled(module, prefix, images, before):
+
+        def agree(count: int, fewest: int, when: str = "") -> None:
+            ways = method, module, stage
+            with recalled(module, prefix, images, passed) as answered:
+                _check_ways(*ways, (inner[:count], suffix), images[:count], when)
+            if answered:
+                # What nobody sees may change the prefix where ``forward`` calls it.
+                _check_ways(*ways, (inner[:fewest], suffix), images[:fewest], when)
+
+        agree(len(images), 1)
+        if len(images) > 1:  # One alone cannot be normalised by its own statistics.
+            with _as_before(module):
                 train_mode(module, trainable_names(module, stage))
                 prefix.eval()
-                ways = inner[:few], suffix
-                _check_ways(method, module, stage, ways, images[:few], " while it trains")
+                agree(min(FEW, len(images)), 2, " while it trains")
     module.eval()
     # On the CPU: a GPU has no room to spare while a stage trains.
     return replace(passed, inner=passed.inner.cpu())

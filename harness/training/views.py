@@ -57,7 +57,7 @@ class View:
     budget: Budget
     autocast: Callable[[], AbstractContextManager[object]]
     """Opens the precision of a forward pass."""
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], object] = lambda: None
     """Holds the boundary to what the method promised of it."""
 
     def inputs(self, batches: Batches, *, flips: bool = False) -> Inputs:
@@ -153,10 +153,9 @@ class Views:
 
             batch_size = self.protocol.micro_batch or self.protocol.batch_size
 
-            def check(inner: Tensor | None = None, before: Passed | None = None) -> None:
+            def held(inner: Tensor | None = None, before: Passed | None = None) -> Passed:
                 first = images.images(torch.arange(min(batch_size, len(images))))
-                now = check_split(method, module, stage, parts, first, inner=inner, before=before)
-                passed.append(now)
+                return check_split(method, module, stage, parts, first, inner=inner, before=before)
 
             passed: list[Passed] = []
             module.eval()
@@ -169,12 +168,12 @@ class Views:
                 flips=self.protocol.flip,
                 batch_size=batch_size,
                 sharing=self.sharing,
-                check=check,
+                check=lambda inner: passed.append(held(inner)),
             )
             synchronise(self.budget.device)
         # Where nothing is kept, training and predictions run the prefix themselves.
         before = None if boundary.kept.array is None else passed[0]
-        return replace(self._view(suffix, boundary), check=lambda: check(before=before))
+        return replace(self._view(suffix, boundary), check=lambda: held(before=before))
 
     def _view(self, forward: Forward, boundary: Boundary | None) -> View:
         return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)
