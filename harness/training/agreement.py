@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from harness.training.contract import ContractError, check_outputs, kind
 from harness.training.freeze import train_mode, trainable_names
 from harness.training.method import Stage, TorchMethod
-from harness.training.recall import Passed, looks, recalled
 
 SAME_FLOAT32 = {"cpu": 1e-4, "cuda": 1e-3}
 SAME_ROUNDED = 2e-2
@@ -35,13 +33,10 @@ def check_split(
     images: Tensor,
     *,
     inner: Tensor | None = None,
-    before: Passed | None = None,
-) -> Passed:
+    checked: bool = False,
+) -> Tensor:
     """``split`` kept its promise on these images: ``suffix(prefix(images)) == forward(images)``, in
     eval mode and as the stage trains, and the prefix treats each image by itself.
-
-    Where ``forward`` calls the prefix, the whole batch is compared without running that again
-    (:func:`recalled`), and one image, two as the stage trains, with running it.
 
     Random numbers and buffers are afterwards as they were, and the module is in eval mode.
 
@@ -49,11 +44,12 @@ def check_split(
         parts: the prefix and the suffix that ``split`` gave for the stage.
         images: float32 [B, channels, size, size], normalised, on the network's device.
         inner: what the prefix makes of the images, in float32, where that is known.
-        before: of an earlier check on the same images. The frozen layers have been held to what
-            they were, so that what they make of these images is known.
+        checked: whether this prefix has passed before on the same images, and its layers have been
+            held to what they were since.
 
     Returns:
-        What a later check can start from.
+        What the prefix makes of the images, [B, ...], float32 on the CPU, where it takes no memory
+        from the training.
 
     Raises:
         ContractError: the two ways differ by more than rounding.
@@ -62,41 +58,28 @@ def check_split(
     module.eval()
     prefix.eval()
     with torch.autocast(images.device.type, enabled=False):
-        if before is not None:
-            inner = before.inner.to(images.device)
-        elif inner is None:
-            inner = prefix(images.clone())
+        inner = prefix(images.clone()) if inner is None else inner.to(images.device)
         if not isinstance(inner, Tensor):
             raise ContractError(
                 f"the prefix that split() gave for stage {stage.name!r} returned {kind(inner)}; "
                 "expected one tensor [B, ...]"
             )
-        passed = before or Passed(inner=inner, looks=looks(module))
-
         # The prefix first: what is said of it is plainer than what follows from it.
-        if before is None and _distance(prefix(images[:1].clone()), inner[:1]) > 0:
+        if not checked and _distance(prefix(images[:1].clone()), inner[:1]) > 0:
             raise ContractError(
                 f"the prefix that split() gave for stage {stage.name!r} makes something else of an "
                 "image when others are in the batch; it must treat images independently"
             )
-
-        def agree(count: int, fewest: int, when: str = "") -> None:
-            ways = method, module, stage
-            with recalled(module, prefix, images, passed) as answered:
-                _check_ways(*ways, (inner[:count], suffix), images[:count], when)
-            if answered:
-                # What nobody sees may change the prefix where ``forward`` calls it.
-                _check_ways(*ways, (inner[:fewest], suffix), images[:fewest], when)
-
-        agree(len(images), 1)
-        if len(images) > 1:  # One alone cannot be normalised by its own statistics.
+        _check_ways(method, module, stage, (inner, suffix), images, "")
+        few = min(FEW, len(images))
+        if few > 1:  # One alone cannot be normalised by its own statistics.
             with _as_before(module):
                 train_mode(module, trainable_names(module, stage))
                 prefix.eval()
-                agree(min(FEW, len(images)), 2, " while it trains")
+                ways = inner[:few], suffix
+                _check_ways(method, module, stage, ways, images[:few], " while it trains")
     module.eval()
-    # On the CPU: a GPU has no room to spare while a stage trains.
-    return replace(passed, inner=passed.inner.cpu())
+    return inner.cpu()
 
 
 def _check_ways(

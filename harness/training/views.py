@@ -20,7 +20,6 @@ from harness.training.agreement import check_split
 from harness.training.clock import Clock
 from harness.training.freeze import trainable_names
 from harness.training.method import InputSpec, Stage, TorchMethod
-from harness.training.recall import Passed
 from harness.training.sharing import Sharing
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
@@ -153,11 +152,13 @@ class Views:
 
             batch_size = self.protocol.micro_batch or self.protocol.batch_size
 
-            def held(inner: Tensor | None = None, before: Passed | None = None) -> Passed:
+            def held(inner: Tensor | None = None, *, checked: bool = False) -> Tensor:
                 first = images.images(torch.arange(min(batch_size, len(images))))
-                return check_split(method, module, stage, parts, first, inner=inner, before=before)
+                return check_split(
+                    method, module, stage, parts, first, inner=inner, checked=checked
+                )
 
-            passed: list[Passed] = []
+            passed: list[Tensor] = []
             module.eval()
             boundary = Boundary(
                 prefix,
@@ -172,8 +173,10 @@ class Views:
             )
             synchronise(self.budget.device)
         # Where nothing is kept, training and predictions run the prefix themselves.
-        before = None if boundary.kept.array is None else passed[0]
-        return replace(self._view(suffix, boundary), check=lambda: held(before=before))
+        known = None if boundary.kept.array is None else passed[0]
+        return replace(
+            self._view(suffix, boundary), check=lambda: held(known, checked=known is not None)
+        )
 
     def _view(self, forward: Forward, boundary: Boundary | None) -> View:
         return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)

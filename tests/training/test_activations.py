@@ -86,10 +86,10 @@ PROBLEM = Problem(
 )
 
 
-CHECKS = (1 + 1 + 2) + (1 + 2)
+CHECKS = 1 + 2 * (QUICK.batch_size + 4)
 """Images that pass when a boundary is made and when its stage ends, to hold ``split`` to its
-promise: one through the prefix alone, and each time one through the network, and two in train mode.
-What the first batch of the pass has become serves all else."""
+promise: one through the prefix alone, and each time a batch through the network and four in train
+mode. What the prefix makes of the batch is known from the pass."""
 
 
 def noise() -> Part:
