@@ -57,7 +57,7 @@ class Frozen(TorchMethod):
 
     def build(self) -> nn.Module:
         net = Net()
-        net.body.register_forward_hook(self._count)
+        net.body[0].register_forward_hook(self._count)
         return net
 
     def _count(self, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -86,10 +86,10 @@ PROBLEM = Problem(
 )
 
 
-CHECKS = 2 * (2 * QUICK.batch_size + 1 + 4)
+CHECKS = 1 + 2 * (QUICK.batch_size + 4)
 """Images that pass when a boundary is made and when its stage ends, to hold ``split`` to its
-promise: a batch through the network, the same through the prefix, one of these alone, and four
-through the network in train mode."""
+promise: one through the prefix alone, and each time a batch through the network and four in train
+mode. What the prefix makes of the batch is known from the pass."""
 
 
 def noise() -> Part:
@@ -147,7 +147,7 @@ def test_training_on_activations_is_training_on_images(
 def test_every_image_passes_the_frozen_layers_once(tmp_path: Path) -> None:
     method = Frozen(PROBLEM)
     trained(method, tmp_path)
-    assert method.images == 52 + 1 + CHECKS
+    assert method.images == 52 + CHECKS
 
 
 @pytest.mark.parametrize("flip", ["flip=false", "flip=true"])
@@ -181,7 +181,8 @@ def test_another_cell_with_the_same_prefix_computes_nothing(tmp_path: Path) -> N
     one = trained(first, tmp_path / "a", sharing=sharing)
     two = trained(second, tmp_path / "b", sharing=sharing)
     assert torch.equal(one, two)
-    assert second.images == CHECKS
+    # Half precision has rounded what is there, and the check is one in float32.
+    assert second.images == QUICK.batch_size + CHECKS
     assert len(artefacts(tmp_path / "cache")) == 1
 
 
@@ -225,7 +226,7 @@ def test_damaged_activations_are_made_again(tmp_path: Path) -> None:
     file.write_bytes(data)
     method = Frozen(PROBLEM)
     assert torch.equal(trained(method, tmp_path / "b", sharing=sharing), expected)
-    assert method.images == 52 + 1 + CHECKS
+    assert method.images == 52 + CHECKS
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"nothing of the kind"])

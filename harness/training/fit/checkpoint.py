@@ -258,10 +258,11 @@ def _epoch_of(path: Path) -> int:
 
 def _changed(module: nn.Module, moved: Collection[str]) -> dict[str, Tensor]:
     """Buffers and the parameters of these names, each memory once."""
-    frozen = {name for name, _ in module.named_parameters()} - set(moved)
-    aliases = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    first = {name for name, _ in module.named_parameters()}
-    left_out = frozen | (aliases - first)
+    left_out, seen = set(), set()
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        if name not in moved or id(parameter) in seen:
+            left_out.add(name)
+        seen.add(id(parameter))
     return {name: value for name, value in module.state_dict().items() if name not in left_out}
 
 

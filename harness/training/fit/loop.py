@@ -22,7 +22,7 @@ from harness.training.fit.checkpoint import Checkpoints, DamagedCheckpointError,
 from harness.training.fit.stage_inputs import Logits, Views, synchronise
 from harness.training.fit.stages import Span, spans
 from harness.training.fit.step import Chunk, Stepper
-from harness.training.frozen.freeze import apply_stage, frozen_names, set_train_mode
+from harness.training.frozen.freeze import Modes, apply_stage, frozen_names
 from harness.training.method import Batch, Stage, TorchMethod
 from harness.training.promises.contract import Unchanged
 
@@ -143,13 +143,14 @@ def _run_stage(
     view.note(progress.activations, stage)
     logits = view.logits(training.val)
     frozen = Unchanged(training.module, frozen_names(training.module, stage))
+    modes = Modes(training.module)
     for epoch in range(progress.epochs_done, epochs.stop):
         line: dict[str, Any] = {"event": "epoch", "stage": stage.name, "epoch": epoch + 1}
         with training.clock.bucket("train"):
-            line |= _train_epoch(training, take_step, epoch)
+            line |= _train_epoch(training, take_step, modes, epoch)
         with training.clock.bucket("validate"):
             watch = Stopwatch()
-            training.module.eval()
+            modes.eval()
             line["val"] = training.validate(logits)
             synchronise(training.device)
             line["validate"] = watch.read()
@@ -161,7 +162,9 @@ def _run_stage(
     view.check()
 
 
-def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str, Any]:
+def _train_epoch(
+    training: Training, take_step: Stepper, modes: Modes, epoch: int
+) -> dict[str, Any]:
     """One pass over the training part; figures of it. Everything random in it comes from the
     cell's seed and the epoch's number, so a resumed run repeats it bit by bit."""
     watch = Stopwatch()
@@ -175,7 +178,7 @@ def _train_epoch(training: Training, take_step: Stepper, epoch: int) -> dict[str
         return batch
 
     torch.manual_seed(derive_seed("dropout", training.seed, epoch))
-    set_train_mode(training.module)
+    modes.train()
     steps = epoch_steps(training, epoch)
     take_step.inputs.announce([chunk for step in steps for chunk in step])
     total = torch.zeros((), device=training.device)

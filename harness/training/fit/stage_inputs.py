@@ -56,7 +56,7 @@ class View:
     budget: Budget
     autocast: Callable[[], AbstractContextManager[object]]
     """Opens the precision of a forward pass."""
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], object] = lambda: None
     """Holds the boundary to what the method promised of it."""
 
     def inputs(self, batches: Batches, *, flips: bool = False) -> Inputs:
@@ -152,11 +152,14 @@ class Views:
 
             batch_size = self.protocol.micro_batch or self.protocol.batch_size
 
-            def check() -> None:
+            def held(inner: Tensor | None = None, *, checked: bool = False) -> Tensor:
                 first = images.images(torch.arange(min(batch_size, len(images))))
-                check_split(method, module, stage, parts, first)
+                return check_split(
+                    method, module, stage, parts, first, inner=inner, checked=checked
+                )
 
-            check()
+            passed: list[Tensor] = []
+            module.eval()
             boundary = Boundary(
                 prefix,
                 images,
@@ -166,9 +169,14 @@ class Views:
                 flips=self.protocol.flip,
                 batch_size=batch_size,
                 sharing=self.sharing,
+                check=lambda inner: passed.append(held(inner)),
             )
             synchronise(self.budget.device)
-        return replace(self._view(suffix, boundary), check=check)
+        # Where nothing is kept, training and predictions run the prefix themselves.
+        known = None if boundary.kept.array is None else passed[0]
+        return replace(
+            self._view(suffix, boundary), check=lambda: held(known, checked=known is not None)
+        )
 
     def _view(self, forward: Forward, boundary: Boundary | None) -> View:
         return View(forward=forward, boundary=boundary, budget=self.budget, autocast=self.autocast)

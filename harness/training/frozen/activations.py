@@ -49,6 +49,8 @@ class Boundary:
         flips: whether mirrored images are needed as well.
         batch_size: images per forward pass.
         sharing: where activations may be kept.
+        check: called before activations are kept or taken; given those of the first batch where
+            they are known in float32, and else None.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Boundary:
         flips: bool,
         batch_size: int,
         sharing: Sharing,
+        check: Callable[[Tensor | None], object],
     ) -> None:
         self._prefix = prefix.eval()
         self._images = images
@@ -70,6 +73,7 @@ class Boundary:
         self._views = 2 if flips else 1
         self._sharing = sharing
         self._half = half
+        self._check = check
         directory = None if sharing.disk_budget == 0 else self._directory(spec)
         self.kept, self._dtype = self._found(directory) or self._made(directory)
 
@@ -84,6 +88,7 @@ class Boundary:
             return None
         if bound is not None and array.nbytes > bound:
             return None
+        self._check(self._first(array, computed))
         kept = Kept(
             where="disk",
             nbytes=array.nbytes,
@@ -94,20 +99,23 @@ class Boundary:
         return kept, computed
 
     def _made(self, directory: Path | None) -> tuple[Kept, torch.dtype]:
-        """Those made now, where they may be kept; an image tells their shape and type."""
-        sample = self.compute(self._images, torch.arange(1))
-        stored = torch.float16 if self._half and sample.dim() > 2 else torch.float32
-        shape = (self._views * len(self._images), *sample.shape[1:])
+        """Those made now, where they may be kept; the first batch tells their shape and type."""
+        first = self.compute(self._images, self._chunks()[0])
+        self._check(None if self._rounds() else first)
+        stored = torch.float16 if self._half and first.dim() > 2 else torch.float32
+        shape = (self._views * len(self._images), *first.shape[1:])
         layout = Layout(shape, _NUMPY[stored])
         if directory and layout.nbytes <= self._sharing.disk_bytes():
-            kept = self._on_disk(directory, file_name(sample.dtype), layout, stored)
+            kept = self._on_disk(directory, file_name(first.dtype), layout, stored, first)
         elif layout.nbytes <= self._sharing.memory_bytes():
-            kept = self._in_memory(layout, stored)
+            kept = self._in_memory(layout, stored, first)
         else:
             kept = Kept(where="per batch", nbytes=layout.nbytes)
-        return kept, sample.dtype
+        return kept, first.dtype
 
-    def _on_disk(self, directory: Path, name: str, layout: Layout, stored: torch.dtype) -> Kept:
+    def _on_disk(
+        self, directory: Path, name: str, layout: Layout, stored: torch.dtype, first: Tensor
+    ) -> Kept:
         title = "the activations of frozen layers"
         plan = Plan(directory=directory, files={name: layout}, title=title)
         total = layout.shape[0]
@@ -115,7 +123,7 @@ class Boundary:
         def make(folder: Path) -> None:
             with (folder / name).open("wb") as file:
                 write_header(file, layout)
-                for done, values in self._all(stored):
+                for done, values in self._all(stored, first):
                     file.write(values.data)
                     self._sharing.progress(done, total)
 
@@ -133,23 +141,42 @@ class Boundary:
             array=found.arrays[name],
         )
 
-    def _in_memory(self, layout: Layout, stored: torch.dtype) -> Kept:
+    def _in_memory(self, layout: Layout, stored: torch.dtype, first: Tensor) -> Kept:
         watch = Stopwatch()
         array = np.empty(layout.shape, layout.dtype)
-        for done, values in self._all(stored):
+        for done, values in self._all(stored, first):
             array[done - len(values) : done] = values
             self._sharing.progress(done, len(array))
         return Kept(where="memory", nbytes=layout.nbytes, taken=watch.read(), array=array)
 
-    def _all(self, stored: torch.dtype) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Per batch: how many have been computed so far, and the activations of this one."""
+    def _rounds(self) -> bool:
+        """Whether the prefix runs in half precision."""
+        with self._autocast():
+            return torch.is_autocast_enabled(self._images.device.type)
+
+    def _first(self, array: NDArray[Any], computed: torch.dtype) -> Tensor | None:
+        """Those of the first batch where they are kept as the prefix made them, in float32."""
+        if self._rounds() or computed != torch.float32 or array.dtype != np.float32:
+            return None
+        return torch.from_numpy(array[: len(self._chunks()[0])].copy()).to(self._images.device)
+
+    def _chunks(self) -> list[Tensor]:
+        """Rows of all images, by what fits a forward pass."""
+        return list(in_order(len(self._images), self._batch_size))
+
+    def _all(self, stored: torch.dtype, first: Tensor) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Per batch: how many have been computed so far, and the activations of this one; those of
+        the first are there."""
         done = 0
         for view in range(self._views):
-            chunks = list(in_order(len(self._images), self._batch_size))
-            self._images.announce(chunks)
-            for rows in chunks:
-                flipped = torch.ones(len(rows), dtype=torch.bool) if view else None
-                values = self.compute(self._images, rows, flipped).to(stored)
+            chunks = self._chunks()
+            self._images.announce(chunks if view else chunks[1:])
+            for number, rows in enumerate(chunks):
+                if view or number:
+                    flipped = torch.ones(len(rows), dtype=torch.bool) if view else None
+                    values = self.compute(self._images, rows, flipped).to(stored)
+                else:
+                    values = first.to(stored)
                 if not values.isfinite().all():
                     raise HarnessError(
                         f"activations of {type(self._prefix).__name__} are not finite in "

@@ -24,7 +24,9 @@ def state_digest(module: nn.Module) -> str:
 
 def contents(named: Mapping[str, Tensor]) -> dict[str, str]:
     """SHA-256 of the values of each tensor, whatever its memory layout; by name."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    if (threads := torch.get_num_threads()) == 1:
+        return {name: _content(value) for name, value in named.items()}
+    with ThreadPoolExecutor(threads) as pool:
         return dict(zip(named, pool.map(_content, named.values()), strict=True))
 
 

@@ -52,6 +52,53 @@ def train_mode(module: nn.Module, trained: set[str]) -> None:
         part.eval()
 
 
+class Modes:
+    """Puts a network into train mode and back, as often as a stage has epochs.
+
+    The same as :func:`set_train_mode` and ``module.eval()``, for which hundreds of frozen layers
+    are asked again each time; here it is remembered which part is in which mode.
+
+    Args:
+        module: with exactly the stage's parameters marked as trainable.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        trained = {name for name, p in module.named_parameters() if p.requires_grad}
+        still = {id(inner) for _, part in frozen_parts(module, trained) for inner in part.modules()}
+        self._parts = list(module.modules())
+        self._trains = [id(part) not in still for part in self._parts]
+
+    def train(self) -> None:
+        """See :func:`set_train_mode`."""
+        if not self._plain():
+            set_train_mode(self._module)
+            return
+        for part, trains in zip(self._parts, self._trains, strict=True):
+            if part.training is not trains:
+                part.training = trains
+
+    def eval(self) -> None:
+        """All of the network in eval mode."""
+        if not self._plain():
+            self._module.eval()
+            return
+        for part in self._parts:
+            if part.training:
+                part.training = False
+
+    def _plain(self) -> bool:
+        """Whether the network has the parts that it had, and none does anything but take a mode."""
+        now = list(self._module.modules())
+        return len(now) == len(self._parts) and all(
+            part is before
+            and type(part).train is nn.Module.train
+            and type(part).eval is nn.Module.eval
+            and vars(part).keys().isdisjoint(("train", "eval"))
+            for part, before in zip(now, self._parts, strict=True)
+        )
+
+
 def frozen_parts(module: nn.Module, trained: set[str]) -> Iterator[tuple[str, nn.Module]]:
     """The largest parts of the module, with their names, that hold parameters but none of those
     named ``trained``."""
