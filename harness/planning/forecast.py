@@ -16,6 +16,7 @@ from harness.data.store.prepared import plan_store
 from harness.errors import HarnessError
 from harness.machine import cpu_name, cuda_driver
 from harness.planning.estimates import Estimate, Machine, estimate, finished_cells
+from harness.planning.rerun_reason import Difference, nearest_differences
 from harness.results.checks.finished_cell import DAMAGED, settled
 from harness.results.checks.reference import Tables
 from harness.results.rundir import CellDirectory
@@ -40,6 +41,9 @@ class CellForecast:
     """Why it cannot run, or what it was before."""
     epochs_done: int = 0
     estimate: Estimate = UNKNOWN
+    differences: tuple[Difference, ...] = ()
+    """Of a cell to run: in what it differs from the nearest finished one of the same method,
+    dataset, seed and training fraction; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +136,18 @@ def forecast(
             concurrent=slots[0].concurrent,
             epochs_done=done,
         )
-        return CellForecast(cell=cell, state=state, detail=detail, epochs_done=done, estimate=told)
+        return CellForecast(
+            cell=cell,
+            state=state,
+            detail=detail,
+            epochs_done=done,
+            estimate=told,
+            differences=nearest_differences(
+                cell.record, (one.record for one in past[cell.directory.parents[1].name])
+            )
+            if state == "to run"
+            else (),
+        )
 
     cells = tuple(map(look, study.cells))
     waiting = [cell for cell in cells if cell.state in WAITING]

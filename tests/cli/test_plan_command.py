@@ -51,6 +51,34 @@ def test_asked_to_rerun_a_finished_cell_runs_again(ran: Path) -> None:
     assert (cell["state"], cell["detail"]) == ("to run again", "was ok")
 
 
+def test_a_cell_like_which_one_has_finished_says_in_what_it_differs(ran: Path) -> None:
+    changed = ("--set", "flip=true", "--threads", "2")
+    (cell,) = planned(*PIXELS, *TINY, *changed, cwd=ran)["cells"]
+    assert cell["state"] == "to run"
+    assert cell["differs_in"] == [
+        {"field": "protocol.flip", "was": False, "now": True},
+        {"field": "threads", "was": 1, "now": 2},
+    ]
+    shown = inside("plan", *PIXELS, *TINY, *changed, cwd=ran).stdout
+    assert (
+        "Finished before, and to run again as this differs\n"
+        "  1 cell: protocol.flip false → true, threads 1 → 2\n"
+    ) in shown
+
+
+@pytest.mark.parametrize("other", [("--seeds", "7"), ("--fractions", "0.5")])
+def test_a_cell_of_another_seed_or_fraction_does_not_run_again(
+    ran: Path, other: tuple[str, str]
+) -> None:
+    (cell,) = planned(*PIXELS, *TINY, *other, cwd=ran)["cells"]
+    assert cell["differs_in"] == []
+
+
+def test_what_differs_in_a_digest_is_said_in_words(ran: Path) -> None:
+    shown = inside("plan", *PIXELS, *TINY, "--split", "study", cwd=ran).stdout
+    assert "  1 cell: the split\n" in shown
+
+
 def test_a_new_cell_of_a_known_method_has_an_estimate(ran: Path) -> None:
     found = planned(*PIXELS, *TINY, "--seeds", "7", cwd=ran)
     (cell,) = found["cells"]

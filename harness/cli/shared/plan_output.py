@@ -32,6 +32,7 @@ def as_text(study: Study, told: Forecast, width: int) -> str:
     blocks = (
         _table(told.cells),
         _damaged(told, width),
+        _again(told, width),
         _missing(told, width),
         _shared(told, width),
         _disk(told),
@@ -90,6 +91,23 @@ def _missing(told: Forecast, width: int) -> str:
     if any(item.cell.missing_weights for item in told.cells):
         lines += _wrapped(_FETCHED, width)
     return "\n".join(("Missing", *lines)) if lines else ""
+
+
+def _again(told: Forecast, width: int) -> str:
+    """Cells like which one has finished, by what they differ in."""
+    found: dict[str, int] = {}
+    for item in told.cells:
+        if item.differences:
+            what = ", ".join(map(str, item.differences))
+            found[what] = found.get(what, 0) + 1
+    lines = [
+        line
+        for what, count in found.items()
+        for line in _wrapped(f"{_count(count, 'cell')}: {what}", width)
+    ]
+    if not lines:
+        return ""
+    return "\n".join(("Finished before, and to run again as this differs", *lines))
 
 
 def _damaged(told: Forecast, width: int) -> str:
@@ -242,6 +260,9 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
         "data": record["data"],
         "state": item.state,
         "detail": item.detail,
+        "differs_in": [
+            {"field": one.field, "was": one.was, "now": one.now} for one in item.differences
+        ],
         "epochs": record["protocol"]["epochs"],
         "epochs_done": item.epochs_done,
         "seconds": told.seconds,

@@ -1,0 +1,87 @@
+"""Why a cell runs although one like it has finished: what its name covers and the other's does not.
+
+Nothing here decides what runs; a cell's name does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_DIGEST = re.compile(r"[0-9a-f]{12,}(\+[0-9a-f]+)?")
+_LONGEST = 32
+_WORDS = {
+    "dataset_fingerprint": "the dataset's content",
+    "rows": "the order of the dataset's images",
+    "split": "the split",
+    "weights.digest": "the initial weights",
+    "harness_source": "the harness's source",
+    "source": "the plugin's source",
+    "dataset.source": "the source of the dataset's plugin",
+}
+"""Fields whose values say nothing to a reader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A field of a cell's identity or provenance that a finished cell has otherwise."""
+
+    field: str
+    """Dotted, as in ``protocol.epochs``."""
+    was: Any
+    """None, too, where there was none."""
+    now: Any
+
+    def __str__(self) -> str:
+        if self.field in _WORDS:
+            return _WORDS[self.field]
+        texts = [_text(value) for value in (self.was, self.now)]
+        return self.field if None in texts else f"{self.field} {texts[0]} → {texts[1]}"
+
+
+def nearest_differences(
+    record: Mapping[str, Any], finished: Iterable[Mapping[str, Any]]
+) -> tuple[Difference, ...]:
+    """What of a cell differs from the finished one that it has most in common with, among those of
+    its method, dataset, seed and training fraction; empty where there is none.
+
+    Args:
+        record: of the cell to run, as in ``cell.json``.
+        finished: records of finished cells.
+    """
+    same = ("id", "seed", "fraction")
+    rivals = [
+        tuple(_differences(other, record))
+        for other in finished
+        if all(other[name] == record[name] for name in same)
+        and other["dataset"]["name"] == record["dataset"]["name"]
+        and other["hash"] != record["hash"]
+    ]
+    return min(rivals, key=len, default=())
+
+
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    for part in ("identity", "provenance"):
+        before, after = dict(_leaves(was[part])), dict(_leaves(now[part]))
+        for field in sorted(before.keys() | after.keys()):
+            old, new = before.get(field), after.get(field)
+            # One of both has been to a file and back, which tuples do not survive.
+            if json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+                yield Difference(field=field, was=old, now=new)
+
+
+def _leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            yield from _leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
+
+
+def _text(value: Any) -> str | None:
+    """As people read it; None for a digest, or what is too long to be set in a line."""
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return None if len(text) > _LONGEST or _DIGEST.fullmatch(text) else text
