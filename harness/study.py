@@ -63,13 +63,13 @@ class Resources:
 class Cell:
     """One method, dataset, protocol, seed and train fraction."""
 
-    id: str
+    method: str
     """The method's full id."""
-    name: str
-    """``seed0-frac100-<hash12>``"""
+    key: str
+    """``<method>/seed0-frac100-<hash12>``, which no other cell of a study has."""
     directory: Path
     record: Mapping[str, Any]
-    """What ``cell.json`` will hold; see ``docs/results-schema.md``."""
+    """What ``cell.json`` holds, or will hold; see ``docs/results-schema.md``."""
     blocked: tuple[str, str] | None = None
     """(status, reason) of a cell that cannot run here."""
     missing_weights: bool = False

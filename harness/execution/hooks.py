@@ -46,11 +46,11 @@ def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> St
     Raises:
         HarnessError: a plugin names a cell that is not planned, or no cell is left.
     """
-    planned = {(cell.id, cell.name) for cell in study.cells}
+    planned = {cell.key for cell in study.cells}
     kept, dropped = study.cells, {}
     for plugin, chosen in call("harness_select_cells", cells=study.cells):
         try:
-            names = {(cell.id, cell.name) for cell in chosen}
+            names = {cell.key for cell in chosen}
         except (AttributeError, TypeError) as error:
             warn(f"hook harness_select_cells of plugin {plugin!r} must return cells: {error}")
             continue
@@ -58,10 +58,10 @@ def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> St
             raise HarnessError(
                 f"plugin {plugin!r} selected a cell that is not planned: {min(unknown)}"
             )
-        lost = tuple(cell for cell in kept if (cell.id, cell.name) not in names)
+        lost = tuple(cell for cell in kept if cell.key not in names)
         if lost:
             dropped[plugin] = lost
-            kept = tuple(cell for cell in kept if (cell.id, cell.name) in names)
+            kept = tuple(cell for cell in kept if cell.key in names)
     notes = tuple(_note(plugin, lost, len(study.cells)) for plugin, lost in dropped.items())
     if not kept:
         said = f" ({'; '.join(notes)})" if notes else ""

@@ -83,7 +83,7 @@ def run_session(
             if status is None:
                 waiting.append(cell)
             else:
-                statuses[_key(cell)] = status
+                statuses[cell.key] = status
                 observer.finished(cell, status)
         if waiting:
             for note in missing():
@@ -139,12 +139,8 @@ class _Recording:
         self.started, self.event = observer.started, observer.event
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self._statuses[_key(cell)] = status
+        self._statuses[cell.key] = status
         self._observer.finished(cell, status)
-
-
-def _key(cell: Cell) -> str:
-    return f"{cell.id}/{cell.name}"
 
 
 def _modules(cells: list[Cell]) -> tuple[str, ...]:

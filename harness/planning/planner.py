@@ -122,8 +122,8 @@ class Planner:
         }
         folder = quote(entry.id.replace("/", "--", 1), safe="@._-")
         return Cell(
-            id=entry.id,
-            name=name,
+            method=entry.id,
+            key=f"{entry.id}/{name}",
             directory=self.directory / "cells" / folder / quote(self.dataset_name) / name,
             record=record,
             blocked=blocked,

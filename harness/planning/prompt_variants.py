@@ -59,7 +59,7 @@ def check_prompts(study: Study, file: Path) -> None:
         method["params"][method["prompts_param"]]
         for cell in study.cells
         if (method := cell.record["method"])["prompts_param"]
-        and cell.id.partition("@")[2] == file.stem
+        and cell.method.partition("@")[2] == file.stem
     }
     if not texts:
         raise HarnessError(

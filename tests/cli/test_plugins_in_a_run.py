@@ -21,7 +21,7 @@ HOOKS = """
 
     @harness.hookimpl
     def harness_select_cells(cells):
-        return [cell for cell in cells if cell.id.endswith("majority")]
+        return [cell for cell in cells if cell.method.endswith("majority")]
 
     @harness.hookimpl
     def harness_session_start(directory, cells):
@@ -30,7 +30,7 @@ HOOKS = """
     @harness.hookimpl
     def harness_cell_finish(cell, status):
         with pathlib.Path("told.txt").open("a") as told:
-            told.write(f"{cell.id} {status['status']}\\n")
+            told.write(f"{cell.method} {status['status']}\\n")
 
     @harness.hookimpl
     def harness_session_finish(directory, exit_code):

@@ -30,7 +30,7 @@ def cells(plugins: Plugins, *params: str, **changes: Any) -> tuple[Cell, ...]:
 
 def changed(cells: tuple[Cell, ...]) -> dict[str, Any]:
     return {
-        cell.id: cell.record["changed_params"] for cell in cells if cell.record["changed_params"]
+        cell.method: cell.record["changed_params"] for cell in cells if cell.record["changed_params"]
     }
 
 
@@ -58,7 +58,7 @@ def test_the_last_change_of_a_parameter_counts(plugins: Plugins) -> None:
 
 def test_a_change_names_another_cell_and_asks_another_question(plugins: Plugins) -> None:
     plain, other = (
-        next(cell for cell in found if cell.id == "ssl/dinov2_base@full")
+        next(cell for cell in found if cell.method == "ssl/dinov2_base@full")
         for found in (cells(plugins), cells(plugins, "width=32"))
     )
     assert plain.name != other.name

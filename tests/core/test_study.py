@@ -43,7 +43,7 @@ def test_the_same_request_names_the_same_cells(plugins: Plugins) -> None:
 
 def test_other_methods_in_the_request_do_not_rename_a_cell(plugins: Plugins) -> None:
     together = plan(request(methods=("ssl/*", "baselines")), plugins).cells
-    assert only(plugins).name in {cell.name for cell in together if cell.id == METHOD}
+    assert only(plugins).key in {cell.key for cell in together if cell.method == METHOD}
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_other_methods_in_the_request_do_not_rename_a_cell(plugins: Plugins) -> 
 def test_whatever_can_change_the_result_renames_the_cell(
     plugins: Plugins, changes: dict[str, Any]
 ) -> None:
-    assert only(plugins, **changes).name[-12:] != only(plugins).name[-12:]
+    assert only(plugins, **changes).key[-12:] != only(plugins).key[-12:]
 
 
 def test_the_source_of_the_plugin_is_part_of_the_cell(
     plugins: Plugins, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = only(plugins).name
+    before = only(plugins).key
     monkeypatch.setattr("harness.provenance.source_digest", lambda root: "other code")
-    assert only(plugins).name != before
+    assert only(plugins).key != before
 
 
 def test_select_by_takes_the_place_of_the_primary_metrics_of_the_targets_that_a_task_has(
@@ -78,7 +78,7 @@ def test_select_by_takes_the_place_of_the_primary_metrics_of_the_targets_that_a_
     protocol = override(QUICK, ["select_by=mask.dice_soft"])
     asked = ("multitask/unet_multitask", "segmentation/unet", METHOD)
     cells = plan(request(methods=asked, protocol=protocol), plugins).cells
-    assert {cell.id: cell.record["task"]["primary"] for cell in cells} == {
+    assert {cell.method: cell.record["task"]["primary"] for cell in cells} == {
         "multitask/unet_multitask": ["mask.dice_soft"],
         "segmentation/unet": ["mask.dice_soft"],
         METHOD: ["label.f1"],
@@ -142,7 +142,7 @@ def test_a_mistake_in_a_spec_costs_that_method_and_no_other(
     methods = {METHOD: wrong, "baselines/majority": plugins.methods["baselines/majority"]}
     good, bad = sorted(
         plan(request(methods=("all",)), replace(plugins, methods=methods, tasks=tasks)).cells,
-        key=lambda cell: cell.id,
+        key=lambda cell: cell.method,
     )
     assert good.blocked is None
     assert bad.blocked is not None
@@ -153,7 +153,7 @@ def test_a_mistake_in_a_spec_costs_that_method_and_no_other(
 def test_the_task_and_the_code_of_its_losses_are_part_of_the_cell(plugins: Plugins) -> None:
     entry = plugins.tasks["classification"]
     (label,) = entry.spec.targets
-    before = only(plugins).name
+    before = only(plugins).key
     for changes in (
         {"targets": (replace(label, weight=0.5),)},
         {"targets": (replace(label, loss="harness_ssl.models:cross_entropy"),)},
@@ -161,7 +161,7 @@ def test_the_task_and_the_code_of_its_losses_are_part_of_the_cell(plugins: Plugi
     ):
         task = replace(entry, spec=replace(entry.spec, **changes))
         assert (
-            only(replace(plugins, tasks={**plugins.tasks, "classification": task})).name != before
+            only(replace(plugins, tasks={**plugins.tasks, "classification": task})).key != before
         )
 
 
@@ -185,9 +185,9 @@ def test_a_method_that_needs_masks_is_skipped_where_the_dataset_has_none(
 
 def test_every_full_method_is_planned_under_the_paper_preset(plugins: Plugins) -> None:
     cells = plan(request(methods=("all",), protocol=PAPER, weights="random"), plugins).cells
-    assert [cell.id for cell in cells] == list(plugins.methods)
+    assert [cell.method for cell in cells] == list(plugins.methods)
     for cell in cells:
-        assert cell.record["method"]["params"] == dict(plugins.methods[cell.id].spec.params)
+        assert cell.record["method"]["params"] == dict(plugins.methods[cell.method].spec.params)
 
 
 class Relisted:
@@ -216,4 +216,4 @@ def test_the_order_of_images_and_classes_is_part_of_the_cell(
 
     (cell,) = plan(request(), plugins, relisted).cells
     assert cell.record["identity"]["split"] == only(plugins).record["identity"]["split"]
-    assert cell.name != only(plugins).name
+    assert cell.key != only(plugins).key

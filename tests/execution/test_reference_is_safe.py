@@ -45,7 +45,7 @@ LIGHT = """
     def harness_select_cells(cells):
         for cell in cells:
             cell.record["seed"] = 5
-        return [cell for cell in cells if not cell.id.endswith("drops")]
+        return [cell for cell in cells if not cell.method.endswith("drops")]
 """
 MODELS = """
     import gc

@@ -32,7 +32,7 @@ class Telling:
         self.events.append(line)
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self.ended[cell.id] = (status["status"], status["reason"])
+        self.ended[cell.method] = (status["status"], status["reason"])
 
 
 class Handle:
@@ -85,7 +85,7 @@ def run(study: Path, *names: str, **more: Any) -> Telling:
     for name in names:
         made = make_cell(study, f"demo/{name}", status=None)
         cells.append(
-            Cell(id=f"demo/{name}", name=made.path.name, directory=made.path, record=made.cell)
+            Cell(method=f"demo/{name}", key=f"demo/{name}", directory=made.path, record=made.cell)
         )
     told = Telling()
     run_cells(cells, Misbehaving(), SLOT, told, **{"timeout": None, **more})

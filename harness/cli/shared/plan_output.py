@@ -116,7 +116,7 @@ def _damaged(told: Forecast, width: int) -> str:
         line
         for item in told.cells
         if item.state == DAMAGED
-        for line in _wrapped(f"{item.cell.id}: {item.detail}", width)
+        for line in _wrapped(f"{item.cell.method}: {item.detail}", width)
     ]
     if not lines:
         return ""
@@ -221,8 +221,8 @@ def as_json(study: Study, told: Forecast) -> dict[str, Any]:
         "dropped": {plugin: len(cells) for plugin, cells in study.dropped.items()},
         "cells": [_cell_json(cell) for cell in told.cells],
         "missing": [
-            {"status": status, "reason": reason, "cells": [c.cell.name for c in cells]}
-            | {"methods": sorted({c.cell.id for c in cells})}
+            {"status": status, "reason": reason, "cells": [c.cell.directory.name for c in cells]}
+            | {"methods": sorted({c.cell.method for c in cells})}
             for (status, reason), cells in told.obstacles().items()
         ],
         "prepared": [
@@ -250,9 +250,9 @@ def as_json(study: Study, told: Forecast) -> dict[str, Any]:
 def _cell_json(item: CellForecast) -> dict[str, Any]:
     record, told = item.cell.record, item.estimate
     return {
-        "method": item.cell.id,
+        "method": item.cell.method,
         "small": is_small(record),
-        "cell": item.cell.name,
+        "cell": item.cell.directory.name,
         "directory": str(item.cell.directory),
         "seed": record["seed"],
         "fraction": record["fraction"],

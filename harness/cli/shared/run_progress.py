@@ -41,11 +41,11 @@ class _Tally:
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         if line["event"] == "epoch":
-            self.shares[cell.name + cell.id] = line["epoch"] / cell.record["protocol"]["epochs"]
+            self.shares[cell.key] = line["epoch"] / cell.record["protocol"]["epochs"]
 
     def finish(self, cell: Cell, ran: bool) -> None:
         self.finished += 1
-        self.shares.pop(cell.name + cell.id, None)
+        self.shares.pop(cell.key, None)
         self.worked += ran
 
     def left(self) -> float | None:
@@ -104,8 +104,8 @@ class PlainProgress:
             self.say(f"{what}: {done}/{total}")
 
     def started(self, cell: Cell) -> None:
-        self._running.add(cell.id + cell.name)
-        self.say(f"start   {title(cell.record)} {cell.name}")
+        self._running.add(cell.key)
+        self.say(f"start   {title(cell.record)} {cell.directory.name}")
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
@@ -118,12 +118,12 @@ class PlainProgress:
             self.say(f"        {title(cell.record)}  {text}")
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self._tally.finish(cell, cell.id + cell.name in self._running)
+        self._tally.finish(cell, cell.key in self._running)
         left = self._tally.left()
         reason = f": {status['reason']}" if status["reason"] else ""
         time_left = "" if not left else f", about {duration(left)} left"
         self.say(
-            f"{status['status']:7} {title(cell.record)} {cell.name}{reason} "
+            f"{status['status']:7} {title(cell.record)} {cell.directory.name}{reason} "
             f"({self._tally.finished}/{self._tally.total} cells{time_left})"
         )
 
@@ -156,20 +156,20 @@ class LiveProgress:
         self._bar.update(self._images, completed=done, visible=done < total)
 
     def started(self, cell: Cell) -> None:
-        self._rows[cell.id + cell.name] = (title(cell.record), "starting", time.monotonic())
+        self._rows[cell.key] = (title(cell.record), "starting", time.monotonic())
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
-        key = cell.id + cell.name
+        key = cell.key
         text = _live_text(cell, line)
         if text is not None and key in self._rows:
             self._rows[key] = (title(cell.record), text, self._rows[key][2])
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
-        ran = self._rows.pop(cell.id + cell.name, None) is not None
+        ran = self._rows.pop(cell.key, None) is not None
         self._tally.finish(cell, ran)
         if status["status"] != "ok":
-            self.say(f"{status['status']}: {title(cell.record)} {cell.name}: {status['reason']}")
+            self.say(f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}")
 
     def _render(self) -> Group:
         left = self._tally.left()
@@ -201,7 +201,7 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            failed = f"{status['status']}: {title(cell.record)} {cell.name}: {status['reason']}"
+            failed = f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}"
             print(failed, file=sys.stderr, flush=True)
 
 
