@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness.cell.environment import describe_environment
-from harness.study import Resources
+from harness.machine import Resources
 
 VARIABLES = ("OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")
 DRIVER = ("nvidia-smi", "--query-gpu=driver_version,clocks.max.sm,power.limit", "--format=csv")

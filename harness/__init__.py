@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from harness.data.sources.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.data.spelling import name_order, refuse_alike
     from harness.execution.executor import Executor, ExecutorSettings, RunningCell
+    from harness.machine import Resources
     from harness.results.predictions import ClassPredictions, MaskPredictions
     from harness.storage.regular_files import require_regular
-    from harness.study import Resources
     from harness.training.initial_weights import load_checkpoint
     from harness.training.method import (
         IMAGENET_MEAN,
@@ -115,7 +115,7 @@ _LAZY = {
         "harness.data.sources.tables",
     ),
     "run_cell": "harness.cell.run",
-    "Resources": "harness.study",
+    "Resources": "harness.machine",
     **dict.fromkeys(("Executor", "ExecutorSettings", "RunningCell"), "harness.execution.executor"),
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",

@@ -82,3 +82,14 @@ def _device(library: ctypes.CDLL, index: int) -> CudaDevice:
     library.cuDeviceGetName(name, _NAME_BYTES, handle)
     library.cuDeviceTotalMem_v2(ctypes.byref(size), handle)
     return CudaDevice(name.value.decode(errors="replace"), size.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a cell may use."""
+
+    device: str
+    """``"cpu"`` or ``"cuda:N"``."""
+    threads: int
+    concurrent: bool
+    """Whether another cell may run beside it on this machine."""

@@ -48,7 +48,6 @@ RESULT_MODULES = (
     "provenance",
     "seeds",
     "specs",
-    "study",
 )
 """Those of the modules at the root."""
 

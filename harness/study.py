@@ -1,4 +1,4 @@
-"""A study as records: what a user asks for, its cells, and what each may use."""
+"""A study as records: what a user asks for, and its cells with what they have left on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.errors import HarnessError
 from harness.protocol import Protocol
+from harness.results.checks.finished_cell import UNFINISHED, Found, look, outcome
+from harness.results.checks.reference import Tables
+from harness.results.record import MetricsRecord, TimingRecord
+from harness.results.rundir import CellDirectory
+from harness.results.set_predictions import SetPredictions
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
@@ -49,19 +55,11 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """What a cell may use."""
-
-    device: str
-    """``"cpu"`` or ``"cuda:N"``."""
-    threads: int
-    concurrent: bool
-    """Whether another cell may run beside it on this machine."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One method, dataset, protocol, seed and train fraction."""
+    """One method, dataset, protocol, seed and train fraction; planned, running or finished.
+
+    What a cell has left on disk is read whenever it is asked for, so a running cell can be watched.
+    """
 
     method: str
     """The method's full id."""
@@ -69,11 +67,69 @@ class Cell:
     """``<method>/seed0-frac100-<hash12>``, which no other cell of a study has."""
     directory: Path
     record: Mapping[str, Any]
-    """What ``cell.json`` holds, or will hold; see ``docs/results-schema.md``."""
+    """What ``cell.json`` holds or will hold; see ``docs/results-schema.md``. Empty for a cell whose
+    ``cell.json`` is damaged."""
     blocked: tuple[str, str] | None = None
     """(status, reason) of a cell that cannot run here."""
     missing_weights: bool = False
     """Blocked for want of files that a network might still bring."""
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``failed``, ``oom``, ``timeout``, ``skipped``, ``load_failed`` or
+        ``not_installed``; ``unfinished`` before its end; ``damaged`` where a file of the cell
+        cannot be believed."""
+        return self._outcome()[0]
+
+    @property
+    def reason(self) -> str:
+        """Why the status is not ``ok``, in a sentence; empty where it is."""
+        return self._outcome()[1]
+
+    @property
+    def metrics(self) -> MetricsRecord | None:
+        """Set -> its metrics, as ``metrics.json`` holds them: ``metrics["test"]["label"]`` and
+        ``["mask"]`` are metric name -> value. None unless the status is ``ok``."""
+        found = self._look()
+        return found.metrics if found.finished else None
+
+    @property
+    def timing(self) -> TimingRecord | None:
+        """What the cell cost, as ``timing.json`` holds it. None unless the status is ``ok``."""
+        found = self._look()
+        return found.timing if found.finished else None
+
+    def history(self) -> list[dict[str, Any]]:
+        """One record per epoch so far, oldest first: ``epoch`` (from 1), ``stage``, ``loss``,
+        ``train_seconds``, ``val`` (metric name -> value) and what else the method reports.
+
+        Raises:
+            HarnessError: ``history.jsonl`` is damaged; names the line.
+        """
+        lines = CellDirectory(self.directory).history
+        return [line for line in lines if line["event"] == "epoch"]
+
+    def predictions(self, part: str = "test") -> SetPredictions:
+        """What the cell predicted on a set: ``test``, ``val``, or a further test set of the split.
+
+        Raises:
+            HarnessError: there are no predictions of the set, and which there are; or their file is
+                damaged.
+        """
+        directory = CellDirectory(self.directory)
+        if part not in (sets := directory.sets):
+            there = ", ".join(sets) or f"none (the cell is {self.status})"
+            raise HarnessError(f"{self.key} has no predictions of the set {part!r}; sets: {there}")
+        return SetPredictions(directory.predictions(part))
+
+    def _look(self) -> Found:
+        return look(CellDirectory(self.directory), Tables())
+
+    def _outcome(self) -> tuple[str, str]:
+        return outcome(self._look()) if self.directory.exists() else (UNFINISHED, "has not begun")
+
+    def __repr__(self) -> str:
+        return f"Cell({self.key!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,7 @@ from benchmarks.gpu.report import errors, text
 from harness import HarnessError
 from harness.cell.construct import prepare_process
 from harness.execution.devices import resolve_device
-from harness.machine import cores
-from harness.study import Resources
+from harness.machine import Resources, cores
 
 SCHEMA = 1
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}

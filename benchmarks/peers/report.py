@@ -13,8 +13,8 @@ from tabulate import tabulate
 from benchmarks.peers.measure import Spread
 from benchmarks.peers.row import Agreement, Row
 from harness.cell.environment import describe_environment
+from harness.machine import Resources
 from harness.provenance import version
-from harness.study import Resources
 
 FRAMEWORKS = ("lightning", "accelerate")
 """Packages of the peers, beside those that the harness itself reports."""

@@ -15,6 +15,7 @@ from harness.cell.environment import PACKAGES
 from harness.cell.probe import machine_lock
 from harness.data.dataset import Samples
 from harness.errors import HarnessError, Skip
+from harness.machine import Resources
 from harness.metrics.scoring import primary_direction
 from harness.protocol import Protocol
 from harness.provenance import version
@@ -23,7 +24,6 @@ from harness.runtime.resolve import resolve
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json
 from harness.storage.cache import cache_directory
-from harness.study import Resources
 from harness.training.clock import Clock
 from harness.training.fit.plain_runner import PlainRunner
 from harness.training.fit.runner import Runner, Setting

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 import torch
 
-from harness.machine import cpu_name
+from harness.machine import Resources, cpu_name
 from harness.provenance import version
-from harness.study import Resources
 
 PACKAGES = (
     "cxr-harness",

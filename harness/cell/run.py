@@ -27,6 +27,7 @@ from harness.data.recorded import RecordedDataset, read_samples
 from harness.data.splits.make import read_split, select_parts
 from harness.data.store.prepared import Store, open_store
 from harness.errors import HarnessError, Skip
+from harness.machine import Resources
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
 from harness.protocol import Protocol
@@ -40,7 +41,6 @@ from harness.runtime.resolve import resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json
-from harness.study import Resources
 from harness.training.batches import Part, load_part, union
 from harness.training.clock import Clock
 from harness.training.fit.runner import Fitted, Outputs, Parts, Runner

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from harness.cli.shared.units import bytes_text, number_of_bytes, number_of_seconds, seconds_text
+from harness.planning.units import bytes_text, number_of_bytes, number_of_seconds, seconds_text
 from harness.storage.cache import cache_directory
 from harness.storage.lock import without_locks
 from harness.upkeep import cleaning

@@ -10,7 +10,7 @@ from harness.cli.data_get import get_command
 from harness.cli.data_info import info_command
 from harness.cli.data_prepare import prepare_command
 from harness.cli.data_verify import verify_command
-from harness.cli.shared.options import installed_plugins
+from harness.planning.installed_plugins import installed_plugins
 
 
 @click.group(name="data")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import installed_plugins
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset
+from harness.planning.installed_plugins import installed_plugins
 from harness.specs import DatasetSpec
 
 

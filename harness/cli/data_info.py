@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
+from harness.api.skip_bad import recollection
 from harness.cli.data_verify import data_options
-from harness.cli.shared.options import installed_plugins
-from harness.cli.shared.progress_bar import counting
-from harness.cli.shared.skip_bad import recollection
 from harness.planning.datasets import find_dataset, open_dataset
+from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
+from harness.progress.counting import counting
 from harness.specs import DatasetSpec
 from harness.storage.names import on_one_line
 

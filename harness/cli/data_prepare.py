@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from harness.api.skip_bad import admission
 from harness.cli.data_verify import data_options
-from harness.cli.shared.options import installed_plugins
-from harness.cli.shared.progress_bar import counting
-from harness.cli.shared.skip_bad import admission
 from harness.planning.datasets import find_dataset, open_dataset
+from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
+from harness.progress.counting import counting
 from harness.protocol import LARGEST_IMAGE
 
 if TYPE_CHECKING:

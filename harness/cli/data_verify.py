@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.shared.options import DATA_OPTIONS, installed_plugins
-from harness.cli.shared.progress_bar import counting
+from harness.cli.shared.options import DATA_OPTIONS
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset, open_dataset
+from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
+from harness.progress.counting import counting
 from harness.specs import to_json
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import DISABLE, installed_plugins
 from harness.cli.shared.terminal import state_text
 from harness.errors import HarnessError
 from harness.machine import cuda_driver
+from harness.planning.installed_plugins import DISABLE, installed_plugins
 from harness.upkeep import check_installation as doctor
 from harness.upkeep import check_machine as doctor_machine
 from harness.upkeep.check_installation import Finding

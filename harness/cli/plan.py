@@ -9,18 +9,19 @@ from typing import Any
 
 import click
 
-from harness.cli.shared.options import installed_plugins, study_options
+from harness.api.skip_bad import admission, recollection
+from harness.cli.shared.options import study_options
 from harness.cli.shared.plan_output import as_json, as_text
-from harness.cli.shared.request import request_of
 from harness.cli.shared.run_options import run_options
-from harness.cli.shared.skip_bad import admission, recollection
 from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import caller, keep_selected
-from harness.planning.forecast import Forecast, forecast
+from harness.planning.forecasts.forecast import Forecast, forecast
+from harness.planning.installed_plugins import installed_plugins
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
-from harness.planning.study_file import StudyFile
+from harness.planning.study_files.request import request_of
+from harness.planning.study_files.study_file import StudyFile
 from harness.storage.cache import cache_directory
 from harness.study import Study
 

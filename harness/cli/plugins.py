@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from harness.cli.shared.options import installed_plugins
 from harness.discovery.registry import PluginRecord, Plugins
+from harness.planning.installed_plugins import installed_plugins
 from harness.specs import Spec
 
 

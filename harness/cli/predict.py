@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.shared.options import cell_argument, results_option
-from harness.cli.shared.progress_bar import counting
 from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
 from harness.inference.finished import Finished, finished, finished_seeds
 from harness.inference.images import new_images
+from harness.progress.counting import counting
 from harness.results.browse.lookup import find_cell, find_seeds
 from harness.storage.names import on_one_line
 from harness.storage.staging import staged

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import installed_plugins
 from harness.cli.shared.print_report import print_report
+from harness.planning.installed_plugins import installed_plugins
 from harness.report.render import Format
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells

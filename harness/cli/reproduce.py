@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 
 from harness.cli.shared.exit_codes import of_several
-from harness.cli.shared.options import installed_plugins
 from harness.cli.shared.terminal import terminal_width
 from harness.errors import HarnessError
+from harness.planning.installed_plugins import installed_plugins
 from harness.report.table.rows import Row
 
 
@@ -62,8 +60,8 @@ def command(
     for bad input.
     """
     from harness.execution.devices import resolve_device
-    from harness.planning.published_conditions import last_value
-    from harness.planning.published_study import find_published
+    from harness.planning.published.conditions import last_value
+    from harness.planning.published.study import find_published
     from harness.report.published.comparison import beside, expected_time, wrapped
 
     plugins = installed_plugins()
@@ -100,13 +98,16 @@ def _rows(folder: Path) -> list[Row]:
 
 
 def _run(commands: list[tuple[str, ...]]) -> int:
-    """Run each in a process of its own; their exit code. Bad input ends it at once."""
+    """Run each, one after the other; the exit code of all. Bad input ends it at once."""
+    from harness.cli.run import command as run
+
     codes = set()
     for arguments in commands:
         click.echo(f"\nharness {shlex.join(arguments)}")
-        line = [sys.executable, "-P", "-m", "harness.cli.main", *arguments]
-        code = subprocess.run(line).returncode
-        if code not in (0, 1, 3):
-            raise SystemExit(code)
-        codes.add(code)
+        try:
+            with run.make_context("run", list(arguments[1:])) as ctx:
+                run.invoke(ctx)
+        except SystemExit as stop:
+            assert isinstance(stop.code, int)
+            codes.add(stop.code)
     return of_several(codes)

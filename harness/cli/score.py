@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import installed_plugins
-from harness.cli.shared.progress_bar import counting
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.metrics.scoring import CellScores, reference_masks
+from harness.planning.installed_plugins import installed_plugins
+from harness.progress.counting import counting
 from harness.results.browse.lookup import method_of
 from harness.results.checks.kept_metrics import kept, with_kept
 from harness.results.checks.reference import Table, Tables, compare

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import click
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from harness.cli.shared.options import installed_plugins
-from harness.specs import WeightsCard, to_json
+from harness.planning.installed_plugins import installed_plugins
+from harness.progress.transfers import Transfers
+from harness.specs import to_json
 from harness.weights.content import remedy
 from harness.weights.locate import library_folder
 from harness.weights.transfer.catalogue import (
@@ -197,48 +188,3 @@ def _digest(sha256: str | None, style: str) -> str:
     if sha256 is None:
         return "unknown"
     return f"{sha256[:16]}…" if style == "simple" and len(sha256) > 16 else sha256
-
-
-class Transfers:
-    """Shows on stderr how far files are: a bar on a terminal, a line per tenth elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-
-    def started(self, card: WeightsCard, names: Sequence[str]) -> None:
-        sizes = [file.size for file in card.files if file.name in names]
-        size = "unknown size" if None in sizes else decimal(sum(filter(None, sizes)))
-        click.echo(
-            f"fetching weights {card.id}: {', '.join(names)} ({size}) from {card.location}",
-            err=True,
-        )
-
-    @contextmanager
-    def transfer(self, name: str, total: int | None) -> Iterator[Callable[[int], object]]:
-        if not self._console.is_terminal:
-            yield _Tenths(name, total).advance
-            return
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        ) as bars:
-            task = bars.add_task(name, total=total)
-            yield lambda count: bars.advance(task, count)
-
-
-class _Tenths:
-    def __init__(self, name: str, total: int | None) -> None:
-        self._name, self._total = name, total
-        self._done = self._told = 0
-
-    def advance(self, count: int) -> None:
-        self._done += count
-        if self._total and (tenth := 10 * self._done // self._total) > self._told:
-            self._told = tenth
-            done, total = decimal(self._done), decimal(self._total)
-            click.echo(f"{self._name}: {10 * tenth} %, {done} of {total}", err=True)

@@ -6,8 +6,7 @@ import contextlib
 import ctypes
 
 from harness.errors import HarnessError
-from harness.machine import cores
-from harness.study import Resources
+from harness.machine import Resources, cores
 
 
 def cuda_count() -> int:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.machine import Resources
 from harness.runtime.surroundings import Surroundings
-from harness.study import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
+from harness.execution.schedule import Observer
+from harness.results.record import StatusRecord
 from harness.study import Cell, Study
 
 Caller = Callable[..., list[tuple[str, Any]]]
@@ -73,3 +75,23 @@ def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> St
 
 def _note(plugin: str, lost: tuple[Cell, ...], planned: int) -> str:
     return f"plugin {plugin!r} dropped {len(lost)} of {planned} cells (harness_select_cells)"
+
+
+class WithHooks:
+    """An observer that also tells plugins; one whose hook fails is named and goes on."""
+
+    def __init__(self, inner: Observer, call: Any) -> None:
+        self._inner = inner
+        self._call = call
+
+    def started(self, cell: Cell) -> None:
+        self._inner.started(cell)
+        self._call("harness_cell_start", cell=cell)
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self._inner.event(cell, line)
+        self._call("harness_cell_progress", cell=cell, event=line)
+
+    def finished(self, cell: Cell, status: StatusRecord) -> None:
+        self._inner.finished(cell, status)
+        self._call("harness_cell_finish", cell=cell, status=status)

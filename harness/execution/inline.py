@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from harness.execution.executor import ExecutorSettings
-from harness.study import Resources
+from harness.machine import Resources
 
 
 class _Finished:

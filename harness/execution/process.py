@@ -19,9 +19,9 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.execution.executor import ExecutorSettings
+from harness.machine import Resources
 from harness.runtime.home import substitutes
 from harness.storage.cache import cache_directory
-from harness.study import Resources
 
 PASSIVE_WAITING = {"GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that spin make a loaded machine up to 35 times slower."""

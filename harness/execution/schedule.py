@@ -13,10 +13,11 @@ from typing import Any, NoReturn, Protocol
 
 from harness.errors import HarnessError
 from harness.execution.executor import Executor, RunningCell
+from harness.machine import Resources
 from harness.results.record import Status, StatusRecord
 from harness.results.rundir import CellDirectory, write_status
 from harness.storage.json_files import write_json
-from harness.study import Cell, Resources
+from harness.study import Cell
 
 POLL_SECONDS = 0.05
 

@@ -60,7 +60,7 @@ def _run(message: dict[str, Any]) -> None:
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         from harness.cell.run import run_cell
-        from harness.study import Resources
+        from harness.machine import Resources
 
         resources = Resources(
             device=message["device"], threads=message["threads"], concurrent=message["concurrent"]

@@ -19,6 +19,7 @@ from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.study_folder import locked, write_study
+from harness.machine import Resources
 from harness.protocol import Protocol
 from harness.provenance import is_bundled
 from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
@@ -29,7 +30,7 @@ from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import write_json
-from harness.study import Cell, Resources, Study, interpolations
+from harness.study import Cell, Study, interpolations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,10 @@ from harness.data.store.build import resized
 from harness.errors import HarnessError
 from harness.inference.finished import MASKS, PREDICTIONS, Finished
 from harness.inference.images import NewImage
+from harness.machine import Resources
 from harness.protocol import Protocol
 from harness.specs import MetricSpec, TaskSpec, task_from_json
 from harness.storage.csv_text import csv_text
-from harness.study import Resources
 from harness.training.batches import Part
 from harness.training.clock import Clock
 from harness.training.fit.outputs import at_size

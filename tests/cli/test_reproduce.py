@@ -12,7 +12,7 @@ import pytest
 from harness.cli.shared.exit_codes import of_several
 from harness.discovery.registry import discover
 from harness.discovery.select import select
-from harness.planning.published_study import find_published
+from harness.planning.published.study import find_published
 from tests.builders import make_cell
 from tests.cli_tools import TINY, harness, write_plugin
 

@@ -250,9 +250,10 @@ EVERYTHING = (
 
 def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     """What the words of ``harness run`` ask for, and the study file that they would leave."""
-    from harness.cli.shared.request import request_of
-    from harness.cli.shared.study_file_argument import run_of
-    from harness.planning.study_runs import written
+    from harness.cli.shared.study_file_argument import given_keys
+    from harness.planning.study_files.request import request_of
+    from harness.planning.study_files.study_keys import asked_again
+    from harness.planning.study_files.study_runs import written
 
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None
@@ -262,7 +263,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})
         study = plan(request, discover())
-        return request, written([run_of(ctx, request, study)])
+        return request, written([asked_again(given_keys(ctx), request, study)])
 
 
 def test_a_file_repeats_every_option_of_a_run(
@@ -286,7 +287,8 @@ def test_a_file_repeats_every_option_of_a_run(
 
 
 def test_every_option_but_those_of_one_call_is_a_key() -> None:
-    from harness.cli.shared.study_file_argument import ONCE, study_keys
+    from harness.cli.shared.study_file_argument import ONCE
+    from harness.planning.study_files.study_keys import KEYS
 
     command = cli.get_command(click.Context(cli), "run")
     assert command is not None
@@ -295,4 +297,4 @@ def test_every_option_but_those_of_one_call_is_a_key() -> None:
         for p in command.params
         if isinstance(p, click.Option)
     }
-    assert set(study_keys(command)) == options - ONCE
+    assert set(KEYS) == options - ONCE

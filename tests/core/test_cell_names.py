@@ -116,7 +116,7 @@ def test_code_that_can_change_a_result_renames_every_cell(
             "has  the pixels of {names[members",
         ),
         ("harness/report/render.py", "from __future__", "# Edited.\nfrom __future__"),
-        ("harness/planning/forecast.py", "from __future__", "# Edited.\nfrom __future__"),
+        ("harness/planning/forecasts/forecast.py", "from __future__", "# Edited.\nfrom __future__"),
         ("harness_baselines/__init__.py", "from __future__", "# Edited.\nfrom __future__"),
     ],
 )

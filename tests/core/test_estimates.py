@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.planning.estimates import Estimate, Machine, estimate, finished_cells
+from harness.planning.forecasts.estimates import Estimate, Machine, estimate, finished_cells
 from tests.builders import DISTURBED, PROTOCOL, make_cell
 
 HERE = Machine(cpu="A processor", gpu=None, threads=1)

@@ -30,7 +30,9 @@ def cells(plugins: Plugins, *params: str, **changes: Any) -> tuple[Cell, ...]:
 
 def changed(cells: tuple[Cell, ...]) -> dict[str, Any]:
     return {
-        cell.method: cell.record["changed_params"] for cell in cells if cell.record["changed_params"]
+        cell.method: cell.record["changed_params"]
+        for cell in cells
+        if cell.record["changed_params"]
     }
 
 
@@ -61,13 +63,13 @@ def test_a_change_names_another_cell_and_asks_another_question(plugins: Plugins)
         next(cell for cell in found if cell.method == "ssl/dinov2_base@full")
         for found in (cells(plugins), cells(plugins, "width=32"))
     )
-    assert plain.name != other.name
+    assert plain.key != other.key
     assert plain.record["identity"] != other.record["identity"]
 
 
 def test_on_a_cpu_the_threads_are_part_of_a_cell(plugins: Plugins) -> None:
     names = {
-        (device, threads): cells(plugins, device=device, threads=threads)[0].name
+        (device, threads): cells(plugins, device=device, threads=threads)[0].key
         for device in ("cpu", "cuda")
         for threads in (None, 1, 2)
     }
@@ -76,7 +78,7 @@ def test_on_a_cpu_the_threads_are_part_of_a_cell(plugins: Plugins) -> None:
 
 
 def test_a_change_to_the_value_that_stands_is_none(plugins: Plugins) -> None:
-    assert cells(plugins, "width=64")[0].name == cells(plugins)[0].name
+    assert cells(plugins, "width=64")[0].key == cells(plugins)[0].key
 
 
 def test_the_preset_decides_what_stands(plugins: Plugins) -> None:

@@ -160,9 +160,7 @@ def test_the_task_and_the_code_of_its_losses_are_part_of_the_cell(plugins: Plugi
         {"primary": ("label.mcc",)},
     ):
         task = replace(entry, spec=replace(entry.spec, **changes))
-        assert (
-            only(replace(plugins, tasks={**plugins.tasks, "classification": task})).key != before
-        )
+        assert only(replace(plugins, tasks={**plugins.tasks, "classification": task})).key != before
 
 
 def test_a_method_that_needs_masks_is_skipped_where_the_dataset_has_none(

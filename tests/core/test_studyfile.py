@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.planning.study_file import Key, StudyFile, read_study_file, table_of
+from harness.planning.study_files.study_file import Key, StudyFile, read_study_file, table_of
 from harness.storage.toml_text import line_of, write_toml
 
 KEYS = {

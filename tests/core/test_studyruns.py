@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.planning.study_file import Key, read_study_file
-from harness.planning.study_runs import runs_of, with_run
+from harness.planning.study_files.study_file import Key, read_study_file
+from harness.planning.study_files.study_runs import runs_of, with_run
 
 FILE = Path("study.toml")
 KEYS = {

@@ -20,8 +20,8 @@ from PIL import Image
 
 import harness as public
 from harness.cli.main import VERBS, cli
-from harness.cli.shared.study_file_argument import study_keys
-from harness.planning.study_file import Key, read_study_file
+from harness.planning.study_files.study_file import read_study_file
+from harness.planning.study_files.study_keys import KEYS
 from harness.protocol import METHOD_MAY_CHANGE, PRESETS, Protocol
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
@@ -290,22 +290,14 @@ def test_every_verb_has_its_line_on_the_page_of_the_command_line() -> None:
     assert {row["verb"] for row in table} == set(VERBS)
 
 
-def run_keys() -> dict[str, Key]:
-    command = cli.get_command(click.Context(cli), "run")
-    assert command is not None
-    return study_keys(command)
-
-
 def test_the_study_files_shown_have_known_keys(tmp_path: Path) -> None:
     shown = [text for name, text in named_files(STUDY_FILES).items() if name.endswith(".toml")]
     assert shown
     for text in shown:
         (tmp_path / "study.toml").write_text(text)
-        assert read_study_file(tmp_path / "study.toml", run_keys()).values
+        assert read_study_file(tmp_path / "study.toml", KEYS).values
 
 
 def test_the_page_of_study_files_names_every_key() -> None:
     text = STUDY_FILES.read_text()
-    assert [
-        name for name in run_keys() if f"`{name}`" not in text and f"[{name}]" not in text
-    ] == []
+    assert [name for name in KEYS if f"`{name}`" not in text and f"[{name}]" not in text] == []

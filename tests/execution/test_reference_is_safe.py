@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.machine import Resources
 from harness.results.rundir import CellDirectory
 from harness.storage.json_files import read_json, write_json
-from harness.study import Resources
 from tests.cli_tools import TINY, harness, write_plugin
 
 LIGHT = """

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from harness.execution.schedule import run_cells
+from harness.machine import Resources
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory, write_status
-from harness.study import Cell, Resources
+from harness.study import Cell
 from tests.builders import make_cell
 
 SLOT = (Resources(device="cpu", threads=1, concurrent=False),)

@@ -12,8 +12,8 @@ import pytest
 
 from harness.bundled import harness_metrics
 from harness.discovery.registry import discover
-from harness.planning.published_conditions import asked
-from harness.planning.published_study import find_published
+from harness.planning.published.conditions import asked
+from harness.planning.published.study import find_published
 from harness.protocol import STUDY
 from harness.report.published.comparison import beside, expected_time
 from harness.report.published.conditions import differences

@@ -1,11 +1,10 @@
 """Options that ``run`` and ``plan`` share.
 
-:mod:`harness.cli.shared.request` makes a request of them.
+:mod:`harness.planning.study_files.request` makes a request of them.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,15 +13,9 @@ import click
 
 from harness.cli.shared.completions import datasets, methods, words
 from harness.cli.shared.study_file_argument import study_file_argument
-from harness.discovery.registry import Plugins, discover
-from harness.errors import HarnessError, did_you_mean
-from harness.planning.prompt_variants import with_prompts
 from harness.protocol import PRESETS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-DISABLE = "CXR_HARNESS_DISABLE"
-"""Environment variable: names of plugins that are not to be loaded, separated by commas."""
 
 DATA_OPTIONS = (
     click.option(
@@ -155,31 +148,10 @@ _OPTIONS = (
 
 
 def study_options(command: Command) -> Command:
-    """Adds the options that :func:`harness.cli.shared.request.request_of` reads."""
+    """Adds the options that :func:`harness.planning.study_files.request.request_of` reads."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def installed_plugins(prompts: Path | None = None) -> Plugins:
-    """Every plugin, less those that ``CXR_HARNESS_DISABLE`` names.
-
-    Args:
-        prompts: adds the methods that
-            :func:`harness.planning.prompt_variants.with_prompts` makes of this file.
-
-    Raises:
-        HarnessError: the variable names a plugin that is not installed, or the file will not do.
-    """
-    names = [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
-    plugins = discover(disabled=tuple(names))
-    known = {record.name for record in plugins.records}
-    for name in names:
-        if name not in known:
-            raise HarnessError(
-                f"{DISABLE} names {name!r}, which is no installed plugin{did_you_mean(name, known)}"
-            )
-    return plugins if prompts is None else with_prompts(plugins, prompts)
 
 
 def cell_argument(command: Command) -> Command:

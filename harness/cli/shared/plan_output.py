@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.cli.shared.terminal import state_text
-from harness.cli.shared.units import bytes_text, seconds_text
-from harness.planning.forecast import WAITING, CellForecast, Forecast
+from harness.planning.forecasts.forecast import WAITING, CellForecast, Forecast
+from harness.planning.units import bytes_text, seconds_text
 from harness.report.table.numbers import UNKNOWN, size_of
 from harness.results.browse.network_title import is_small, title
 from harness.results.checks.finished_cell import DAMAGED

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,14 @@ import click
 from click.core import ParameterSource
 
 from harness.errors import HarnessError
-from harness.planning.params import columns_of
-from harness.planning.study_file import Key, StudyFile, read_study_file, table_of
-from harness.protocol import Protocol, preset
-from harness.runtime.home import expanded
+from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, read_study_file
+from harness.planning.study_files.study_keys import KEYS
 
 if TYPE_CHECKING:
-    from harness.study import Request, Study
+    pass
 
 ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json"})
 """Options of one call and not of a study."""
-
-SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
-"""Options that are short for ``--set``."""
 
 _NAMED_IN_ERRORS = {
     "preset": r"unknown preset",
@@ -88,7 +82,7 @@ def _load(ctx: click.Context, _: click.Parameter, path: Path | None) -> StudyFil
     if (run := ctx.meta.get(_RUN)) is not None:
         _use(ctx, run)
         return run  # type: ignore[no-any-return]
-    file = read_study_file(path, study_keys(ctx.command))
+    file = read_study_file(path, KEYS)
     # The first run last: it is the only one where there are no others.
     for run in reversed(file.runs):
         _use(ctx, run)
@@ -111,22 +105,6 @@ def _use(ctx: click.Context, file: StudyFile) -> None:
             raise HarnessError(f"{file.at(name)}: {name}: {error.message}") from error
     for name in set(SHORTHANDS) & file.values.keys() & file.values.get("set", {}).keys():
         raise HarnessError(f"{file.at('set', name)}: {name} stands above the tables, too; keep one")
-
-
-def study_keys(command: click.Command) -> dict[str, Key]:
-    """The keys of a study file for the command that it is handed to."""
-    return {name: _key(name, option) for name, option in _options(command).items()}
-
-
-def protocol_settings(file: StudyFile | None) -> tuple[str, ...]:
-    """What the file changes in the protocol, as ``--set`` takes it."""
-    if file is None:
-        return ()
-    short = {name: file.values[name] for name in SHORTHANDS if name in file.values}
-    if short.get("time_only"):
-        short["probe_seconds"] = "none"
-    lower = {name: str(value).lower() for name, value in short.items()}
-    return (*(f"{name}={value}" for name, value in lower.items()), *file.settings("set"))
 
 
 @contextmanager
@@ -163,44 +141,18 @@ def _holds(patterns: tuple[str, ...], said: str) -> bool:
     return any(f"'{p.strip()}'" in said for item in patterns for p in item.split(","))
 
 
-def run_of(ctx: click.Context, request: Request, study: Study) -> dict[str, Any]:
-    """The keys of a study file that asks for the same cells from anywhere on this machine.
+def words_of(ctx: click.Context) -> tuple[str, ...]:
+    """The command line behind the verb."""
+    return tuple(ctx.meta[_WORDS])
 
-    Args:
-        ctx: of the command that runs.
-        request: what it asks for.
-        study: what became of the request.
-    """
-    values: dict[str, Any] = {}
-    for name, option in _options(ctx.command).items():
-        value = ctx.params[option.name or ""]
-        if _key(name, option).kind != "table" and name not in SHORTHANDS and _given(value, option):
-            values[name] = str(value.absolute()) if isinstance(value, Path) else value
-    if request.weights not in (None, "pretrained", "random"):
-        values["weights"] = str(expanded(str(request.weights), "--weights").absolute())
-    columns, data_params = columns_of(request.data_params)
-    named = preset(request.protocol.name)
-    changed = {
-        field.name: value
-        for field in fields(Protocol)
-        if (value := getattr(request.protocol, field.name)) != getattr(named, field.name)
+
+def given_keys(ctx: click.Context) -> dict[str, Any]:
+    """Key of a study file -> its value, of those options of the command that are given."""
+    return {
+        name: value
+        for name, option in _options(ctx.command).items()
+        if _given(value := ctx.params[option.name or ""], option)
     }
-    values |= {
-        "plugins": request.methods,
-        "dataset": study.cells[0].record["dataset"]["name"],
-        "preset": named.name,
-        "device": request.device,
-        "seeds": request.seeds,
-        "fractions": request.fractions,
-        "out": str(request.out.absolute()),
-        "name": study.directory.name,
-        "set": {name: "none" if value is None else value for name, value in changed.items()},
-        "param": table_of(request.params),
-        "data_param": table_of(data_params),
-        "column": table_of(columns),
-    }
-    order = [name for name in _options(ctx.command) if values.get(name) not in (None, {}, ())]
-    return {name: values[name] for name in order}
 
 
 def _given(value: Any, option: click.Option) -> bool:
@@ -216,21 +168,3 @@ def _options(command: click.Command) -> dict[str, click.Option]:
             if name not in ONCE:
                 found[name] = option
     return found
-
-
-def _key(name: str, option: click.Option) -> Key:
-    metavar = option.metavar or ""
-    if name == "weights":
-        return Key("path", words=("pretrained", "random"))
-    if option.multiple:
-        return Key("table" if metavar.endswith(("=VALUE", "=NAME")) else "texts")
-    if option.is_flag:
-        return Key("flag")
-    if metavar in ("N,N", "F,F"):
-        return Key("numbers")
-    if metavar == "SIZE":
-        return Key("size")
-    if isinstance(option.type, click.Path):
-        return Key("path")
-    kinds = {"integer": "whole", "integer range": "whole", "float range": "number"}
-    return Key(kinds.get(option.type.name, "text"))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from harness.provenance import DISTRIBUTION
 from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
-from harness.results.checks.finished_cell import DAMAGED, Found, look
+from harness.results.checks.finished_cell import Found, look, outcome
 from harness.results.checks.reference import Tables
 from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
@@ -256,17 +256,15 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
 
 
 def _outcome(found: Found) -> dict[str, Any]:
-    status = found.status
-    if found.damage:
-        return {"status": DAMAGED, "reason": "; ".join(found.damage)}
-    if status is None:
-        return {"status": "unfinished", "reason": "has no status yet; repeat the run to go on"}
+    status, reason = outcome(found)
+    if found.status is None or found.damage:
+        return {"status": status, "reason": reason}
     not_compared = "its predictions were not compared with the study's table: "
     return {
-        "status": status["status"],
-        "reason": status["reason"],
-        "log_tail": tuple(status["log_tail"]),
-        "concurrent": status["concurrent"],
+        "status": status,
+        "reason": reason,
+        "log_tail": tuple(found.status["log_tail"]),
+        "concurrent": found.status["concurrent"],
         "notes": (not_compared + found.not_compared,) if found.not_compared else (),
     }
 

@@ -16,6 +16,8 @@ from harness.results.rundir import CellDirectory
 
 DAMAGED = "damaged"
 """What a report says in place of the status of a cell with a file that cannot be believed."""
+UNFINISHED = "unfinished"
+"""What it says of a cell without a status."""
 
 T = TypeVar("T")
 R = TypeVar("R", TimingRecord, MetricsRecord)
@@ -45,6 +47,16 @@ class Found:
     def finished(self) -> bool:
         """Whether the cell is ok and every file of it can be believed."""
         return self.status is not None and self.status["status"] == "ok" and not self.damage
+
+
+def outcome(found: Found) -> tuple[str, str]:
+    """Status and reason of a cell as people are told: ``damaged`` where a file of it cannot be
+    believed, ``unfinished`` before it has a status."""
+    if found.damage:
+        return DAMAGED, "; ".join(found.damage)
+    if found.status is None:
+        return UNFINISHED, "has no status yet; repeat the run to go on"
+    return found.status["status"], found.status["reason"]
 
 
 def look(directory: CellDirectory, tables: Tables) -> Found:

@@ -14,14 +14,14 @@ from pathlib import Path
 from harness.data.dataset import Samples
 from harness.data.store.prepared import plan_store
 from harness.errors import HarnessError
-from harness.machine import cpu_name, cuda_driver
-from harness.planning.estimates import Estimate, Machine, estimate, finished_cells
-from harness.planning.rerun_reason import Difference, nearest_differences
+from harness.machine import Resources, cpu_name, cuda_driver
+from harness.planning.forecasts.estimates import Estimate, Machine, estimate, finished_cells
+from harness.planning.forecasts.rerun_reason import Difference, nearest_differences
 from harness.results.checks.finished_cell import DAMAGED, settled
 from harness.results.checks.reference import Tables
 from harness.results.rundir import CellDirectory
 from harness.storage.artefact_meta import is_whole
-from harness.study import Cell, Resources, Study, interpolations
+from harness.study import Cell, Study, interpolations
 
 WAITING = ("to run", "resumes", "to run again")
 """States of cells that a run would start."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
-from harness.planning.published_conditions import asked
+from harness.planning.published.conditions import asked
 from harness.provenance import package_file
 from harness.report.published.study import Published, PublishedRow, PublishedTable
 from harness.storage.json_files import read_json

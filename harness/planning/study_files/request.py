@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.cli.shared.study_file_argument import protocol_settings
 from harness.errors import HarnessError
 from harness.planning.params import column_settings
-from harness.planning.study_file import StudyFile
+from harness.planning.study_files.study_file import StudyFile, protocol_settings
 from harness.protocol import override, preset
 from harness.study import Request
 

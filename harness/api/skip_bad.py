@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.cli.shared.progress_bar import counting
 from harness.errors import HarnessError
+from harness.progress.counting import counting
 from harness.specs import DatasetSpec
 
 if TYPE_CHECKING:

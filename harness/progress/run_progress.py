@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from harness.execution.schedule import Observer
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import title
 from harness.results.record import StatusRecord
@@ -84,6 +83,10 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
     if event == "no_validation_loss":
         return f"loss() fails on the validation part: {line['reason']}"
     return _EVENTS.get(event)
+
+
+def _failed(cell: Cell, status: StatusRecord) -> str:
+    return f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}"
 
 
 class PlainProgress:
@@ -169,7 +172,7 @@ class LiveProgress:
         ran = self._rows.pop(cell.key, None) is not None
         self._tally.finish(cell, ran)
         if status["status"] != "ok":
-            self.say(f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}")
+            self.say(_failed(cell, status))
 
     def _render(self) -> Group:
         left = self._tally.left()
@@ -201,7 +204,7 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            failed = f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}"
+            failed = _failed(cell, status)
             print(failed, file=sys.stderr, flush=True)
 
 
@@ -220,23 +223,3 @@ def progress(
     display = LiveProgress(total, console)
     with display.live:
         yield display
-
-
-class WithHooks:
-    """An observer that also tells plugins; one whose hook fails is named and goes on."""
-
-    def __init__(self, inner: Observer, call: Any) -> None:
-        self._inner = inner
-        self._call = call
-
-    def started(self, cell: Cell) -> None:
-        self._inner.started(cell)
-        self._call("harness_cell_start", cell=cell)
-
-    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
-        self._inner.event(cell, line)
-        self._call("harness_cell_progress", cell=cell, event=line)
-
-    def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self._inner.finished(cell, status)
-        self._call("harness_cell_finish", cell=cell, status=status)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -45,4 +45,4 @@ class _Lines:
         now = time.monotonic()
         if done == total or now - self._told > _SECONDS:
             self._told = now
-            click.echo(f"{self._what}: {done}/{total}", err=True)
+            print(f"{self._what}: {done}/{total}", file=sys.stderr, flush=True)

@@ -17,9 +17,12 @@ from typing import Any, Literal
 
 from harness.errors import HarnessError, did_you_mean
 from harness.execution.study_folder import NAME
-from harness.planning.study_runs import RUN, over
+from harness.planning.study_files.study_runs import RUN, over
 from harness.runtime.home import expanded
 from harness.storage.toml_text import line_of
+
+SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
+"""Keys that are short for an entry of ``[set]``."""
 
 Kind = Literal["text", "texts", "numbers", "size", "whole", "number", "flag", "path", "table"]
 
@@ -152,7 +155,23 @@ def _no_toml(path: Path, text: str, said: str) -> str:
 def _value(file: StudyFile, name: str, value: Any, key: Key, folder: Path) -> Any:
     if key.kind == "table":
         return _table(file, name, value)
-    if key.kind == "texts":
+    return checked(name, value, key, folder, file.at(name))
+
+
+def checked(name: str, value: Any, key: Key, folder: Path, where: str) -> Any:
+    """The value of a key, as :attr:`StudyFile.values` holds it.
+
+    Args:
+        folder: what relative paths are below.
+        where: the value's place, for messages.
+
+    Raises:
+        HarnessError: it is of another type than its key wants.
+    """
+    if key.kind == "table":
+        if isinstance(value, Mapping) and all(_is_entry(item) for item in value.values()):
+            return dict(value)
+    elif key.kind == "texts":
         texts = [value] if isinstance(value, str) else value
         if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
             return tuple(texts)
@@ -163,12 +182,16 @@ def _value(file: StudyFile, name: str, value: Any, key: Key, folder: Path) -> An
         if isinstance(value, str):
             return value
     elif key.kind == "path" and isinstance(value, str):
-        return value if value in key.words else str(folder / expanded(value, file.at(name)))
+        return value if value in key.words else str(folder / expanded(value, where))
     elif key.kind == "size" and isinstance(value, int | str) and not isinstance(value, bool):
         return str(value)
     elif _fits(value, key.kind):
         return value
-    raise HarnessError(f"{file.at(name)}: {name} = {_shown(value)}: expected {_EXPECTED[key.kind]}")
+    raise HarnessError(f"{where}: {name} = {_shown(value)}: expected {_EXPECTED[key.kind]}")
+
+
+def _is_entry(item: Any) -> bool:
+    return isinstance(item, str | bool | list) or _is_number(item)
 
 
 def _fits(value: Any, kind: Kind) -> bool:
@@ -193,7 +216,7 @@ def _table(file: StudyFile, name: str, value: Any) -> dict[str, Any]:
                 f"{file.at(name, key)}: [{name}] {key} holds a table; "
                 f'write one quoted key: "{key}:{inner}" = …'
             )
-        if not (isinstance(item, str | bool | list) or _is_number(item)):
+        if not _is_entry(item):
             raise HarnessError(
                 f"{file.at(name, key)}: [{name}] {key} = {_shown(item)}: expected text in quotes, "
                 "a number, true or false"
@@ -226,3 +249,14 @@ def table_of(settings: Iterable[str]) -> dict[str, Any]:
         plain = isinstance(value, bool) or _is_number(value)
         table[name] = value if plain and json.dumps(value) == text else text
     return table
+
+
+def protocol_settings(file: StudyFile | None) -> tuple[str, ...]:
+    """What the file changes in the protocol, as ``--set`` takes it."""
+    if file is None:
+        return ()
+    short = {name: file.values[name] for name in SHORTHANDS if name in file.values}
+    if short.get("time_only"):
+        short["probe_seconds"] = "none"
+    lower = {name: str(value).lower() for name, value in short.items()}
+    return (*(f"{name}={value}" for name, value in lower.items()), *file.settings("set"))

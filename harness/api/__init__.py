@@ -1,0 +1,1 @@
+"""The harness from Python: running studies, and what they have left."""

@@ -1,0 +1,210 @@
+"""One run, from what is asked to the status of every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness.api.skip_bad import admission
+from harness.discovery.registry import PluginRecord, Plugins
+from harness.discovery.select import meant
+from harness.errors import HarnessError
+from harness.execution.hooks import Caller, WithHooks, caller, environment_facts, keep_selected
+from harness.planning.plan import plan
+from harness.planning.prompt_variants import check_prompts
+from harness.planning.study_files.study_keys import asked_again
+from harness.planning.study_files.study_runs import with_run
+from harness.planning.units import number_of_bytes
+from harness.progress.run_progress import progress
+from harness.runtime.surroundings import Surroundings
+from harness.study import Request, Study
+
+KEPT = ("none", "best", "all")
+"""Checkpoints of a cell that is ok: none, the best epoch's, or the last epoch's as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How cells are run; none of it changes a result."""
+
+    executor: str = "process"
+    jobs: int | None = None
+    """Cells side by side; None: one per core or GPU."""
+    threads: int | None = None
+    """Per cell; None: one on a CPU."""
+    timeout: float | None = None
+    """Seconds per cell."""
+    rerun: bool = False
+    """Whether finished cells run again."""
+    device_memory: str | None = None
+    """Of a GPU, for images and activations: ``8GB``."""
+    activation_space: str | None = None
+    """On disk, for the activations of one frozen prefix."""
+    keep_checkpoints: str = "best"
+    strict: bool = False
+    """Whether any plugin that did not load counts as a failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """How a run speaks to whoever has started it."""
+
+    say: Callable[[str], None]
+    """Takes notes and what goes on."""
+    warn: Callable[[str], None]
+    shown: bool
+    """Whether progress is shown on stderr; failures are in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A run that can start: nothing in it is bad input."""
+
+    request: Request
+    how: How
+    study: Study
+    plugins: Plugins
+    call: Caller
+    voice: Voice
+    surroundings: Surroundings
+    limits: Mapping[str, int | str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What became of a run."""
+
+    study: Study
+    plugins: Plugins
+    code: int
+    """0, 1 or 3, as ``harness run`` exits."""
+
+
+def prepare(
+    request: Request,
+    how: How,
+    plugins: Plugins,
+    voice: Voice,
+    surroundings: Surroundings,
+    *,
+    prompts: Path | None = None,
+) -> Prepared:
+    """Plan the run; nothing is trained or written but what the cache keeps of the dataset's files.
+
+    Args:
+        surroundings: of this process, as they were before anything of a plugin ran.
+        prompts: the file whose methods are among the plugins'.
+
+    Raises:
+        HarnessError: anything in the request that cannot be meant.
+    """
+    from harness.execution.devices import check_threads
+
+    check_threads(how.threads)
+    if how.keep_checkpoints not in KEPT:
+        raise HarnessError(
+            f"--keep-checkpoints {how.keep_checkpoints!r}: say {', '.join(KEPT[:-1])} or {KEPT[-1]}"
+        )
+    limits = {
+        "device_bytes": number_of_bytes("--device-memory", how.device_memory),
+        "activation_bytes": number_of_bytes("--activation-space", how.activation_space),
+        "keep_checkpoints": how.keep_checkpoints,
+    }
+    call = caller(plugins, voice.warn)
+    admit = admission(request.skip_bad, shown=voice.shown)
+    study = keep_selected(plan(request, plugins, admit), call, voice.warn)
+    if prompts is not None:
+        check_prompts(study, prompts)
+    return Prepared(
+        request=request,
+        how=how,
+        study=study,
+        plugins=plugins,
+        call=call,
+        voice=voice,
+        surroundings=surroundings,
+        limits=limits,
+    )
+
+
+def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str, Any]) -> Ran:
+    """Run what is not finished.
+
+    Args:
+        command: the words that ask for this run, kept with the study.
+        given: keys of a study file that were given, as :func:`asked_again` takes them.
+
+    Raises:
+        HarnessError: the study's folder cannot be used, or the disk is full.
+    """
+    from harness.execution.devices import slots
+    from harness.execution.session import Options, exit_code, run_session
+
+    request, how, voice, call = prepared.request, prepared.how, prepared.voice, prepared.call
+    for note in dict.fromkeys(prepared.study.notes):
+        voice.say(f"note: {note}")
+    broken = _broken(prepared)
+    study = _with_weights(prepared)
+    code = 3
+    call("harness_session_start", directory=study.directory, cells=study.cells)
+    try:
+        with progress(len(study.cells), shown=voice.shown) as display:
+            statuses = run_session(
+                study,
+                request.protocol,
+                Options(
+                    executor=how.executor,
+                    slots=slots(request.device, how.jobs, how.threads),
+                    timeout=how.timeout,
+                    rerun=how.rerun,
+                    facts=environment_facts(call, voice.warn),
+                    limits=prepared.limits,
+                    surroundings=prepared.surroundings,
+                ),
+                prepared.plugins,
+                WithHooks(display, call),
+                store_progress=display.preparing,
+                say=display.say,
+                command=command,
+                file=partial(with_run, asked_again(given, request, study)),
+            )
+        code = exit_code(statuses, broken=bool(broken))
+    finally:
+        call("harness_session_finish", directory=study.directory, exit_code=code)
+    return Ran(study=study, plugins=prepared.plugins, code=code)
+
+
+def _broken(prepared: Prepared) -> tuple[PluginRecord, ...]:
+    """Plugins that did not load and that the run may have asked for; the others are a note each."""
+    request, plugins = prepared.request, prepared.plugins
+    if prepared.how.strict:
+        return plugins.broken
+    broken = tuple(meant(request.methods, request.exclude, plugins))
+    for record in plugins.broken:
+        if record not in broken:
+            prepared.voice.say(
+                f"note: plugin {record.name!r} did not load; no method of it was asked for"
+            )
+    return broken
+
+
+def _with_weights(prepared: Prepared) -> Study:
+    """The study after an attempt to fetch the weights that are missing here."""
+    from harness.progress.transfers import Transfers
+    from harness.specs import card_from_json
+    from harness.weights.transfer.fetching import fetch_missing
+
+    voice, request = prepared.voice, prepared.request
+    wanted: dict[str, Any] = {
+        cell.record["method"]["weights"]["id"]: cell.record["method"]["weights"]
+        for cell in prepared.study.cells
+        if cell.missing_weights
+    }
+    cards = [card_from_json(card) for card in wanted.values()]
+    if not fetch_missing(cards, Transfers(), voice.say):
+        return prepared.study
+    again = plan(request, prepared.plugins, admission(request.skip_bad))
+    return keep_selected(again, prepared.call, voice.warn)

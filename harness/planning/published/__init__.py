@@ -1,0 +1,1 @@
+"""Published studies, as their datasets declare them."""

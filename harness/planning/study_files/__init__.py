@@ -1,0 +1,1 @@
+"""What a user asks for, from a file, from options or from Python."""

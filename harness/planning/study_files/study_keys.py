@@ -1,0 +1,175 @@
+"""The keys of a study: what a file may say, what ``harness.run`` takes and what options mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harness.errors import HarnessError, did_you_mean
+from harness.planning.params import columns_of
+from harness.planning.study_files.request import request_of
+from harness.planning.study_files.study_file import SHORTHANDS, Key, StudyFile, checked, table_of
+from harness.planning.study_files.study_runs import over
+from harness.protocol import Protocol, preset
+from harness.runtime.home import expanded
+from harness.study import Request, Study
+
+KEYS: Mapping[str, Key] = MappingProxyType(
+    {
+        "plugins": Key("texts"),
+        "exclude": Key("texts"),
+        "dataset": Key("text"),
+        "data_root": Key("path"),
+        "data_param": Key("table"),
+        "column": Key("table"),
+        "skip_bad": Key("flag"),
+        "preset": Key("text"),
+        "set": Key("table"),
+        "param": Key("table"),
+        "prompts": Key("path"),
+        "weights": Key("path", words=("pretrained", "random")),
+        "device": Key("text"),
+        "precision": Key("text"),
+        "micro_batch": Key("whole"),
+        "compile": Key("flag"),
+        "tf32": Key("flag"),
+        "deterministic": Key("flag"),
+        "time_only": Key("flag"),
+        "seeds": Key("numbers"),
+        "fractions": Key("numbers"),
+        "split": Key("text"),
+        "split_file": Key("path"),
+        "out": Key("path"),
+        "name": Key("text"),
+        "executor": Key("text"),
+        "jobs": Key("whole"),
+        "threads": Key("whole"),
+        "timeout": Key("number"),
+        "device_memory": Key("size"),
+        "activation_space": Key("size"),
+        "keep_checkpoints": Key("text"),
+    }
+)
+"""In the order in which a file is written."""
+
+
+def values_of(given: Mapping[str, Any], file: StudyFile | None = None) -> dict[str, Any]:
+    """The values of keys that are given in Python, over those of a study file.
+
+    Args:
+        given: key -> value as a study file has it, where a tuple, a range or a set is a list and a
+            path need not be text; relative paths are below the working directory. None: not given.
+        file: with one run.
+
+    Raises:
+        HarnessError: an unknown key, or a value of another type than its key wants.
+    """
+    values = {}
+    for name, value in given.items():
+        if name not in KEYS:
+            raise HarnessError(
+                f"no study key {name!r}{did_you_mean(name, KEYS)}: {', '.join(KEYS)}"
+            )
+        if value is not None:
+            values[name] = checked(name, _plain(value), KEYS[name], Path.cwd(), f"{name}=…")
+    return values if file is None else over(file.values, values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | range | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    # A number of NumPy's is as good as one of Python's.
+    return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
+
+
+def request_of_values(values: Mapping[str, Any], path: Path | None = None) -> Request:
+    """The request that the values of keys make.
+
+    Raises:
+        HarnessError: a value that cannot be meant.
+    """
+    file = StudyFile(path or Path(), "", values)
+
+    def of(name: str, otherwise: Any = None) -> Any:
+        return values.get(name, otherwise)
+
+    def folder(name: str, otherwise: Path | None = None) -> Path | None:
+        return Path(values[name]) if name in values else otherwise
+
+    out = folder("out", Path("results"))
+    assert out is not None
+    return request_of(
+        # Its tables, and what is short for entries of them.
+        study_file=file,
+        patterns=of("plugins", ()),
+        exclude=of("exclude", ()),
+        dataset=of("dataset"),
+        data_root=folder("data_root"),
+        data_params=(),
+        columns=(),
+        skip_bad=of("skip_bad", False),
+        preset_name=of("preset", "quick"),
+        settings=(),
+        params=(),
+        weights=of("weights"),
+        device=of("device", "auto"),
+        precision=of("precision", "auto"),
+        threads=of("threads"),
+        micro_batch=None,
+        compiled=False,
+        tf32=False,
+        deterministic=False,
+        time_only=False,
+        seeds=of("seeds", "0"),
+        fractions=of("fractions", "1"),
+        split=of("split", "standard"),
+        split_file=folder("split_file"),
+        out=out,
+        name=of("name"),
+    )
+
+
+def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dict[str, Any]:
+    """The keys of a study file that asks for the same cells from anywhere on this machine.
+
+    Args:
+        given: key -> value, of those that are no tables and were given.
+        request: what they ask for.
+        study: what became of the request.
+    """
+    values = {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if KEYS[name].kind != "table" and name not in SHORTHANDS
+    }
+    if request.weights not in (None, "pretrained", "random"):
+        values["weights"] = str(expanded(str(request.weights), "--weights").absolute())
+    columns, data_params = columns_of(request.data_params)
+    named = preset(request.protocol.name)
+    changed = {
+        field.name: value
+        for field in fields(Protocol)
+        if (value := getattr(request.protocol, field.name)) != getattr(named, field.name)
+    }
+    values |= {
+        "plugins": request.methods,
+        "dataset": study.cells[0].record["dataset"]["name"],
+        "preset": named.name,
+        "device": request.device,
+        "seeds": request.seeds,
+        "fractions": request.fractions,
+        "out": str(request.out.absolute()),
+        "name": study.directory.name,
+        "set": {name: "none" if value is None else value for name, value in changed.items()},
+        "param": table_of(request.params),
+        "data_param": table_of(data_params),
+        "column": table_of(columns),
+    }
+    return {name: values[name] for name in KEYS if values.get(name) not in (None, {}, ())}
