@@ -28,6 +28,8 @@ from harness.specs import (
 )
 
 if TYPE_CHECKING:
+    from harness.api.results import Results, load
+    from harness.api.run import run
     from harness.cell.run import run_cell
     from harness.data.dataset import Dataset, Samples
     from harness.data.images.dicom import require_pydicom
@@ -55,7 +57,9 @@ if TYPE_CHECKING:
     from harness.execution.executor import Executor, ExecutorSettings, RunningCell
     from harness.machine import Resources
     from harness.results.predictions import ClassPredictions, MaskPredictions
+    from harness.results.set_predictions import SetPredictions
     from harness.storage.regular_files import require_regular
+    from harness.study import Cell
     from harness.training.initial_weights import load_checkpoint
     from harness.training.method import (
         IMAGENET_MEAN,
@@ -114,6 +118,10 @@ _LAZY = {
         ("GROUP_COLUMNS", "TableRow", "read_table"),
         "harness.data.sources.tables",
     ),
+    "run": "harness.api.run",
+    **dict.fromkeys(("Results", "load"), "harness.api.results"),
+    "Cell": "harness.study",
+    "SetPredictions": "harness.results.set_predictions",
     "run_cell": "harness.cell.run",
     "Resources": "harness.machine",
     **dict.fromkeys(("Executor", "ExecutorSettings", "RunningCell"), "harness.execution.executor"),
@@ -146,6 +154,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "RASTER_SUFFIXES",
     "Batch",
+    "Cell",
     "ClassPredictions",
     "Dataset",
     "DatasetSpec",
@@ -166,9 +175,11 @@ __all__ = [
     "Predictions",
     "Problem",
     "Resources",
+    "Results",
     "RunningCell",
     "SampleFiles",
     "Samples",
+    "SetPredictions",
     "Skip",
     "SpecError",
     "Stage",
@@ -190,6 +201,7 @@ __all__ = [
     "is_existing_file",
     "is_image_file",
     "is_missing_mark",
+    "load",
     "load_checkpoint",
     "mask_grid",
     "name_order",
@@ -204,6 +216,7 @@ __all__ = [
     "relative_path",
     "require_pydicom",
     "require_regular",
+    "run",
     "run_cell",
     "says_missing",
     "stray_files",

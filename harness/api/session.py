@@ -103,6 +103,11 @@ def prepare(
     """
     from harness.execution.devices import check_threads
 
+    for name, least in (("jobs", 1), ("threads", 1)):
+        if (value := getattr(how, name)) is not None and value < least:
+            raise HarnessError(f"--{name} {value}: give a whole number from {least}")
+    if how.timeout is not None and how.timeout <= 0:
+        raise HarnessError(f"--timeout {how.timeout:g}: give seconds, more than 0")
     check_threads(how.threads)
     if how.keep_checkpoints not in KEPT:
         raise HarnessError(

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.report.formats.html import html_heading, html_notes, html_table
 from harness.report.formats.json import Broken, json_of
 from harness.report.formats.latex import PREAMBLE, WIDTH, escape, latex_notes, latex_table
 from harness.report.formats.markdown import markdown_notes, markdown_table
@@ -27,7 +28,7 @@ from harness.report.table.twins import pairs, twin_notes
 from harness.report.table.view import EVERYTHING, View
 from harness.specs import MetricSpec
 
-Format = Literal["text", "markdown", "latex", "csv", "json"]
+Format = Literal["text", "markdown", "latex", "csv", "json", "html"]
 FLAT = ("csv", "json")
 """Formats for programs."""
 
@@ -74,6 +75,14 @@ def render(
     if format == "json":
         return report.json(broken)
     return _Page(report, format, width if format == "text" else None).text(broken)
+
+
+def records(rows: Iterable[Row], metrics: Sequence[MetricSpec]) -> list[Record]:
+    """All rows as the CSV has them: name of a column -> value, of every column that there is."""
+    every = list(rows)
+    known = catalogue(every, metrics)
+    found = [line for section in sections(every) for line in lines(section, EVERYTHING, known)]
+    return wide(found, list(known.values()), EVERYTHING)
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,9 @@ class _Page:
             body = markdown_table([*key, *chain(*groups)])
             lines = [f"{'#' * level} {heading}", "", body, "", *markdown_notes(said)]
             return "\n".join(lines).rstrip("\n")
+        if self.format == "html":
+            body = html_table([*key, *chain(*groups)])
+            return "\n".join([html_heading(heading, level), body, *html_notes(said)])
         if self.format == "latex":
             return latex_table(heading, stacked(key, groups, WIDTH), said)
         body = "\n\n".join(map(text_table, stacked(key, groups, self.width)))
@@ -199,6 +211,8 @@ class _Page:
             return "\n".join([rf"\paragraph{{{escape(heading)}}}", *latex_notes(said)])
         if self.format == "markdown":
             return "\n".join([f"### {heading}", "", *markdown_notes(said)])
+        if self.format == "html":
+            return "\n".join([html_heading(heading, 3), *html_notes(said)])
         return "\n".join([heading, "", *text_notes(said, self.width)])
 
 

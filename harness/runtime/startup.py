@@ -1,6 +1,6 @@
 """What must happen before anything else is imported.
 
-``python -m harness.cli.main`` puts the working directory first on the path, where a script of the
+``python -m harness`` puts the working directory first on the path, where a script of the
 user's called ``select.py`` or a clone of a library would be imported in place of the real one.
 """
 
@@ -14,7 +14,7 @@ from types import TracebackType
 def _run_as_module() -> bool:
     # While Python looks for the module that -m names, this is all it tells.
     return sys.argv[:1] == ["-m"] and any(
-        word.removeprefix("-m").startswith("harness.") for word in sys.orig_argv[1:]
+        f"{word.removeprefix('-m')}.".startswith("harness.") for word in sys.orig_argv[1:]
     )
 
 

@@ -19,8 +19,8 @@ from tests.installed import Installed
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("baselines/pixels", "multitask/unet_multitask", "clip/vit_l14@short")
-ABOVE_THE_CELL = ("execution", "planning", "api")
-"""Rooms of the public face whose code runs in the parent process."""
+ABOVE_THE_CELL = ("api", "execution", "planning", "study")
+"""Rooms of the public face whose code runs in the parent process, or in a script."""
 NO_PART_IN_RESULTS = ("packaging",)
 """Libraries that a cell imports and that compute, decode and download nothing in it."""
 

@@ -36,7 +36,7 @@ FLOORS = (
     ("errors", "seeds", "machine"),
 )
 """From top to bottom. A room imports from lower floors and from itself."""
-FACE = ("harness", "harness.bundled")
+FACE = ("harness", "harness.__main__", "harness.bundled")
 """The public face imports from anywhere, and whatever imports it is what uses the harness."""
 HEAVY = ("torch", "torchvision", "timm", "transformers", "segmentation_models_pytorch", "sklearn")
 WITH_TORCH = ("training", "tasks", "cell")

@@ -71,7 +71,7 @@ def values_of(given: Mapping[str, Any], file: StudyFile | None = None) -> dict[s
     for name, value in given.items():
         if name not in KEYS:
             raise HarnessError(
-                f"no study key {name!r}{did_you_mean(name, KEYS)}: {', '.join(KEYS)}"
+                f"no study key {name!r}{did_you_mean(name, KEYS)}; keys: {', '.join(KEYS)}"
             )
         if value is not None:
             values[name] = checked(name, _plain(value), KEYS[name], Path.cwd(), f"{name}=…")

@@ -1,0 +1,163 @@
+"""What runs have left: cells one by one, all of them as a data frame, and the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+from harness.discovery.registry import Plugins
+from harness.errors import HarnessError, did_you_mean
+from harness.planning.installed_plugins import installed_plugins
+from harness.report.render import Format, records, render
+from harness.report.table.rows import Row, rows
+from harness.report.table.view import View
+from harness.results.browse.lookup import method_of
+from harness.results.rundir import CellDirectory, find_cells
+from harness.specs import MetricSpec
+from harness.storage.json_files import write_bytes
+from harness.study import Cell
+
+if TYPE_CHECKING:
+    import pandas
+
+SUFFIXES = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".csv": "csv",
+    ".json": "json",
+    ".html": "html",
+}
+"""Of a report's file -> its format."""
+
+
+class Results:
+    """The cells of one or more studies. Files are read whenever something is asked of them.
+
+    Made by :func:`harness.run` and :func:`harness.load`.
+    """
+
+    def __init__(self, cells: Sequence[Cell], plugins: Plugins, notes: Sequence[str] = ()) -> None:
+        self.cells: tuple[Cell, ...] = tuple(cells)
+        """Every cell, in the order of the run; of loaded ones sorted by folder. Older results of
+        the same cell are among them; the report and the data frame show the newest alone."""
+        self.notes: tuple[str, ...] = tuple(notes)
+        """What the run had to say of the data, the plugins and this machine; empty where the
+        results were loaded."""
+        self._plugins = plugins
+
+    def frame(self) -> pandas.DataFrame:
+        """A row for each row of the report, unrounded; a column for each of its CSV: ``method``,
+        ``seed``, ``status``, ``label.f1`` …, with ``study``, ``root``, ``fingerprint`` and
+        ``split``. Unknown is NaN, or None among texts.
+
+        Raises:
+            HarnessError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            raise HarnessError(
+                "a data frame needs pandas: pip install 'cxr-harness[pandas]'"
+            ) from error
+        found = records(self._rows(), self._metrics())
+        return pandas.DataFrame.from_records(found, columns=list(found[0]) if found else None)
+
+    def report(
+        self,
+        path: str | Path | None = None,
+        format: str | None = None,
+        *,
+        columns: Iterable[str] = (),
+        sort: str | None = None,
+        filters: Iterable[str] = (),
+        aggregate: bool = False,
+    ) -> str:
+        """The report as text, as ``harness report`` prints it.
+
+        Args:
+            path: a file to write it to as well.
+            format: ``text``, ``markdown``, ``latex``, ``csv``, ``json`` or ``html``; by the file's
+                suffix, or else text, unless given.
+            columns: names of columns, in this order; empty for those that suit.
+            sort: a column; with ``-`` before it the highest first.
+            filters: conditions that all must hold, such as ``label.f1>0.9``.
+            aggregate: one row for all seeds.
+
+        Raises:
+            HarnessError: a format, column or condition that there is not, or a file that cannot be
+                written.
+        """
+        form = format or (SUFFIXES.get(Path(path).suffix, "text") if path else "text")
+        if form not in get_args(Format):
+            known = get_args(Format)
+            raise HarnessError(
+                f"no format {form!r}{did_you_mean(form, known)}; formats: {', '.join(known)}"
+            )
+        view = View(columns=tuple(columns), sort=sort, filters=tuple(filters), aggregate=aggregate)
+        text = render(self._rows(), self._metrics(), format=cast(Format, form), view=view)
+        if path is not None:
+            try:
+                write_bytes(Path(path).absolute(), text.encode())
+            except OSError as error:
+                raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
+        return text
+
+    def _repr_html_(self) -> str:
+        """The report, as a notebook shows it."""
+        return self.report(format="html")
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self.cells)
+
+    def __repr__(self) -> str:
+        counts = Counter(cell.status for cell in self.cells)
+        states = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        return f"<Results: {states}>"
+
+    def _rows(self) -> list[Row]:
+        # A cell that has not begun has no folder, and so no row.
+        return rows(CellDirectory(cell.directory) for cell in self.cells if cell.directory.exists())
+
+    def _metrics(self) -> list[MetricSpec]:
+        return [entry.spec for entry in self._plugins.metrics.values()]
+
+
+def load(*folders: str | Path) -> Results:
+    """The results in these folders, each that of a study or one above it.
+
+    Args:
+        folders: ``results`` unless given.
+
+    Raises:
+        HarnessError: a folder is missing, or holds no run.
+    """
+    found: dict[Path, CellDirectory] = {}
+    for folder in map(Path, folders or ("results",)):
+        if not folder.is_dir():
+            raise HarnessError(f"{folder}: no such folder")
+        # Also the folder of a single cell.
+        alone = [CellDirectory(folder)] if (folder / "cell.json").is_file() else find_cells(folder)
+        found |= {cell.path.resolve(): cell for cell in alone}
+    return Results([_loaded(cell) for cell in found.values()], installed_plugins())
+
+
+def as_recorded(cell: Cell) -> Cell:
+    """A planned cell as its folder has it, where that has begun."""
+    directory = CellDirectory(cell.directory)
+    return _loaded(directory) if (directory.path / "cell.json").exists() else cell
+
+
+def _loaded(directory: CellDirectory) -> Cell:
+    try:
+        record = directory.cell
+    except (HarnessError, OSError):  # What is wrong with it is what its status says.
+        method, name = method_of(directory), directory.path.name
+        return Cell(method=method, key=f"{method}/{name}", directory=directory.path, record={})
+    key = f"{record['id']}/{record['name']}"
+    return Cell(method=record["id"], key=key, directory=directory.path, record=record)
