@@ -132,7 +132,10 @@ def command(
     code = 3
     call("harness_session_start", directory=study.directory, cells=study.cells)
     try:
-        with progress(len(study.cells), shown=not (quiet or no_progress)) as display:
+        with (
+            blaming(study_file),
+            progress(len(study.cells), shown=not (quiet or no_progress)) as display,
+        ):
             statuses = run_session(
                 study,
                 request.protocol,
