@@ -6,7 +6,8 @@ Everything else that escapes is a defect of the harness and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class HarnessError(Exception):
@@ -14,7 +15,17 @@ class HarnessError(Exception):
 
     The command line prints the message on stderr and exits with code 2. Raise it from a plugin
     for the same effect; inside a cell it becomes the reason of the cell's ``failed`` status.
+
+    Args:
+        text: the message.
+        about: the key of a study file whose value is wrong, e.g. ``"preset"``, or
+            ``"data_param.size"`` for an entry of a table. Where a study file says the value, its
+            line is added to the message.
     """
+
+    def __init__(self, text: str = "", *, about: str | None = None) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 class SpecError(HarnessError):
@@ -26,6 +37,16 @@ class Skip(HarnessError):
 
     The cell ends ``skipped(<message>)``, which is not a failure.
     """
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Errors raised in the block that do not say what they are about are about ``key``."""
+    try:
+        yield
+    except HarnessError as error:
+        error.about = error.about or key
+        raise
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

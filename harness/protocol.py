@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
-from typing import Any, Literal
+from functools import cache
+from types import MappingProxyType, NoneType
+from typing import Any, Literal, get_args, get_type_hints
 
 from harness.errors import HarnessError, did_you_mean
+from harness.values.check import converted, mismatch, value_of
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -21,7 +22,8 @@ class Protocol:
     """Everything that is held equal between methods.
 
     Raises:
-        HarnessError: on construction, for a value outside its range.
+        HarnessError: on construction, for a value of another type than its field or outside its
+            range; says about which field, as ``set.FIELD``.
     """
 
     name: str
@@ -69,20 +71,41 @@ class Protocol:
     """A probe ends early after so many seconds, with three timed passes at least; None: never."""
 
     def __post_init__(self) -> None:
+        for what, kind in _types().items():
+            value = getattr(self, what)
+            if (wrong := mismatch(value, kind, (what,))) is not None:
+                none = " or none" if NoneType in get_args(kind) else ""
+                raise HarnessError(f"protocol: {wrong}{none}", about=f"set.{what}")
+            object.__setattr__(self, what, converted(value, kind))
         positive = ("image_size", "epochs", "batch_size", "learning_rate", "probe_iterations")
         optional = ("micro_batch", "train_images", "test_images", "probe_seconds")
         for what in (*positive, *optional):
             value = getattr(self, what)
             if value is not None and not value > 0:
-                raise HarnessError(f"protocol: {what} must be positive, got {value}")
+                raise HarnessError(
+                    f"protocol: {what} must be positive, got {value}", about=f"set.{what}"
+                )
         if not 32 <= self.image_size <= LARGEST_IMAGE:
             raise HarnessError(
-                f"protocol: image_size must be 32 to {LARGEST_IMAGE} pixels, got {self.image_size}"
+                f"protocol: image_size must be 32 to {LARGEST_IMAGE} pixels, got {self.image_size}",
+                about="set.image_size",
             )
         if self.batch_size < 2:
-            raise HarnessError("protocol: batch_size must be at least 2 (batch normalisation)")
-        if self.weight_decay < 0 or self.probe_warmup < 0:
-            raise HarnessError("protocol: weight_decay and probe_warmup must not be negative")
+            raise HarnessError(
+                "protocol: batch_size must be at least 2 (batch normalisation)",
+                about="set.batch_size",
+            )
+        for what in ("weight_decay", "probe_warmup"):
+            if getattr(self, what) < 0:
+                raise HarnessError(
+                    f"protocol: {what} must not be negative, got {getattr(self, what)}",
+                    about=f"set.{what}",
+                )
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    return get_type_hints(Protocol)
 
 
 PAPER = Protocol(
@@ -121,7 +144,8 @@ def preset(name: str) -> Protocol:
     if name in PRESETS:
         return PRESETS[name]
     raise HarnessError(
-        f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; presets: {', '.join(PRESETS)}"
+        f"unknown preset {name!r}{did_you_mean(name, PRESETS)}; presets: {', '.join(PRESETS)}",
+        about="preset",
     )
 
 
@@ -131,45 +155,30 @@ def override(protocol: Protocol, settings: Iterable[str]) -> Protocol:
     Raises:
         HarnessError: an unknown key, a value of the wrong type, or one out of range.
     """
-    types = {f.name: f.type for f in fields(Protocol) if f.name not in ("name", "weights")}
+    keys = [f.name for f in fields(Protocol) if f.name not in ("name", "weights")]
     changes: dict[str, Any] = {}
+    written: dict[str, str] = {}
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        key = key.strip().replace("-", "_")
-        if not equals or key not in types:
+        said, equals, text = setting.partition("=")
+        key = said.strip().replace("-", "_")
+        if not equals or key not in keys:
             raise HarnessError(
                 f"--set {setting!r}: write KEY=VALUE with a key of the protocol"
-                f"{did_you_mean(key, types)}; keys: {', '.join(sorted(types))}"
+                f"{did_you_mean(key, keys)}; keys: {', '.join(sorted(keys))}",
+                about=f"set.{said}",
             )
-        changes[key] = _value(key, text, str(types[key]))
-    return replace(protocol, **changes)
-
-
-def _value(key: str, text: str, annotation: str) -> Any:
+        changes[key], written[f"set.{key}"] = _value(text), f"set.{said}"
     try:
-        value = json.loads({"none": "null"}.get(text.lower(), text.lower()))
-    except json.JSONDecodeError:
-        value = text
-    try:
-        return _typed(value, annotation)
-    except TypeError as error:
-        raise HarnessError(f"--set {key}={text}: {error}") from error
+        return replace(protocol, **changes)
+    except HarnessError as error:
+        error.about = written.get(str(error.about))
+        raise
 
 
-def _typed(value: Any, annotation: str) -> Any:
-    """The value as the annotation wants it; TypeError where it is of another type."""
-    allowed = {part.strip() for part in annotation.split("|")}
-    if value is None and "None" in allowed:
-        return None
-    if isinstance(value, str) and "str" in allowed:
-        return value
-    if isinstance(value, bool) and "bool" in allowed:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and "int" in allowed:
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and "float" in allowed:
-        return float(value)
-    raise TypeError(f"expected {annotation.replace('None', 'none')}")
+def _value(text: str) -> Any:
+    """JSON or text, and ``none``; upper and lower case are the same but in text."""
+    value = value_of({"none": "null"}.get(text.strip().lower(), text.lower()))
+    return text if isinstance(value, str) else value
 
 
 def effective(protocol: Protocol, method_id: str, changes: Mapping[str, Any]) -> Protocol:
@@ -184,12 +193,9 @@ def effective(protocol: Protocol, method_id: str, changes: Mapping[str, Any]) ->
             f"{method_id}: declares deviations in {unknown}; "
             f"a method may change {sorted(METHOD_MAY_CHANGE)}"
         )
-    types = {f.name: str(f.type) for f in fields(Protocol)}
     try:
-        return replace(
-            protocol, **{name: _typed(value, types[name]) for name, value in changes.items()}
-        )
-    except (TypeError, HarnessError) as error:
+        return replace(protocol, **changes)
+    except HarnessError as error:
         raise HarnessError(f"{method_id}: declares {dict(changes)}: {error}") from error
 
 
@@ -208,7 +214,12 @@ def resolve_precision(asked: str, device_kind: str) -> Precision:
     if asked == "auto":
         return "bf16" if device_kind == "cuda" else "fp32"
     if asked not in ("fp32", "bf16", "fp16"):
-        raise HarnessError(f"--precision {asked!r}: use auto, fp32, bf16 or fp16")
+        raise HarnessError(
+            f"--precision {asked!r}: use auto, fp32, bf16 or fp16", about="precision"
+        )
     if device_kind != "cuda" and asked != "fp32":
-        raise HarnessError(f"--precision {asked} needs a CUDA device; the device here is a CPU")
+        raise HarnessError(
+            f"--precision {asked} needs a CUDA device; the device here is a CPU",
+            about="precision",
+        )
     return asked  # type: ignore[return-value]

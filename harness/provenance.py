@@ -38,6 +38,7 @@ RESULT_ROOMS = (
     "training/fit",
     "training/frozen",
     "training/promises",
+    "values",
     "weights",
 )
 """Folders with a module that a cell imports, or that a plugin's code may ask for inside of one."""

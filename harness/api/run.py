@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.api.results import Results, as_recorded
 from harness.api.session import How, Voice, execute, prepare
+from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
-from harness.planning.study_files.study_file import read_study_file
+from harness.planning.study_files.study_file import StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
 from harness.runtime.surroundings import Surroundings
 from harness.study import Cell
@@ -92,18 +94,37 @@ def run(
         values = values_of(given, one)
         prompts = Path(values["prompts"]) if "prompts" in values else None
         how = {name: values[name] for name in _HOW if name in values}
-        prepared = prepare(
-            request_of_values(values),
-            How(**how, rerun=rerun, strict=strict),
-            installed_plugins(prompts),
-            voice,
-            surroundings,
-            prompts=prompts,
-        )
         words = ("run", *(f"{name}={value!r}" for name, value in values.items()))
-        ran = execute(prepared, command=words, given=_untyped(values))
+        with _blaming(one, given):
+            prepared = prepare(
+                request_of_values(values),
+                How(**how, rerun=rerun, strict=strict),
+                installed_plugins(prompts),
+                voice,
+                surroundings,
+                prompts=prompts,
+            )
+            ran = execute(prepared, command=words, given=_untyped(values))
         cells |= {cell.directory: as_recorded(cell) for cell in ran.study.cells}
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
+
+
+@contextmanager
+def _blaming(file: StudyFile | None, given: Mapping[str, Any]) -> Iterator[None]:
+    """Errors of what a study file says, with its name, the line and the key."""
+    try:
+        yield
+    except HarnessError as error:
+        key = tuple((error.about or "").split(".", 1))
+        inside: Any = {} if file is None else file.values
+        over: Any = given
+        for name in key:
+            inside = inside.get(name) if isinstance(inside, Mapping) else None
+            over = over.get(name) if isinstance(over, Mapping) else None
+        if file is None or inside is None or over is not None:
+            raise
+        text = f"{file.at(*key)} ({'.'.join(key)}): {error}"
+        raise HarnessError(text, about=error.about) from error
 
 
 def _untyped(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
         raise HarnessError(
             f"dataset {spec.name!r} has {many}:\n" + "\n".join(lines) + "\n"
             f"repair the files (harness data verify {spec.name} says how), "
-            "or go on without them: --skip-bad"
+            "or go on without them: --skip-bad",
+            about="dataset",
         )
 
     return admit

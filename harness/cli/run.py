@@ -100,7 +100,7 @@ def command(
         plugins = installed_plugins(prompts)
         request = request_of(study_file=study_file, threads=threads, **options)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
-    ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
+        ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
     return ran, quiet
 
 

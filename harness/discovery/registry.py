@@ -94,9 +94,14 @@ class Plugins:
             return embedded[0].spec
         if embedded:
             names = ", ".join(f"{e.spec.name} (plugin {e.plugin})" for e in embedded)
-            raise HarnessError(f"several datasets are embedded: {names}; choose one with --dataset")
+            raise HarnessError(
+                f"several datasets are embedded: {names}; choose one with --dataset",
+                about="dataset",
+            )
         known = ", ".join(self.datasets) or "none"
-        raise HarnessError(f"no dataset is embedded; choose one with --dataset: {known}")
+        raise HarnessError(
+            f"no dataset is embedded; choose one with --dataset: {known}", about="dataset"
+        )
 
     def call(self, hook: str, report: Reporter, /, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a session hook, one plugin after the other. Each gets copies of the arguments, and

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from harness.discovery.registry import MethodEntry, PluginRecord, Plugins
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError, about, did_you_mean
 
 KEYS = ("task", "family", "tag")
 UNNAMED = "?"
@@ -29,17 +29,19 @@ def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) ->
         HarnessError: a pattern that matches no method, or that names a plugin which did not load.
     """
     chosen: set[str] = set()
-    for pattern in _split(patterns):
-        found = _matches(pattern, plugins)
-        if not found and pattern != "none":
-            raise HarnessError(_refused(pattern, plugins) or _unmatched(pattern, plugins))
-        chosen |= found
-    for pattern in _split(exclude):
-        found = _matches(pattern, plugins)
-        # Whoever leaves out a plugin that is broken has got what they asked for.
-        if not found and pattern != "none" and not _refused(pattern, plugins):
-            raise HarnessError(_unmatched(pattern, plugins))
-        chosen -= found
+    with about("plugins"):
+        for pattern in _split(patterns):
+            found = _matches(pattern, plugins)
+            if not found and pattern != "none":
+                raise HarnessError(_refused(pattern, plugins) or _unmatched(pattern, plugins))
+            chosen |= found
+    with about("exclude"):
+        for pattern in _split(exclude):
+            found = _matches(pattern, plugins)
+            # Whoever leaves out a plugin that is broken has got what they asked for.
+            if not found and pattern != "none" and not _refused(pattern, plugins):
+                raise HarnessError(_unmatched(pattern, plugins))
+            chosen -= found
     return tuple(sorted(chosen))
 
 

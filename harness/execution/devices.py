@@ -29,17 +29,20 @@ def resolve_device(asked: str) -> str:
         return "cpu"
     kind, _, index = asked.partition(":")
     if asked != "auto" and (kind != "cuda" or (":" in asked and not index.isdecimal())):
-        raise HarnessError(f"--device {asked!r}: use auto, cpu, cuda or cuda:N")
+        raise HarnessError(f"--device {asked!r}: use auto, cpu, cuda or cuda:N", about="device")
     count = cuda_count()
     if asked == "auto":
         return "cuda" if count else "cpu"
     if count == 0:
         raise HarnessError(
             f"--device {asked}: no CUDA device is visible here; use --device cpu, or check the "
-            "driver and CUDA_VISIBLE_DEVICES"
+            "driver and CUDA_VISIBLE_DEVICES",
+            about="device",
         )
     if index and int(index) >= count:
-        raise HarnessError(f"--device {asked}: there are {count} CUDA devices, 0 to {count - 1}")
+        raise HarnessError(
+            f"--device {asked}: there are {count} CUDA devices, 0 to {count - 1}", about="device"
+        )
     return asked
 
 
@@ -48,7 +51,8 @@ def check_threads(threads: int | None) -> None:
     if threads is not None and threads > cores():
         raise HarnessError(
             f"--threads {threads}: this process may run on {cores()} cores, and more threads than "
-            "that only wait for each other"
+            "that only wait for each other",
+            about="threads",
         )
 
 
@@ -64,7 +68,8 @@ def slots(device: str, jobs: int | None, threads: int | None) -> tuple[Resources
     devices = [device] if ":" in device else [f"cuda:{i}" for i in range(cuda_count())]
     if jobs is not None and jobs > len(devices):
         raise HarnessError(
-            f"--jobs {jobs}: this run has {len(devices)} GPUs, and two cells never share one"
+            f"--jobs {jobs}: this run has {len(devices)} GPUs, and two cells never share one",
+            about="jobs",
         )
     devices = devices[:jobs]
     per_cell = threads or max(1, cores() // len(devices))

@@ -68,7 +68,8 @@ def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> St
     if not kept:
         said = f" ({'; '.join(notes)})" if notes else ""
         raise HarnessError(
-            f"no cell is left to run; see --plugins, --exclude and installed plugins{said}"
+            f"no cell is left to run; see --plugins, --exclude and installed plugins{said}",
+            about="plugins",
         )
     return replace(study, cells=kept, notes=(*study.notes, *notes), dropped=dropped)
 

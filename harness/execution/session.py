@@ -177,7 +177,8 @@ def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> E
     if name not in plugins.executors:
         raise HarnessError(
             f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
-            f"executors: {', '.join(plugins.executors)}"
+            f"executors: {', '.join(plugins.executors)}",
+            about="executor",
         )
     entry = plugins.executors[name]
     try:
@@ -245,6 +246,6 @@ def _told_about_the_disk(directory: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             raise HarnessError(
-                f"{where} cannot be written ({error.strerror}); choose another --out"
+                f"{where} cannot be written ({error.strerror}); choose another --out", about="out"
             ) from error
         raise

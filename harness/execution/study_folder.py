@@ -34,19 +34,20 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
         say: is told where the folder cannot be locked, and what follows from that.
     """
     if directory.exists() and not directory.is_dir():
-        raise HarnessError(f"{directory} is a file; choose another --out or --name")
+        raise HarnessError(f"{directory} is a file; choose another --out or --name", about="out")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(
-            f"{directory} cannot be made ({error.strerror}); choose another --out"
+            f"{directory} cannot be made ({error.strerror}); choose another --out", about="out"
         ) from error
     # Names with a dot: the lock, and what a killed run had half written.
     strangers = [p.name for p in directory.iterdir() if not p.name.startswith(".")]
     if strangers and not (directory / "study.json").exists():
         raise HarnessError(
             f"{directory} holds files that are no study of the harness "
-            f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name"
+            f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name",
+            about="out",
         )
     with (directory / LOCK).open("a+") as handle:
         outcome = take(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +55,8 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
             handle.seek(0)
             raise HarnessError(
                 f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
-                "or choose another --out or --name"
+                "or choose another --out or --name",
+                about="out",
             )
         if outcome == "impossible":
             say(f"note: {without_locks(directory, UNGUARDED)}")

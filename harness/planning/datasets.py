@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError, about, did_you_mean
 from harness.planning.params import with_data_params
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
@@ -29,7 +29,8 @@ def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = (
     if name not in plugins.datasets:
         raise HarnessError(
             f"unknown dataset {name!r}{did_you_mean(name, plugins.datasets)}; "
-            f"datasets: {', '.join(plugins.datasets)}"
+            f"datasets: {', '.join(plugins.datasets)}",
+            about="dataset",
         )
     return with_data_params(plugins.datasets[name].spec, settings)
 
@@ -42,22 +43,30 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
     """
     if spec.needs_root and root is None:
         raise HarnessError(
-            f"dataset {spec.name!r} needs --data-root: the folder that holds its images"
+            f"dataset {spec.name!r} needs --data-root: the folder that holds its images",
+            about="dataset",
         )
     if not spec.needs_root and root is not None:
-        raise HarnessError(f"dataset {spec.name!r} is made by its plugin and takes no --data-root")
+        raise HarnessError(
+            f"dataset {spec.name!r} is made by its plugin and takes no --data-root",
+            about="data_root",
+        )
     if root is not None and not is_utf8(str(root.resolve())):
         raise HarnessError(
             f"--data-root {as_text(str(root))}: the path is not UTF-8, so no record can hold it; "
-            "rename the folder"
+            "rename the folder",
+            about="data_root",
         )
     if root is not None and not root.is_dir():
         if not root.is_file():
-            raise HarnessError(f"--data-root {root}: no such folder")
+            raise HarnessError(f"--data-root {root}: no such folder", about="data_root")
         if not spec.accepts_file:
             raise HarnessError(
-                f"--data-root {root}: is a file; unpack it if it is an archive, and name the folder"
+                f"--data-root {root}: is a file; unpack it if it is an archive, and name "
+                "the folder",
+                about="data_root",
             )
-    with undisturbed():
+    # What a factory does not like is most often the folder that it was given.
+    with undisturbed(), about("dataset" if root is None else "data_root"):
         dataset: Dataset = resolve(spec.factory)(root, **spec.params)
     return dataset

@@ -151,7 +151,8 @@ class Resolver:
         if unknown := [name for name in asked if name not in known]:
             raise HarnessError(
                 f"select_by: no plugin offers a metric {unknown[0]!r}"
-                f"{did_you_mean(unknown[0], known)}; metrics: {', '.join(sorted(known))}"
+                f"{did_you_mean(unknown[0], known)}; metrics: {', '.join(sorted(known))}",
+                about="set.select_by",
             )
         targets = {target.name for target in task.targets}
         primary = tuple(name for name in asked if name.partition(".")[0] in targets)

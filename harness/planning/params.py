@@ -13,6 +13,7 @@ from harness.discovery.registry import Plugins
 from harness.discovery.select import select
 from harness.errors import HarnessError, did_you_mean
 from harness.specs import DatasetSpec
+from harness.values.check import fits, in_words, shown, type_of, value_of
 
 COLUMNS = "columns"
 """The parameter of a dataset that says which column of its table holds what."""
@@ -27,6 +28,11 @@ class Change:
     methods: frozenset[str]
     name: str
     value: Any
+
+    @property
+    def about(self) -> str:
+        """The key of a study file that says it."""
+        return f"param.{self.text.partition('=')[0]}"
 
 
 def parse(settings: Iterable[str], plugins: Plugins) -> tuple[Change, ...]:
@@ -43,9 +49,14 @@ def parse(settings: Iterable[str], plugins: Plugins) -> tuple[Change, ...]:
         left, equals, value = text.partition("=")
         pattern, _, name = left.rpartition(":")
         if not equals or not name.strip():
-            raise HarnessError(f"--param {text!r}: write NAME=VALUE or PATTERN:NAME=VALUE")
-        methods = select((pattern or "all",), (), plugins)
-        changes.append(Change(text, frozenset(methods), name.strip(), _value(value)))
+            raise HarnessError(
+                f"--param {text!r}: write NAME=VALUE or PATTERN:NAME=VALUE", about=f"param.{left}"
+            )
+        try:
+            methods = select((pattern or "all",), (), plugins)
+        except HarnessError as error:
+            raise HarnessError(f"--param {text!r}: {error}", about=f"param.{left}") from error
+        changes.append(Change(text, frozenset(methods), name.strip(), value_of(value)))
     return tuple(changes)
 
 
@@ -60,10 +71,11 @@ def changes_of(method: str, stated: Mapping[str, Any], changes: Iterable[Change]
         if method not in change.methods or change.name not in stated:
             continue
         old = stated[change.name]
-        if not _same_type(old, change.value):
+        if not fits(change.value, type_of(old)):
             raise HarnessError(
-                f"--param {change.text!r}: {method} has {change.name}={json.dumps(old)}, which is "
-                f"{_type_name(old)} and not {_type_name(change.value)}"
+                f"--param {change.text!r}: {method} has {change.name}={json.dumps(old)}, "
+                f"which is {_difference(old, change.value)}",
+                about=change.about,
             )
         found[change.name] = change.value
     return {name: value for name, value in found.items() if value != stated[name]}
@@ -78,7 +90,8 @@ def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: P
             raise HarnessError(
                 f"--param {change.text!r}: no selected method that it is for has a parameter "
                 f"{change.name!r}{did_you_mean(change.name, known)}; "
-                f"parameters: {', '.join(known) or 'none'}"
+                f"parameters: {', '.join(known) or 'none'}",
+                about=change.about,
             )
 
 
@@ -92,25 +105,33 @@ def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
     """
     changed = dict(spec.params)
     for text in settings:
-        name, equals, value = (part.strip() for part in text.partition("="))
+        written, equals, value = text.partition("=")
+        name, value = written.strip(), value.strip()
+        about = f"data_param.{written}"
         if not equals or not name:
-            raise HarnessError(f"--data-param {text!r}: write NAME=VALUE")
+            raise HarnessError(f"--data-param {text!r}: write NAME=VALUE", about=about)
         outer, dot, key = name.partition(".")
         if dot and key and isinstance(changed.get(outer), Mapping):
             changed[outer] = {**changed[outer], key: value}
             continue
         if dot and outer == COLUMNS:
-            raise HarnessError(f"--column {key}={value}: dataset {spec.name!r} reads no table")
+            raise HarnessError(
+                f"--column {key}={value}: dataset {spec.name!r} reads no table",
+                about=f"column.{key}",
+            )
         if name not in spec.params:
             raise HarnessError(
                 f"--data-param {text!r}: dataset {spec.name!r} has no parameter {name!r}"
-                f"{did_you_mean(name, spec.params)}; parameters: {', '.join(spec.params) or 'none'}"
+                f"{did_you_mean(name, spec.params)}; "
+                f"parameters: {', '.join(spec.params) or 'none'}",
+                about=about,
             )
-        old, new = spec.params[name], _value(value)
-        if not _same_type(old, new):
+        old, new = spec.params[name], value_of(value)
+        if not fits(new, type_of(old)):
             raise HarnessError(
                 f"--data-param {text!r}: dataset {spec.name!r} has {name}={json.dumps(old)}, which "
-                f"is {_type_name(old)} and not {_type_name(new)}"
+                f"is {_difference(old, new)}",
+                about=about,
             )
         changed[name] = new
     return replace(spec, params=changed)
@@ -124,7 +145,10 @@ def column_settings(columns: Iterable[str]) -> tuple[str, ...]:
     """
     for text in columns:
         if not re.fullmatch(r"\s*\w+\s*=.*", text):
-            raise HarnessError(f"--column {text!r}: write FIELD=NAME, as group=PatientID")
+            raise HarnessError(
+                f"--column {text!r}: write FIELD=NAME, as group=PatientID",
+                about=f"column.{text.partition('=')[0]}",
+            )
     return tuple(f"{COLUMNS}.{text.strip()}" for text in columns)
 
 
@@ -136,23 +160,7 @@ def columns_of(settings: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...
     return columns, tuple(s for s in settings if not s.startswith(prefix))
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
-def _same_type(old: Any, new: Any) -> bool:
-    if old is None or new is None:
-        return True
-    if isinstance(old, float):
-        return isinstance(new, int | float) and not isinstance(new, bool)
-    return type(old) is type(new)
-
-
-_TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-def _type_name(value: Any) -> str:
-    return _TYPE_NAMES.get(type(value), f"a JSON {type(value).__name__}")
+def _difference(old: Any, new: Any) -> str:
+    """``a whole number and not text``."""
+    wanted, given = in_words(type(old)), in_words(type(new))
+    return f"{wanted} and not {shown(new) if given == wanted else given}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.data.splits.make import make_split, read_split
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select
-from harness.errors import HarnessError
+from harness.errors import HarnessError, about
 from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.methods import Resolver
 from harness.planning.params import refuse_unused
@@ -41,9 +41,11 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         dataset = admit(spec, dataset)
     samples = dataset.samples
     if request.split_file is not None:
-        split = read_split(request.split_file, samples)
+        with about("split_file"):
+            split = read_split(request.split_file, samples)
     else:
-        split = make_split(samples, request.split)
+        with about("split"):
+            split = make_split(samples, request.split)
     name = request.name or default_name(
         request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
     )
@@ -60,7 +62,7 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     )
     refuse_unused(resolver.changes, ids, plugins)
     if resolver.absent:
-        raise HarnessError("\n".join(resolver.absent))
+        raise HarnessError("\n".join(resolver.absent), about="weights")
     return Study(
         directory=directory,
         cells=cells,

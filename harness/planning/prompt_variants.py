@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.data.prompt_file import parse_prompts
 from harness.discovery.registry import MethodEntry, Plugins
-from harness.errors import HarnessError, SpecError
+from harness.errors import HarnessError, SpecError, about
 
 if TYPE_CHECKING:
     from harness.study import Study
@@ -33,6 +33,11 @@ def with_prompts(plugins: Plugins, file: Path) -> Plugins:
         HarnessError: no method takes prompts, the file cannot be read as text, or its name cannot
             be a method's.
     """
+    with about("prompts"):
+        return _with_prompts(plugins, file)
+
+
+def _with_prompts(plugins: Plugins, file: Path) -> Plugins:
     bases: dict[str, list[MethodEntry]] = {}
     for entry in plugins.methods.values():
         if entry.spec.prompts_param:
@@ -63,10 +68,12 @@ def check_prompts(study: Study, file: Path) -> None:
     }
     if not texts:
         raise HarnessError(
-            f"--prompts {file}: no selected method uses it; select '*@{file.stem}' too"
+            f"--prompts {file}: no selected method uses it; select '*@{file.stem}' too",
+            about="prompts",
         )
-    for text in texts:
-        parse_prompts(text, str(file), study.samples.classes)
+    with about("prompts"):
+        for text in texts:
+            parse_prompts(text, str(file), study.samples.classes)
 
 
 def _read(file: Path) -> str:

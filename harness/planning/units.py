@@ -20,7 +20,10 @@ def number_of_bytes(option: str, text: str | None) -> int | None:
     """
     found = None if text is None else _parts(text, _BYTES)
     if text is not None and found is None:
-        raise HarnessError(f"{option} {text!r}: give bytes, or a number with KB, MB, GB or TB")
+        raise HarnessError(
+            f"{option} {text!r}: give bytes, or a number with KB, MB, GB or TB",
+            about=option.removeprefix("--").replace("-", "_"),
+        )
     return None if found is None else int(found)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, about
 from harness.runtime.home import expanded, home
 from harness.specs import WeightsCard
 from harness.storage.cache import cache_directory
@@ -37,9 +37,9 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
             holds several checkpoints, none under the name on the card.
     """
     if weights != "pretrained":
-        return MappingProxyType(
-            _own_files(card, expanded(weights, "--weights").absolute() / card.id)
-        )
+        with about("weights"):
+            folder = expanded(weights, "--weights").absolute() / card.id
+            return MappingProxyType(_own_files(card, folder))
     files = library_files(card)
     if absent := missing(files):
         raise WeightsMissing(

@@ -77,7 +77,10 @@ def read_folder(given: Path, columns: Columns) -> Found:
     if os.path.lexists(table):
         return with_groups(found_all, table, columns)
     if columns:
-        raise HarnessError(f"--column {next(iter(columns))}=…: there is no {table} to read it from")
+        name = next(iter(columns))
+        raise HarnessError(
+            f"--column {name}=…: there is no {table} to read it from", about=f"column.{name}"
+        )
     return found_all
 
 

@@ -90,7 +90,8 @@ def _table(images: int, size: int, seed: int) -> tuple[Request, ...]:
 def _check(name: str, value: object, smallest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
         raise HarnessError(
-            f"dataset phantom: {name} is {value!r}; give an integer of at least {smallest}"
+            f"dataset phantom: {name} is {value!r}; give an integer of at least {smallest}",
+            about=f"data_param.{name}",
         )
 
 

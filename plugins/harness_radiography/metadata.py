@@ -53,7 +53,9 @@ def read_metadata(layout: Layout, columns: Columns) -> Metadata:
     if not os.path.lexists(table):
         if columns:
             name = next(iter(columns))
-            raise HarnessError(f"--column {name}=…: there is no {table} to read it from")
+            raise HarnessError(
+                f"--column {name}=…: there is no {table} to read it from", about=f"column.{name}"
+            )
         found, notes = _sources(layout.entries, sources)
         return Metadata(None, found, sheets, ("groups unknown: the split may leak", *notes))
     rows, table_notes = group_rows(table, columns)

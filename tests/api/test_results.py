@@ -161,7 +161,7 @@ def test_a_notebook_shows_the_report_as_html(results: harness.Results) -> None:
     ("keys", "said"),
     [
         ({"sets": {"epochs": 1}}, r"no study key 'sets' \(did you mean 'set'\?\); keys: plugins"),
-        ({"set": 3}, r"set = 3: expected a table"),
+        ({"set": 3}, r"set = 3: expected a dict"),
         ({"skip_bad": "yes"}, r'skip_bad = "yes": expected true or false'),
         ({"seeds": [0, True]}, r"seeds = \[0, true\]: expected a number"),
         ({"plugins": "nothing"}, r"pattern 'nothing' matches no method"),
@@ -193,6 +193,15 @@ def test_a_study_file_is_run_and_keywords_win_over_it(tmp_path: Path) -> None:
     assert only.directory.is_relative_to(tmp_path / "here")
     used = only.record["protocol"]
     assert (used["train_images"], used["test_images"]) == (16, 8)
+
+
+def test_a_mistake_in_a_study_file_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('plugins = "baselines"\n[set]\nepochs = 1\nbatch_size = 0\n')
+    with pytest.raises(harness.HarnessError, match=r"study.toml, line 4 \(set.batch_size\): "):
+        harness.run(study=file, out=tmp_path, progress=False)
+    with pytest.raises(harness.HarnessError, match=r"^(?!.*study.toml)"):
+        harness.run(study=file, out=tmp_path, set={"batch_size": -1}, progress=False)
 
 
 def test_a_damaged_cell_says_so_and_the_others_are_there(tmp_path: Path) -> None:

@@ -89,18 +89,33 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     [
         ('plugin = ["all"]', "study.toml, line 1: no key 'plugin' (did you mean 'plugins'?)"),
         ('preset = "quick"\njobs = "two"', 'study.toml, line 2: jobs = "two": expected a whole nu'),
-        ('\npreset = "quik"', "study.toml, line 2: unknown preset 'quik' (did you mean 'quick'?)"),
-        ("[set]\nflip = true\nepoch = 5", "study.toml, line 3: --set 'epoch=5': write KEY=VALUE"),
-        ("[set]\nepochs = 0", "study.toml, line 2: protocol: epochs must be positive"),
+        (
+            '\npreset = "quik"',
+            "study.toml, line 2 (preset): unknown preset 'quik' (did you mean 'quick'?)",
+        ),
+        (
+            "[set]\nflip = true\nepoch = 5",
+            "study.toml, line 3 (set.epoch): --set 'epoch=5': write KEY=VALUE",
+        ),
+        ("[set]\nepochs = 0", "study.toml, line 2 (set.epochs): protocol: epochs must be positive"),
         ('seeds = ["a"]', "study.toml, line 1: seeds"),
-        ("jobs = 1\nseeds = -1", "study.toml, line 2: --seeds '-1': give whole numbers from 0"),
-        ('exclude = "clip"\nplugins = ["clip", "sll/*"]', "study.toml, line 2: pattern 'sll/*'"),
-        ('plugins = "clip"\nexclude = "sll"', "study.toml, line 2: pattern 'sll'"),
-        ('dataset = "fantom"', "study.toml, line 1: unknown dataset 'fantom'"),
-        ('weights = "nowhere"', "study.toml, line 1: --weights"),
-        ('[param]\n"baselines:depth" = 3', "study.toml, line 2: --param 'baselines:depth=3'"),
-        ('prompts = "none.txt"', "study.toml, line 1: --prompts"),
-        ('device_memory = "much"', "study.toml, line 1: --device-memory 'much'"),
+        (
+            "jobs = 1\nseeds = -1",
+            "study.toml, line 2 (seeds): --seeds '-1': give whole numbers from 0",
+        ),
+        (
+            'exclude = "clip"\nplugins = ["clip", "sll/*"]',
+            "study.toml, line 2 (plugins): pattern 'sll/*'",
+        ),
+        ('plugins = "clip"\nexclude = "sll"', "study.toml, line 2 (exclude): pattern 'sll'"),
+        ('dataset = "fantom"', "study.toml, line 1 (dataset): unknown dataset 'fantom'"),
+        ('weights = "nowhere"', "study.toml, line 1 (weights): --weights"),
+        (
+            '[param]\n"baselines:depth" = 3',
+            "study.toml, line 2 (param.baselines:depth): --param 'baselines:depth=3'",
+        ),
+        ('prompts = "none.txt"', "study.toml, line 1 (prompts): --prompts"),
+        ('device_memory = "much"', "study.toml, line 1 (device_memory): --device-memory 'much'"),
         ("\njobs = 0", "study.toml, line 2: jobs: 0 is not in the range"),
         ('keep_checkpoints = "bst"', "study.toml, line 1: keep_checkpoints: 'bst' is not one of"),
         ("micro_batch = 4\n[set]\nmicro_batch = 8", "study.toml, line 3: micro_batch stands above"),
@@ -223,7 +238,7 @@ def test_a_mistake_in_a_later_run_is_told_before_anything_runs(tmp_path: Path) -
     )
     done = inside("plan", "study.toml", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("harness: study.toml, line 5: pattern 'nobody'")
+    assert done.stderr.startswith("harness: study.toml, line 5 (plugins): pattern 'nobody'")
 
 
 def test_two_roots_of_one_dataset_have_folders_of_their_own(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ FLOORS = (
     ("data", "tasks"),
     ("storage", "provenance"),
     ("runtime", "specs", "protocol"),
+    ("values",),
     ("errors", "seeds", "machine"),
 )
 """From top to bottom. A room imports from lower floors and from itself."""

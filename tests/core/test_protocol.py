@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
 from harness import HarnessError
@@ -9,6 +11,7 @@ from harness.protocol import (
     PAPER,
     QUICK,
     STUDY,
+    Protocol,
     deviations,
     effective,
     override,
@@ -50,11 +53,20 @@ def test_settings_change_the_protocol() -> None:
     [
         ("epoch=5", "did you mean 'epochs'"),
         ("epochs", "KEY=VALUE"),
-        ("epochs=many", "expected int"),
-        ("epochs=1.5", "expected int"),
-        ("epochs=true", "expected int"),
-        ("flip=1", "expected bool"),
-        ("select_by=5", "expected str"),
+        ("epochs=three", "epochs: 'three' is not a whole number"),
+        ("epochs=1.5", "epochs: 1.5 is not a whole number"),
+        ("epochs=true", "epochs: True is not a whole number"),
+        ("epochs=nan", "epochs: 'nan' is not a whole number"),
+        ("learning_rate=fast", "learning_rate: 'fast' is not a number"),
+        ("learning_rate=nan", "learning_rate: 'nan' is not a finite number"),
+        ("learning_rate=-inf", "learning_rate: '-inf' is not a finite number"),
+        ("weight_decay=1e999", "weight_decay: inf is not a finite number"),
+        ("probe_seconds=NaN", "probe_seconds: 'NaN' is not a finite number or none"),
+        ("micro_batch=x", "micro_batch: 'x' is not a whole number or none"),
+        (f"epochs={'1' * 5000}", "epochs: '1+… is not a whole number"),
+        ("flip=1", "flip: 1 is not true or false"),
+        ("select_by=5", "select_by: 5 is not text or none"),
+        ("weight_decay=-1", "weight_decay must not be negative, got -1"),
         ("epochs=0", "epochs must be positive"),
         ("batch_size=1", "at least 2"),
         ("image_size=16", "must be 32 to 8192"),
@@ -66,6 +78,18 @@ def test_settings_change_the_protocol() -> None:
 def test_a_bad_setting_is_refused(setting: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         override(QUICK, [setting])
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(Protocol)])
+def test_every_field_of_a_protocol_is_checked_by_its_type(field: str) -> None:
+    with pytest.raises(HarnessError, match=f"protocol: {field}: .* is not ") as error:
+        replace(PAPER, **{field: {"no": "field holds a table"}})
+    assert error.value.about == f"set.{field}"
+
+
+def test_a_whole_number_stands_for_a_number() -> None:
+    used = effective(PAPER, "a/b", {"weight_decay": 0})
+    assert (used.weight_decay, type(used.weight_decay)) == (0.0, float)
 
 
 def test_deviations_name_what_differs() -> None:

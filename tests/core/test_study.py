@@ -123,7 +123,7 @@ def test_a_small_member_has_no_published_weights(plugins: Plugins) -> None:
     ("mistake", "says"),
     [
         ({"protocol": {"test_images": 5}}, "declares deviations in"),
-        ({"protocol": {"learning_rate": "fast"}}, "learning_rate.*expected float"),
+        ({"protocol": {"learning_rate": "fast"}}, "learning_rate: 'fast' is not a number"),
         ({"protocol": {"epochs": 0}}, "epochs must be positive"),
         ({"task": "grading"}, "ranked by label.kappa, but no plugin offers"),
         ({"task": "clasification"}, "did you mean 'classification'"),

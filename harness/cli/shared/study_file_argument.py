@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from harness.errors import HarnessError
-from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, read_study_file
+from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, name_of, read_study_file
 from harness.planning.study_files.study_keys import KEYS
-
-if TYPE_CHECKING:
-    pass
 
 ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json"})
 """Options of one call and not of a study."""
-
-_NAMED_IN_ERRORS = {
-    "preset": r"unknown preset",
-    "dataset": r"unknown dataset|dataset '",
-    "executor": r"unknown executor",
-    "plugins": r"pattern '",
-    "exclude": r"pattern '",
-    "set": r"protocol: ",
-}
-"""Key -> how an error of its value begins, where that is not with the option."""
 
 
 def study_file_argument() -> Any:
@@ -109,36 +95,37 @@ def _use(ctx: click.Context, file: StudyFile) -> None:
 
 @contextmanager
 def blaming(file: StudyFile | None) -> Iterator[None]:
-    """Errors of what the file says, told with its name and line."""
+    """Errors of what the file says, told with its name, the line and the key."""
     try:
         yield
     except HarnessError as error:
-        where = None if file is None else _place(str(error), file)
-        if where is None:
+        key = None if file is None or error.about is None else _key_of(error.about, file)
+        if file is None or key is None:
             raise
-        raise HarnessError(f"{where}: {error}") from error
+        text = f"{file.at(*key)} ({'.'.join(key)}): {error}"
+        raise HarnessError(text, about=error.about) from error
 
 
-def _place(said: str, file: StudyFile) -> str | None:
+def _key_of(about: str, file: StudyFile) -> tuple[str, ...] | None:
+    """The key in the file that says what an error is about, or the key of a table and the entry.
+    None where the value comes from elsewhere: an option, or a default."""
     ctx = click.get_current_context()
-    for name, option in _options(ctx.command).items():
-        begins = _NAMED_IN_ERRORS.get(name, f"--{name.replace('_', '-')}\\b")
-        value = file.values.get(name)
-        if value is None or not (re.match(begins, said) or re.match(f"--{name}\\b", said)):
-            continue
-        if isinstance(value, Mapping):
-            known = [key for key in value if f"{key}=" in said or f" {key} " in said]
-            if known:
-                return file.at(name, known[0])
-        elif ctx.get_parameter_source(option.name or "") == ParameterSource.DEFAULT_MAP and (
-            name not in ("plugins", "exclude") or _holds(value, said)
-        ):
-            return file.at(name)
-    return None
-
-
-def _holds(patterns: tuple[str, ...], said: str) -> bool:
-    return any(f"'{p.strip()}'" in said for item in patterns for p in item.split(","))
+    options = _options(ctx.command)
+    name, _, entry = about.partition(".")
+    if name not in options:
+        return None
+    if not entry:
+        source = ctx.get_parameter_source(options[name].name or "")
+        return (name,) if name in file.values and source == ParameterSource.DEFAULT_MAP else None
+    given = ctx.params[options[name].name or ""]
+    if name_of(name, entry) in {name_of(name, setting) for setting in given}:
+        return None
+    if name == "set" and entry in SHORTHANDS:
+        if ctx.get_parameter_source(options[entry].name or "") == ParameterSource.COMMANDLINE:
+            return None
+        if entry in file.values:
+            return (entry,)
+    return (name, entry) if entry in file.values.get(name, {}) else None
 
 
 def words_of(ctx: click.Context) -> tuple[str, ...]:

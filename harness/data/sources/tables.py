@@ -93,7 +93,8 @@ def read_table(
     if unknown := [name for name in chosen if name not in fields]:
         raise HarnessError(
             f"--column {unknown[0]}=…: {path.name} has nothing called so"
-            f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}"
+            f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}",
+            about=f"column.{unknown[0]}",
         )
     places = {name: _place(path, sheet, name, others, chosen) for name, others in fields.items()}
     if lacking := [name for name in needed if places[name] is None]:
@@ -234,7 +235,8 @@ def _chosen_place(path: Path, sheet: _Sheet, field: str, name: str) -> int:
             return found[0]
     raise HarnessError(
         f"--column {field}={name}: {path} has no such column{did_you_mean(name, sheet.header)}; "
-        f"its columns: {', '.join(sheet.header)}"
+        f"its columns: {', '.join(sheet.header)}",
+        about=f"column.{field}",
     )
 
 

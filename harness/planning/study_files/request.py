@@ -56,12 +56,15 @@ def request_of(
         and not Path(weights).is_dir()
     ):
         raise HarnessError(
-            f"--weights {weights!r}: say pretrained, random, or name a folder that exists"
+            f"--weights {weights!r}: say pretrained, random, or name a folder that exists",
+            about="weights",
         )
     if split not in ("standard", "study"):
-        raise HarnessError(f"--split {split!r}: use standard or study, or --split-file FILE")
+        raise HarnessError(
+            f"--split {split!r}: use standard or study, or --split-file FILE", about="split"
+        )
     if name is not None and (Path(name).name != name or name.startswith(".")):
-        raise HarnessError(f"--name {name!r}: give a plain folder name")
+        raise HarnessError(f"--name {name!r}: give a plain folder name", about="name")
     flags = {
         "compile": compiled,
         "tf32": tf32,
@@ -73,10 +76,11 @@ def request_of(
         extra.append("probe_seconds=none")
     if micro_batch is not None:
         extra.append(f"micro_batch={micro_batch}")
-    file_params = () if study_file is None else study_file.settings("param")
-    file_data = () if study_file is None else study_file.settings("data_param")
-    file_columns = () if study_file is None else study_file.settings("column")
-    asked = (*protocol_settings(study_file), *extra, *settings)
+    own = (*extra, *settings)
+    file_params = () if study_file is None else study_file.settings("param", params)
+    file_data = () if study_file is None else study_file.settings("data_param", data_params)
+    file_columns = () if study_file is None else study_file.settings("column", columns)
+    asked = (*protocol_settings(study_file, own), *own)
     return Request(
         methods=patterns or ("all",),
         exclude=exclude,
@@ -109,5 +113,8 @@ def _numbers(
     except ValueError:
         values = []
     if not values or not all(valid(value) for value in values):
-        raise HarnessError(f"{option} {text!r}: give {wanted}, separated by commas")
+        raise HarnessError(
+            f"{option} {text!r}: give {wanted}, separated by commas",
+            about=option.removeprefix("--"),
+        )
     return tuple(dict.fromkeys(values))

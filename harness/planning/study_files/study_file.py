@@ -7,7 +7,6 @@ line. Relative paths in a file are relative to the file.
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -20,11 +19,25 @@ from harness.execution.study_folder import NAME
 from harness.planning.study_files.study_runs import RUN, over
 from harness.runtime.home import expanded
 from harness.storage.toml_text import line_of
+from harness.values.check import fits, value_of
 
 SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
 """Keys that are short for an entry of ``[set]``."""
 
 Kind = Literal["text", "texts", "numbers", "size", "whole", "number", "flag", "path", "table"]
+
+_TYPES: Mapping[Kind, Any] = {
+    "text": str,
+    "texts": str | list[str],
+    "numbers": float | list[float] | str,
+    "size": int | str,
+    "whole": int,
+    "number": float,
+    "flag": bool,
+    "path": str,
+}
+"""What TOML reads of a value of each kind; of a table, each entry is an :data:`_Entry`."""
+_Entry = str | bool | float | list[Any]
 
 _EXPECTED: Mapping[Kind, str] = {
     "text": "text in quotes",
@@ -73,9 +86,18 @@ class StudyFile:
             for number, own in enumerate(self.own)
         )
 
-    def settings(self, table: str) -> tuple[str, ...]:
-        """A table as ``NAME=VALUE``, in its order; empty where the file has none."""
-        return tuple(f"{name}={_word(value)}" for name, value in self.values.get(table, {}).items())
+    def settings(self, table: str, replaced: Iterable[str] = ()) -> tuple[str, ...]:
+        """A table as ``NAME=VALUE``, in its order; empty where the file has none.
+
+        Args:
+            replaced: settings of the command line, whose names are left out.
+        """
+        names = {name_of(table, setting) for setting in replaced}
+        return tuple(
+            f"{name}={_word(value)}"
+            for name, value in self.values.get(table, {}).items()
+            if name_of(table, name) not in names
+        )
 
     def at(self, *key: str) -> str:
         """``study.toml, line 4``: where the key, or the key of a table, begins."""
@@ -159,7 +181,7 @@ def _value(file: StudyFile, name: str, value: Any, key: Key, folder: Path) -> An
 
 
 def checked(name: str, value: Any, key: Key, folder: Path, where: str) -> Any:
-    """The value of a key, as :attr:`StudyFile.values` holds it.
+    """The value of a key that is no table, as :attr:`StudyFile.values` holds it.
 
     Args:
         folder: what relative paths are below.
@@ -168,42 +190,21 @@ def checked(name: str, value: Any, key: Key, folder: Path, where: str) -> Any:
     Raises:
         HarnessError: it is of another type than its key wants.
     """
-    if key.kind == "table":
-        if isinstance(value, Mapping) and all(_is_entry(item) for item in value.values()):
-            return dict(value)
-    elif key.kind == "texts":
-        texts = [value] if isinstance(value, str) else value
-        if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
-            return tuple(texts)
-    elif key.kind == "numbers":
-        numbers = value if isinstance(value, list) else [value]
-        if numbers and all(_is_number(n) for n in numbers):
-            return ",".join(map(repr, numbers))
-        if isinstance(value, str):
-            return value
-    elif key.kind == "path" and isinstance(value, str):
-        return value if value in key.words else str(folder / expanded(value, where))
-    elif key.kind == "size" and isinstance(value, int | str) and not isinstance(value, bool):
-        return str(value)
-    elif _fits(value, key.kind):
-        return value
-    raise HarnessError(f"{where}: {name} = {_shown(value)}: expected {_EXPECTED[key.kind]}")
+    if value == [] or not fits(value, _TYPES[key.kind]):
+        expected = _EXPECTED[key.kind]
+        raise HarnessError(f"{where}: {name} = {_shown(value)}: expected {expected}", about=name)
+    if key.kind == "texts":
+        return (value,) if isinstance(value, str) else tuple(value)
+    if key.kind == "numbers" and not isinstance(value, str):
+        return ",".join(map(repr, value if isinstance(value, list) else [value]))
+    if key.kind == "path" and value not in key.words:
+        return str(folder / expanded(value, where))
+    return str(value) if key.kind == "size" else value
 
 
-def _is_entry(item: Any) -> bool:
-    return isinstance(item, str | bool | list) or _is_number(item)
-
-
-def _fits(value: Any, kind: Kind) -> bool:
-    if kind == "whole":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "number":
-        return _is_number(value)
-    return isinstance(value, bool if kind == "flag" else str) and kind in ("flag", "text")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_entry(value: Any) -> bool:
+    """Whether a table may have the value."""
+    return fits(value, _Entry)
 
 
 def _table(file: StudyFile, name: str, value: Any) -> dict[str, Any]:
@@ -216,12 +217,18 @@ def _table(file: StudyFile, name: str, value: Any) -> dict[str, Any]:
                 f"{file.at(name, key)}: [{name}] {key} holds a table; "
                 f'write one quoted key: "{key}:{inner}" = …'
             )
-        if not _is_entry(item):
+        if not is_entry(item):
             raise HarnessError(
                 f"{file.at(name, key)}: [{name}] {key} = {_shown(item)}: expected text in quotes, "
                 "a number, true or false"
             )
     return value
+
+
+def name_of(table: str, setting: str) -> str:
+    """The name in ``NAME=VALUE``, by which entries of a table replace each other."""
+    name = setting.partition("=")[0].strip()
+    return name.replace("-", "_") if table == "set" else name
 
 
 def _shown(value: Any) -> str:
@@ -242,21 +249,24 @@ def table_of(settings: Iterable[str]) -> dict[str, Any]:
     for setting in settings:
         name, _, text = setting.partition("=")
         table.pop(name, None)
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
-        plain = isinstance(value, bool) or _is_number(value)
+        value = value_of(text)
+        plain = fits(value, bool | float)
         table[name] = value if plain and json.dumps(value) == text else text
     return table
 
 
-def protocol_settings(file: StudyFile | None) -> tuple[str, ...]:
-    """What the file changes in the protocol, as ``--set`` takes it."""
+def protocol_settings(file: StudyFile | None, replaced: Iterable[str]) -> tuple[str, ...]:
+    """What the file changes in the protocol, as ``--set`` takes it.
+
+    Args:
+        replaced: settings of the command line, which win over the file's.
+    """
     if file is None:
         return ()
+    replaced = tuple(replaced)
     short = {name: file.values[name] for name in SHORTHANDS if name in file.values}
     if short.get("time_only"):
         short["probe_seconds"] = "none"
-    lower = {name: str(value).lower() for name, value in short.items()}
-    return (*(f"{name}={value}" for name, value in lower.items()), *file.settings("set"))
+    names = {name_of("set", setting) for setting in replaced}
+    lower = {name: str(value).lower() for name, value in short.items() if name not in names}
+    return (*(f"{name}={value}" for name, value in lower.items()), *file.settings("set", replaced))

@@ -11,7 +11,14 @@ from typing import Any
 from harness.errors import HarnessError, did_you_mean
 from harness.planning.params import columns_of
 from harness.planning.study_files.request import request_of
-from harness.planning.study_files.study_file import SHORTHANDS, Key, StudyFile, checked, table_of
+from harness.planning.study_files.study_file import (
+    SHORTHANDS,
+    Key,
+    StudyFile,
+    checked,
+    is_entry,
+    table_of,
+)
 from harness.planning.study_files.study_runs import over
 from harness.protocol import Protocol, preset
 from harness.runtime.home import expanded
@@ -74,8 +81,19 @@ def values_of(given: Mapping[str, Any], file: StudyFile | None = None) -> dict[s
                 f"no study key {name!r}{did_you_mean(name, KEYS)}; keys: {', '.join(KEYS)}"
             )
         if value is not None:
-            values[name] = checked(name, _plain(value), KEYS[name], Path.cwd(), f"{name}=…")
+            values[name] = _value(name, _plain(value))
     return values if file is None else over(file.values, values)
+
+
+def _value(name: str, value: Any) -> Any:
+    if KEYS[name].kind != "table":
+        return checked(name, value, KEYS[name], Path.cwd(), f"{name}=…")
+    if not isinstance(value, Mapping) or not all(map(is_entry, value.values())):
+        raise HarnessError(
+            f"{name}=…: {name} = {value!r}: expected a dict of NAME to text, number or bool",
+            about=name,
+        )
+    return dict(value)
 
 
 def _plain(value: Any) -> Any:

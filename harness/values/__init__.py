@@ -1,0 +1,1 @@
+"""Values that somebody else wrote, and the types that they must have."""
