@@ -142,7 +142,7 @@ class Resolver:
                 f"tasks: {', '.join(self._plugins.tasks)}"
             )
         task = self._plugins.tasks[entry.spec.task].spec
-        metrics = {f"{TARGET_OF_KIND.get(m.kind)}.{m.name}" for m in self._metrics(task)}
+        metrics = {metric.full_name for metric in self._metrics(task)}
         if absent := [name for name in task.primary if name not in metrics]:
             raise PluginMistakeError(
                 f"task {task.name!r} is ranked by {', '.join(absent)}, but no plugin offers such "
@@ -156,11 +156,7 @@ class Resolver:
             return task
         asked = [name.strip() for name in self._request.protocol.select_by.split(",")]
         offered = [entry.spec for entry in self._plugins.metrics.values()]
-        known = [
-            f"{TARGET_OF_KIND[metric.kind]}.{metric.name}"
-            for metric in offered
-            if metric.kind in TARGET_OF_KIND
-        ]
+        known = [metric.full_name for metric in offered if metric.kind in TARGET_OF_KIND]
         if unknown := [name for name in asked if name not in known]:
             raise HarnessError(
                 f"select_by: no plugin offers a metric {unknown[0]!r}"
@@ -225,9 +221,7 @@ class Resolver:
     ) -> dict[str, Any]:
         spec = entry.spec
         selecting = [
-            metric.function
-            for metric in self._metrics(task)
-            if f"{TARGET_OF_KIND.get(metric.kind)}.{metric.name}" in task.primary
+            metric.function for metric in self._metrics(task) if metric.full_name in task.primary
         ]
         losses = [target.loss for target in task.targets]
         try:

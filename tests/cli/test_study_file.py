@@ -89,16 +89,31 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     [
         ('plugin = ["all"]', "study.toml, line 1: no key 'plugin' (did you mean 'plugins'?)"),
         ('preset = "quick"\njobs = "two"', 'study.toml, line 2: jobs = "two": expected a whole nu'),
-        ('\npreset = "quik"', "study.toml, line 2 (preset): unknown preset 'quik' (did you mean 'quick'?)"),
-        ("[set]\nflip = true\nepoch = 5", "study.toml, line 3 (set.epoch): --set 'epoch=5': write KEY=VALUE"),
+        (
+            '\npreset = "quik"',
+            "study.toml, line 2 (preset): unknown preset 'quik' (did you mean 'quick'?)",
+        ),
+        (
+            "[set]\nflip = true\nepoch = 5",
+            "study.toml, line 3 (set.epoch): --set 'epoch=5': write KEY=VALUE",
+        ),
         ("[set]\nepochs = 0", "study.toml, line 2 (set.epochs): protocol: epochs must be positive"),
         ('seeds = ["a"]', "study.toml, line 1: seeds"),
-        ("jobs = 1\nseeds = -1", "study.toml, line 2 (seeds): --seeds '-1': give whole numbers from 0"),
-        ('exclude = "clip"\nplugins = ["clip", "sll/*"]', "study.toml, line 2 (plugins): pattern 'sll/*'"),
+        (
+            "jobs = 1\nseeds = -1",
+            "study.toml, line 2 (seeds): --seeds '-1': give whole numbers from 0",
+        ),
+        (
+            'exclude = "clip"\nplugins = ["clip", "sll/*"]',
+            "study.toml, line 2 (plugins): pattern 'sll/*'",
+        ),
         ('plugins = "clip"\nexclude = "sll"', "study.toml, line 2 (exclude): pattern 'sll'"),
         ('dataset = "fantom"', "study.toml, line 1 (dataset): unknown dataset 'fantom'"),
         ('weights = "nowhere"', "study.toml, line 1 (weights): --weights"),
-        ('[param]\n"baselines:depth" = 3', "study.toml, line 2 (param.baselines:depth): --param 'baselines:depth=3'"),
+        (
+            '[param]\n"baselines:depth" = 3',
+            "study.toml, line 2 (param.baselines:depth): --param 'baselines:depth=3'",
+        ),
         ('prompts = "none.txt"', "study.toml, line 1 (prompts): --prompts"),
         ('device_memory = "much"', "study.toml, line 1 (device_memory): --device-memory 'much'"),
         ("\njobs = 0", "study.toml, line 2: jobs: 0 is not in the range"),
