@@ -40,13 +40,14 @@ NEEDS = frozenset({"pretrained", "masks"})
 
 
 @cache
-def _types(spec: type) -> Mapping[str, Any]:
-    return get_type_hints(spec)
+def _types(record: type) -> Mapping[str, Any]:
+    return get_type_hints(record)
 
 
 def _check_types(owner: str, spec: Any) -> None:
     """SpecError where a field of the record is not of its type."""
-    for name, kind in _types(type(spec)).items():
+    record: Any = type(spec)
+    for name, kind in _types(record).items():
         if (wrong := mismatch(getattr(spec, name), kind, (name,))) is not None:
             raise SpecError(f"{owner}: {wrong}")
 

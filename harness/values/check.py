@@ -65,7 +65,7 @@ def mismatch(value: Any, expected: Any, at: tuple[str, ...] = ()) -> Mismatch | 
     Args:
         at: the keys that lead to the value.
     """
-    if expected is Any:
+    if expected is Any or (type(value) is expected and expected in (str, bool)):
         return None
     if is_typeddict(expected):
         return _in_record(value, expected, at)
