@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,9 @@ class Workshop:
         spec = self.plugins.methods[method].spec
         task = self.plugins.tasks[spec.task].spec
         protocol = effective(self.protocol, method, spec.protocol)
-        problem = _problem(task, protocol, files)
+        problem = Problem.of_task(
+            task, CLASSES, image_size=protocol.image_size, seed=0, weights_files=files
+        )
         arguments: dict[str, Any] = {**spec.params, **(spec.tiny if protocol.tiny else {})}
         network: TorchMethod = resolve(spec.factory)(problem, **arguments)
         folder = self.folder / str(next(self._numbers))
@@ -137,21 +139,6 @@ class Workshop:
 def _sharing(folder: Path, *, keep: bool) -> Sharing:
     budget = None if keep else 0
     return Sharing(cache=folder, facts={}, disk_budget=budget, memory_budget=budget)
-
-
-def _problem(task: TaskSpec, protocol: Protocol, files: Mapping[str, Path] | None) -> Problem:
-    targets = {
-        target.name: replace(target, names=CLASSES) if target.kind == "classes" else target
-        for target in task.targets
-    }
-    return Problem(
-        task=task.name,
-        targets=targets,
-        image_size=protocol.image_size,
-        weights="random" if files is None else "pretrained",
-        weights_files=files or {},
-        seed=0,
-    )
 
 
 class Forgetful(Checkpoints):

@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import SpecError
+from harness.values.check import mismatch
 
 HARNESS_API = 1
 """The version of the contract between the harness and its plugins."""
@@ -35,6 +37,19 @@ TARGET_OF_KIND: Mapping[str, str] = MappingProxyType(
 )
 """Kind of target that a metric scores -> the target of a prediction file."""
 NEEDS = frozenset({"pretrained", "masks"})
+
+
+@cache
+def _types(record: type) -> Mapping[str, Any]:
+    return get_type_hints(record)
+
+
+def _check_types(owner: str, spec: Any) -> None:
+    """SpecError where a field of the record is not of its type."""
+    record: Any = type(spec)
+    for name, kind in _types(record).items():
+        if (wrong := mismatch(getattr(spec, name), kind, (name,))) is not None:
+            raise SpecError(f"{owner}: {wrong}")
 
 
 def _check_name(kind: str, name: str) -> None:
@@ -77,6 +92,9 @@ class WeightsFile:
     size: int | None = None
     """Bytes."""
 
+    def __post_init__(self) -> None:
+        _check_types(f"weights file {self.name}", self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsCard:
@@ -107,6 +125,7 @@ class WeightsCard:
     interpolation: Literal["bilinear", "bicubic"]
 
     def __post_init__(self) -> None:
+        _check_types(f"weights card {self.id}", self)
         if not re.match(r"[A-Za-z0-9][\w.\-]*\Z", self.id):
             raise SpecError(f"weights card id {self.id!r} cannot be a folder name")
         if not self.files:
@@ -157,6 +176,7 @@ class MethodSpec:
     reference: str = ""
 
     def __post_init__(self) -> None:
+        _check_types(f"method {self.name}", self)
         _check_name("method", self.name)
         _check_reference(f"method {self.name}", "factory", self.factory)
         _check_summary(f"method {self.name}", self.summary)
@@ -210,6 +230,7 @@ class DatasetSpec:
     licence: str = ""
 
     def __post_init__(self) -> None:
+        _check_types(f"dataset {self.name}", self)
         _check_name("dataset", self.name)
         _check_reference(f"dataset {self.name}", "factory", self.factory)
         _check_summary(f"dataset {self.name}", self.summary)
@@ -238,6 +259,9 @@ class TargetSpec:
     weight: float = 1.0
     """Factor of this target's loss in the sum."""
 
+    def __post_init__(self) -> None:
+        _check_types(f"target {self.name}", self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
@@ -250,6 +274,7 @@ class TaskSpec:
     """Names of metrics as ``target.metric``; the primary metric is their mean."""
 
     def __post_init__(self) -> None:
+        _check_types(f"task {self.name}", self)
         _check_name("task", self.name)
         _check_summary(f"task {self.name}", self.summary)
         names = [target.name for target in self.targets]
@@ -293,7 +318,14 @@ class MetricSpec:
     summary: str
     higher_is_better: bool = True
 
+    @property
+    def full_name(self) -> str:
+        """``target.metric``, e.g. ``label.f1``. Of a kind that no target has, the kind in angle
+        brackets takes the target's place: it is no name that a task or a user can ask for."""
+        return f"{TARGET_OF_KIND.get(self.kind, f'<{self.kind}>')}.{self.name}"
+
     def __post_init__(self) -> None:
+        _check_types(f"metric {self.name}", self)
         _check_name("metric", self.name)
         _check_reference(f"metric {self.name}", "function", self.function)
         _check_summary(f"metric {self.name}", self.summary)
@@ -310,6 +342,7 @@ class ExecutorSpec:
     summary: str
 
     def __post_init__(self) -> None:
+        _check_types(f"executor {self.name}", self)
         _check_name("executor", self.name)
         _check_reference(f"executor {self.name}", "factory", self.factory)
         _check_summary(f"executor {self.name}", self.summary)

@@ -113,17 +113,8 @@ class Bench:
 
             with self.device:
                 files = write_clip(folder / "weights", full=not protocol.tiny)
-        targets = {
-            target.name: replace(target, names=CLASSES) if target.kind == "classes" else target
-            for target in entry.task.targets
-        }
-        return Problem(
-            task=entry.task.name,
-            targets=targets,
-            image_size=protocol.image_size,
-            weights="pretrained" if files else "random",
-            weights_files=files,
-            seed=0,
+        return Problem.of_task(
+            entry.task, CLASSES, image_size=protocol.image_size, seed=0, weights_files=files
         )
 
     def _setting(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -65,14 +65,8 @@ class SameNetwork(TorchMethod):
 
 def problem(workload: Workload, task: TaskSpec) -> Problem:
     """What a method is told of the workload."""
-    classes = workload.samples.classes
-    return Problem(
-        task=task.name,
-        targets={target.name: replace(target, names=classes) for target in task.targets},
-        image_size=workload.settings.image_size,
-        weights="random",
-        weights_files={},
-        seed=SEED,
+    return Problem.of_task(
+        task, workload.samples.classes, image_size=workload.settings.image_size, seed=SEED
     )
 
 

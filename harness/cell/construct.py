@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,13 @@ def make_runner(
         Skip: the method does not want to run here.
     """
     protocol = Protocol(**record["protocol"])
-    problem = _problem(record, samples, task, protocol)
+    problem = Problem.of_task(
+        task,
+        samples.classes,
+        image_size=protocol.image_size,
+        seed=record["seed"],
+        weights_files=_weights_files(record),
+    )
     limits = record.get("limits", {})
     setting = Setting(
         problem=problem,
@@ -122,24 +127,6 @@ def make_runner(
     if isinstance(method, TorchMethod):
         return TorchRunner(method, setting)
     return PlainRunner(method, setting)
-
-
-def _problem(
-    record: Mapping[str, Any], samples: Samples, task: TaskSpec, protocol: Protocol
-) -> Problem:
-    return Problem(
-        task=task.name,
-        targets={
-            target.name: replace(target, names=target.names or samples.classes)
-            if target.kind == "classes"
-            else target
-            for target in task.targets
-        },
-        image_size=protocol.image_size,
-        weights="random" if record["weights"]["kind"] == "random" else "pretrained",
-        weights_files=_weights_files(record),
-        seed=record["seed"],
-    )
 
 
 def _weights_files(record: Mapping[str, Any]) -> Mapping[str, Path]:

@@ -15,7 +15,7 @@ from harness.results.packed_masks import unpack_masks
 from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import SetMetrics
-from harness.specs import TARGET_OF_KIND, MetricSpec
+from harness.specs import MetricSpec
 
 SERVED = frozenset({"label.f1", "label.accuracy", "mask.dice"})
 """Metrics that are computed here, from hard predictions."""
@@ -76,7 +76,7 @@ def _scored(
     reference: Reference,
 ) -> tuple[SetMetrics, float]:
     """The named metrics by their specs' functions, and the mean of the primary ones."""
-    chosen = [m for m in metrics if f"{TARGET_OF_KIND.get(m.kind)}.{m.name}" in names]
+    chosen = [metric for metric in metrics if metric.full_name in names]
     score = score_file(file, chosen, primary, reference, where="validation part")
     if score["primary"] is None:
         raise HarnessError(

@@ -19,8 +19,9 @@ from harness.results.checks.kept_metrics import kept, with_kept
 from harness.results.checks.reference import Table, Tables, compare
 from harness.results.checks.required_files import RUN_AGAIN, missing_predictions
 from harness.results.predictions import Reference
-from harness.results.record import CellRecord, DatasetRecord, MetricsRecord
+from harness.results.record import CellRecord, MetricsRecord
 from harness.results.rundir import CellDirectory, find_cells
+from harness.results.spec_record import DatasetRecord
 
 
 @click.command(name="score")

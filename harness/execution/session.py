@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
@@ -24,12 +24,12 @@ from harness.protocol import Protocol
 from harness.provenance import is_bundled
 from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
 from harness.results.checks.reference import Table, Tables
-from harness.results.record import StatusRecord
+from harness.results.record import PlannedCell, StatusRecord, WrittenCell
 from harness.results.rundir import CellDirectory, write_status
+from harness.results.spec_record import LimitsRecord
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
-from harness.storage.json_files import write_json
 from harness.study import Cell, Study, interpolations
 
 
@@ -201,14 +201,13 @@ def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None
     cell.directory.mkdir(parents=True, exist_ok=True)
     # Without its status the directory is unfinished work, which is gone on with.
     (cell.directory / "status.json").unlink(missing_ok=True)
-    created = datetime.now(UTC).isoformat(timespec="microseconds")
-    record = {
-        **cell.record,
-        "created": created,
+    record: WrittenCell = {
+        **cast("PlannedCell", cell.record),
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "environment": dict(options.facts),
-        "limits": dict(options.limits),
+        "limits": cast("LimitsRecord", dict(options.limits)),
     }
-    write_json(cell.directory / "cell.json", record)
+    directory.write_cell(record)
     try:
         _ = directory.history
     except HarnessError:

@@ -60,7 +60,7 @@ class ScoredSet:
         try:
             value = value_of(spec, predictions, self._where, plugin)
         except MetricError as error:
-            if f"{target}.{spec.name}" in self._primary:
+            if spec.full_name in self._primary:
                 raise
             value = None
             self._notes.append(str(error))

@@ -180,9 +180,7 @@ def reference_masks(dataset: Dataset, fingerprint: str) -> Reference:
 def primary_direction(metrics: Sequence[MetricSpec], primary: Sequence[str]) -> bool:
     """Whether a higher primary metric is better; HarnessError where that has no answer."""
     directions = {
-        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.higher_is_better
-        for spec in metrics
-        if spec.kind in TARGET_OF_KIND
+        spec.full_name: spec.higher_is_better for spec in metrics if spec.kind in TARGET_OF_KIND
     }
     if unknown := [name for name in primary if name not in directions]:
         raise HarnessError(

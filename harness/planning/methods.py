@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from packaging.requirements import Requirement
 
@@ -13,6 +13,13 @@ from harness import provenance
 from harness.errors import HarnessError, did_you_mean
 from harness.planning import params
 from harness.protocol import Protocol, deviations, effective
+from harness.results.spec_record import (
+    MethodRecord,
+    MetricRecord,
+    Scalar,
+    TaskRecord,
+    WeightsRecord,
+)
 from harness.runtime.shadows import LIBRARIES
 from harness.specs import TARGET_OF_KIND, MethodSpec, MetricSpec, TaskSpec, to_json
 from harness.study import Request
@@ -40,17 +47,17 @@ class Resolved:
     task: TaskSpec | None
     protocol: Protocol
     made_by: dict[str, Any]
-    weights: dict[str, Any]
+    weights: WeightsRecord
     blocked: tuple[str, str] | None
     blocked_by_weights: bool
     missing_weights: bool
     changed: dict[str, Any]
     changed_params: dict[str, list[Any]]
-    deviations: dict[str, tuple[Any, Any]]
+    deviations: dict[str, list[Scalar]]
     protocol_record: dict[str, Any]
-    method_record: dict[str, Any]
-    task_record: dict[str, Any]
-    metric_records: list[dict[str, Any]]
+    method_record: MethodRecord
+    task_record: TaskRecord
+    metric_records: list[MetricRecord]
     metric_plugins: dict[str, str]
 
 
@@ -106,14 +113,20 @@ class Resolver:
             missing_weights=missing,
             changed=changed,
             changed_params={name: [stated[name], changed[name]] for name in changed},
-            deviations=deviations(self._request.protocol, protocol),
-            protocol_record=asdict(protocol),
-            method_record={
-                **to_json(spec),
-                "params": arguments,
-                "dist": entry.dist,
-                "version": entry.version,
+            deviations={
+                name: list(pair)
+                for name, pair in deviations(self._request.protocol, protocol).items()
             },
+            protocol_record=asdict(protocol),
+            method_record=cast(
+                "MethodRecord",
+                {
+                    **to_json(spec),
+                    "params": arguments,
+                    "dist": entry.dist,
+                    "version": entry.version,
+                },
+            ),
             task_record={"name": spec.task} if task is None else to_json(task),
             metric_records=[] if task is None else [to_json(m) for m in self._metrics(task)],
             metric_plugins={}
@@ -129,7 +142,7 @@ class Resolver:
                 f"tasks: {', '.join(self._plugins.tasks)}"
             )
         task = self._plugins.tasks[entry.spec.task].spec
-        metrics = {f"{TARGET_OF_KIND.get(m.kind)}.{m.name}" for m in self._metrics(task)}
+        metrics = {metric.full_name for metric in self._metrics(task)}
         if absent := [name for name in task.primary if name not in metrics]:
             raise PluginMistakeError(
                 f"task {task.name!r} is ranked by {', '.join(absent)}, but no plugin offers such "
@@ -143,11 +156,7 @@ class Resolver:
             return task
         asked = [name.strip() for name in self._request.protocol.select_by.split(",")]
         offered = [entry.spec for entry in self._plugins.metrics.values()]
-        known = [
-            f"{TARGET_OF_KIND[metric.kind]}.{metric.name}"
-            for metric in offered
-            if metric.kind in TARGET_OF_KIND
-        ]
+        known = [metric.full_name for metric in offered if metric.kind in TARGET_OF_KIND]
         if unknown := [name for name in asked if name not in known]:
             raise HarnessError(
                 f"select_by: no plugin offers a metric {unknown[0]!r}"
@@ -179,7 +188,7 @@ class Resolver:
 
     def _weights(
         self, entry: MethodEntry, protocol: Protocol
-    ) -> tuple[dict[str, Any], tuple[str, str] | None, bool]:
+    ) -> tuple[WeightsRecord, tuple[str, str] | None, bool]:
         """What the cell starts from, why it cannot (if it cannot), and whether a fetch may help."""
         from harness.weights.content import digest
         from harness.weights.locate import WeightsMissing, locate
@@ -187,10 +196,11 @@ class Resolver:
         spec, asked = entry.spec, self._request.weights or protocol.weights
         card = spec.weights
         if card is None or asked == "random":
-            start: dict[str, Any] = {"kind": "random", "card": None, "digest": None, "files": []}
+            start: WeightsRecord = {"kind": "random", "card": None, "digest": None, "files": []}
             if "pretrained" in spec.needs:
                 return start, ("skipped", _NEEDS_PRETRAINED), False
             return start, None, False
+        kind: Literal["pretrained", "directory"]
         kind = "pretrained" if asked == "pretrained" else "directory"
         start = {"kind": kind, "card": card.id, "digest": None, "files": []}
         if kind == "pretrained" and protocol.tiny and spec.tiny:
@@ -211,9 +221,7 @@ class Resolver:
     ) -> dict[str, Any]:
         spec = entry.spec
         selecting = [
-            metric.function
-            for metric in self._metrics(task)
-            if f"{TARGET_OF_KIND.get(metric.kind)}.{metric.name}" in task.primary
+            metric.function for metric in self._metrics(task) if metric.full_name in task.primary
         ]
         losses = [target.loss for target in task.targets]
         try:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from harness.planning.methods import Resolver
 from harness.protocol import Precision, Protocol, resolve_precision
 from harness.results.cell_hash import SHORT, cell_hash
-from harness.results.record import SCHEMA, PartRecord
+from harness.results.record import SCHEMA, PlannedCell
+from harness.results.spec_record import IdentityWritten, PartWritten
 from harness.specs import DatasetSpec, MethodSpec, TaskSpec, needs_masks
 from harness.study import Cell, Request
 
@@ -56,12 +57,12 @@ class Planner:
     def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
         found = self._resolver.resolve(entry)
         blocked = found.blocked
-        data: dict[str, Any] = {}
+        data: dict[str, PartWritten] = {}
         if found.task is not None:
             data, no_data = self._data(entry.spec, found.task, found.protocol, fraction)
             blocked = no_data if found.blocked_by_weights and no_data is not None else blocked
             blocked = blocked or no_data
-        identity = {
+        identity: IdentityWritten = {
             "method": entry.id,
             "dataset": self.dataset_name,
             "dataset_fingerprint": self.dataset.fingerprint,
@@ -79,7 +80,7 @@ class Planner:
         made_by = {**found.made_by, "dataset": self._dataset_made_by}
         digest = cell_hash(identity, made_by)
         name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:SHORT]}"
-        record = {
+        record: PlannedCell = {
             "schema": SCHEMA,
             "id": entry.id,
             "name": name,
@@ -139,7 +140,7 @@ class Planner:
 
     def _data(
         self, spec: MethodSpec, task: TaskSpec, protocol: Protocol, fraction: float
-    ) -> tuple[dict[str, Any], tuple[str, str] | None]:
+    ) -> tuple[dict[str, PartWritten], tuple[str, str] | None]:
         """Images and masks per part, or why there are none."""
         samples = self.dataset.samples
         if (needs_masks(task) or "masks" in spec.needs) and not samples.has_mask.any():
@@ -149,7 +150,7 @@ class Planner:
 
     def _count(
         self, need_masks: bool, fraction: float, train_limit: int | None, test_limit: int | None
-    ) -> dict[str, PartRecord]:
+    ) -> dict[str, PartWritten]:
         """Images and masks by part of the split."""
         from harness.data.splits.make import select_parts
 
@@ -166,7 +167,7 @@ class Planner:
         return {part: _used(samples, rows) for part, rows in parts.items()}
 
 
-def _used(samples: Samples, rows: Indices) -> PartRecord:
+def _used(samples: Samples, rows: Indices) -> PartWritten:
     masked = rows[samples.has_mask[rows]]
     return {
         "images": len(rows),

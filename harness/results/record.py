@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, get_args
 
-from harness.results.spec_record import CardRecord, LeftOut, Scalar, TaskRecord
+from harness.results.spec_record import (
+    DatasetRecord,
+    DatasetWritten,
+    IdentityRecord,
+    IdentityWritten,
+    LimitsRecord,
+    MethodRecord,
+    MetricRecord,
+    PartRecord,
+    PartWritten,
+    Scalar,
+    SplitRecord,
+    TaskRecord,
+    WeightsRecord,
+)
 from harness.runtime.stopwatch import Taken
 
 SCHEMA = 1
@@ -20,79 +34,17 @@ Values = dict[str, float | None]
 """Metric name -> value, None where the metric is not defined."""
 
 
-class _Method(TypedDict):
-    task: str
-    family: str
-    summary: str
-    params: dict[str, Any]
-    twins: dict[str, str]
-    weights: CardRecord | None
-    dist: str
-    version: str
-
-
-class MethodRecord(_Method, total=False):
-    """The method's spec, and where it came from. The spec's other fields come with these."""
-
-    tiny: dict[str, Any]
-
-
-class _Dataset(TypedDict):
-    name: str
-    root: str | None
-    fingerprint: str
-    factory: str
-    params: dict[str, Any]
-    classes: list[str]
-
-
-# ``NotRequired`` would be required here: annotations are text, and Python 3.11 does not read it.
-class DatasetRecord(_Dataset, total=False):
-    left_out: LeftOut
-
-
-class _Part(TypedDict):
-    images: int
-    masks: int
-
-
-class PartRecord(_Part, total=False):
-    """How many images of a part of the split the cell used, and which: digests of the ids of all,
-    and of those with a reference mask. Equal digests are equal images."""
-
-    ids: str
-    mask_ids: str
-
-
-class SplitRecord(TypedDict):
-    digest: str
-    selected_on_test: bool
-    notes: list[str]
-
-
-class WeightsRecord(TypedDict):
-    kind: Literal["pretrained", "random", "directory"]
-    card: str | None
-    digest: str | None
-    files: list[str]
-    """Their names in a folder of the user's; empty for any other kind."""
-
-
 class _Cell(TypedDict):
     schema: int
     id: str
     name: str
     hash: str
-    created: str
-    identity: dict[str, Any]
     provenance: dict[str, Any]
     method: MethodRecord
     task: TaskRecord
-    metrics: list[dict[str, Any]]
+    metrics: list[MetricRecord]
     deviations: dict[str, list[Scalar]]
     changed_params: dict[str, list[Any]]
-    dataset: DatasetRecord
-    data: dict[str, PartRecord]
     split: SplitRecord
     protocol: dict[str, Any]
     weights: WeightsRecord
@@ -103,11 +55,40 @@ class _Cell(TypedDict):
     precision: str
 
 
-class CellRecord(_Cell, total=False):
-    """cell.json: the cell, and everything that can change its result."""
+class PlannedCell(_Cell):
+    """What is planned of a cell: all of ``cell.json`` but what a run adds when it starts it."""
+
+    identity: IdentityWritten
+    metric_plugins: dict[str, str]
+    dataset: DatasetWritten
+    data: dict[str, PartWritten]
+
+
+class WrittenCell(PlannedCell):
+    """cell.json as this version writes it: the cell, and everything that can change its result."""
+
+    created: str
+    environment: dict[str, dict[str, Any]]
+    limits: LimitsRecord
+
+
+class _ReadCell(_Cell):
+    created: str
+    identity: IdentityRecord
+    dataset: DatasetRecord
+    data: dict[str, PartRecord]
+
+
+# ``NotRequired`` would be required here: annotations are text, and Python 3.11 does not read it.
+class CellRecord(_ReadCell, total=False):
+    """cell.json as it is read: the fields of :class:`WrittenCell`, of which older versions did not
+    write all."""
 
     metric_plugins: dict[str, str]
     """Metric -> the plugin that offers it."""
+    environment: dict[str, dict[str, Any]]
+    """Plugin -> what it says of the machine."""
+    limits: LimitsRecord
 
 
 class StatusRecord(TypedDict):

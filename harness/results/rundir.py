@@ -20,7 +20,14 @@ from harness.results.prediction_file import (
     reference_checksums,
     write_predictions,
 )
-from harness.results.record import CellRecord, MetricsRecord, Status, StatusRecord, TimingRecord
+from harness.results.record import (
+    CellRecord,
+    MetricsRecord,
+    Status,
+    StatusRecord,
+    TimingRecord,
+    WrittenCell,
+)
 from harness.results.speed import in_current_terms
 from harness.results.validate import (
     as_cell,
@@ -115,7 +122,7 @@ class CellDirectory:
             text = file.read().decode(errors="replace")
         return text.splitlines()[-lines:]
 
-    def write_cell(self, record: CellRecord) -> None:
+    def write_cell(self, record: CellRecord | WrittenCell) -> None:
         """Also creates the directory."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / "cell.json", record)

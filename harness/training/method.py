@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.specs import TargetSpec
+from harness.specs import TargetSpec, TaskSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,6 +39,38 @@ class Problem:
     weights_files: Mapping[str, Path]
     """File name of the weights card -> the file on this machine; empty for random weights."""
     seed: int
+
+    @classmethod
+    def of_task(
+        cls,
+        task: TaskSpec,
+        classes: Sequence[str],
+        *,
+        image_size: int,
+        seed: int,
+        weights_files: Mapping[str, Path] | None = None,
+    ) -> Problem:
+        """The problem that a task is on a dataset.
+
+        Args:
+            classes: the dataset's; of targets whose spec names none.
+            image_size: pixels per side.
+            weights_files: file name of the weights card -> file; none for random weights.
+        """
+        targets = {
+            target.name: replace(target, names=target.names or tuple(classes))
+            if target.kind == "classes"
+            else target
+            for target in task.targets
+        }
+        return cls(
+            task=task.name,
+            targets=targets,
+            image_size=image_size,
+            weights="pretrained" if weights_files else "random",
+            weights_files=weights_files or {},
+            seed=seed,
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Whether a value has a type, said in words that a user understands.
 
 A type is what an annotation states: ``str``, ``int``, ``float``, ``bool``, ``None``, ``Any``,
-``Literal``, unions, ``list``, ``tuple``, ``dict`` and TypedDicts, in one another. A value is what
-JSON, TOML or a record of ours holds: lists stand for tuples, whole numbers for floats, and never a
-bool for a number. Numbers must be finite.
+``Literal``, unions, ``list``, ``tuple``, ``frozenset``, ``dict``, ``Mapping``, TypedDicts and
+other classes, in one another. A value is what JSON, TOML or a record of ours holds: lists stand for
+tuples and sets, whole numbers for floats, and never a bool for a number. Numbers must be finite.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _NAMES = {
     bool: "true or false",
     list: "a list",
     tuple: "a list",
+    frozenset: "a set",
     dict: "a table",
+    Mapping: "a table",
 }
 
 
@@ -63,7 +65,7 @@ def mismatch(value: Any, expected: Any, at: tuple[str, ...] = ()) -> Mismatch | 
     Args:
         at: the keys that lead to the value.
     """
-    if expected is Any:
+    if expected is Any or (type(value) is expected and expected in (str, bool)):
         return None
     if is_typeddict(expected):
         return _in_record(value, expected, at)
@@ -73,9 +75,9 @@ def mismatch(value: Any, expected: Any, at: tuple[str, ...] = ()) -> Mismatch | 
     if origin is Literal:
         fits = any(type(value) is type(choice) and value == choice for choice in arguments)
         return None if fits else Mismatch(at, value, in_words(expected))
-    if origin in (list, tuple):
+    if origin in (list, tuple, frozenset):
         return _in_list(value, origin, arguments, at)
-    if origin is dict:
+    if origin in (dict, Mapping):
         if not isinstance(value, Mapping):
             return Mismatch(at, value, "a record")
         return None if arguments[1] is Any else _first(value.items(), lambda _: arguments[1], at)
@@ -147,8 +149,10 @@ def _in_union(value: Any, arguments: tuple[Any, ...], at: tuple[str, ...]) -> Mi
 def _in_list(
     value: Any, origin: type, arguments: tuple[Any, ...], at: tuple[str, ...]
 ) -> Mismatch | None:
-    if not isinstance(value, list | tuple):
-        return Mismatch(at, value, "a list")
+    if not isinstance(value, list | tuple | (set | frozenset if origin is frozenset else tuple)):
+        return Mismatch(at, value, in_words(origin))
+    if origin is frozenset:
+        return next((found for item in value if (found := mismatch(item, arguments[0], at))), None)
     if origin is tuple and Ellipsis not in arguments:
         if len(value) != len(arguments):
             return Mismatch(at, value, f"a list of {len(arguments)} values")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -17,6 +18,16 @@ def core() -> Plugins:
 
 def test_core_loads_like_any_plugin(core: Plugins) -> None:
     assert [(r.name, r.status, r.reason) for r in core.records] == [("core", "ok", "")]
+
+
+def test_a_metric_s_full_name_begins_with_the_target_that_it_scores(core: Plugins) -> None:
+    names = {entry.spec.full_name for entry in core.metrics.values()}
+    assert {"label.f1", "label.auroc", "mask.dice", "mask.iou"} <= names
+
+
+def test_a_metric_of_a_kind_that_no_target_has_can_be_taken_for_no_other(core: Plugins) -> None:
+    spec = replace(core.metrics["dice"].spec, kind="mask")
+    assert spec.full_name == "<mask>.dice"
 
 
 def test_the_study_s_tasks_select_by_macro_f1_and_dice(core: Plugins) -> None:

@@ -99,6 +99,8 @@ def test_the_preset_decides_what_stands(plugins: Plugins) -> None:
         ("width=wide", "a whole number and not text"),
         ("width=true", "a whole number and not true or false"),
         ("encoder=3", "text and not a whole number"),
+        ("probe_lr_scale=NaN", "a number and not nan"),
+        ("probe_lr_scale=1e999", "a number and not inf"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(plugins: Plugins, setting: str, message: str) -> None:

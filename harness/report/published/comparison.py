@@ -14,7 +14,7 @@ from harness.report.published.study import MINUTES, Published, PublishedRow, Pub
 from harness.report.table.numbers import UNKNOWN, number
 from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
-from harness.specs import TARGET_OF_KIND, MetricSpec
+from harness.specs import MetricSpec
 
 DIFFERENCE = "Δ"
 IMPOSSIBLE = "†"
@@ -88,7 +88,7 @@ def beside(
             each gets a line.
         width: characters of a line of text; a wider table is stacked, metric by metric.
     """
-    labels = {f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label for spec in metrics}
+    labels = {spec.full_name: spec.label for spec in metrics}
     labels[MINUTES] = "min/epoch"
     blocks = []
     for table in study.tables:

@@ -88,11 +88,7 @@ class Column:
 
 def metric_columns(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> list[Column]:
     """A column per metric, those of the specs first, then what rows have besides."""
-    labels = {
-        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
-        for spec in metrics
-        if spec.kind in TARGET_OF_KIND
-    }
+    labels = {spec.full_name: spec.label for spec in metrics if spec.kind in TARGET_OF_KIND}
     for row in rows:
         for target, values in (("label", row.label), ("mask", row.mask)):
             labels.update((f"{target}.{n}", n) for n in values if f"{target}.{n}" not in labels)

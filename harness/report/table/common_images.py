@@ -13,7 +13,7 @@ from harness.metrics.one_metric import is_own, value_of
 from harness.report.table.rows import Row
 from harness.results.predictions import ClassPredictions
 from harness.results.rundir import CellDirectory
-from harness.specs import TARGET_OF_KIND, MetricSpec
+from harness.specs import MetricSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def compare(own: Row, other: Row, metric: str, metrics: Sequence[MetricSpec]) ->
 
 
 def _spec(metric: str, metrics: Sequence[MetricSpec]) -> MetricSpec | None:
-    known = {f"{TARGET_OF_KIND.get(spec.kind)}.{spec.name}": spec for spec in metrics}
+    known = {spec.full_name: spec for spec in metrics}
     return known.get(metric)
 
 

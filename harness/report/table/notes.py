@@ -178,11 +178,7 @@ def _without_result(section: Section) -> Iterable[Note]:
 
 
 def _label(name: str, metrics: Sequence[MetricSpec]) -> str:
-    target, _, metric = name.partition(".")
-    for spec in metrics:
-        if spec.name == metric and TARGET_OF_KIND.get(spec.kind) == target:
-            return spec.label
-    return name
+    return next((spec.label for spec in metrics if spec.full_name == name), name)
 
 
 def _once(texts: Iterable[str]) -> list[str]:

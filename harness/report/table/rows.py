@@ -14,8 +14,9 @@ from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import Found, look, outcome
 from harness.results.checks.reference import Tables
-from harness.results.record import CellRecord, MetricsRecord, PartRecord, TimingRecord
+from harness.results.record import CellRecord, MetricsRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
+from harness.results.spec_record import PartRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,11 +126,7 @@ def twin_notes(section: Section, found: Sequence[Pair], metrics: Sequence[Metric
 
 def metric_labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
     """``target.metric`` -> the metric's label."""
-    return {
-        f"{TARGET_OF_KIND[spec.kind]}.{spec.name}": spec.label
-        for spec in metrics
-        if spec.kind in TARGET_OF_KIND
-    }
+    return {spec.full_name: spec.label for spec in metrics if spec.kind in TARGET_OF_KIND}
 
 
 def count_text(count: int | None) -> str:

@@ -20,33 +20,44 @@ THRESHOLD = 0.5
 """Probability above which a pixel is of the mask."""
 
 
-@torch.inference_mode()
 def collect(
     outputs: Iterable[Mapping[str, Tensor]],
     targets: Mapping[str, TargetSpec],
     mask_grid: int | None,
     soft: SoftOverlap | None = None,
 ) -> Outputs:
-    """The predictions of a part, from the logits of one batch after the other.
+    """The predictions of a part, from the logits of one batch after the other; see
+    :func:`gathered`."""
+    return gathered((as_probabilities(o, targets) for o in outputs), targets, mask_grid, soft)
+
+
+@torch.inference_mode()
+def gathered(
+    predicted: Iterable[Mapping[str, Tensor]],
+    targets: Mapping[str, TargetSpec],
+    mask_grid: int | None,
+    soft: SoftOverlap | None = None,
+) -> Outputs:
+    """The predictions of a part, from the probabilities of one batch after the other.
 
     Args:
-        outputs: logits per target; computed without gradients where this is a generator.
+        predicted: probabilities per target, [B, C] of classes and [B, H, W] of a mask, on any
+            device; computed without gradients where this is a generator.
         targets: what is predicted.
         mask_grid: pixels per side of the grid that masks end on; None where there are none.
         soft: takes the sums of the masks' probabilities; None where there is no reference.
     """
     probabilities: list[NDArray[np.float32]] = []
     bits: list[NDArray[np.uint8]] = []
-    for batch in outputs:
+    for batch in predicted:
         for name, target in targets.items():
-            values = _activated(name, target, batch)
             if target.kind == "classes":
-                probabilities.append(values.cpu().numpy())
+                probabilities.append(batch[name].cpu().numpy())
             else:
                 assert mask_grid is not None
-                bits.append(pack_on_grid(values.squeeze(1), mask_grid))
+                bits.append(pack_on_grid(batch[name], mask_grid))
                 if soft is not None:
-                    soft.add(values.squeeze(1))
+                    soft.add(batch[name])
     return Outputs(
         probabilities=np.concatenate(probabilities) if probabilities else None,
         mask_bits=np.concatenate(bits) if bits else None,
@@ -56,12 +67,13 @@ def collect(
 
 def as_probabilities(
     outputs: Mapping[str, Tensor], targets: Mapping[str, TargetSpec]
-) -> dict[str, NDArray[np.float32]]:
-    """Of one batch, per target: [B, C] of classes, [B, H, W] of a mask."""
+) -> dict[str, Tensor]:
+    """The logits of one batch as probabilities, per target: [B, C] of classes, [B, H, W] of a
+    mask; ContractError where they are none."""
     found = {}
     for name, target in targets.items():
         values = _activated(name, target, outputs)
-        found[name] = (values if target.kind == "classes" else values.squeeze(1)).cpu().numpy()
+        found[name] = values if target.kind == "classes" else values.squeeze(1)
     return found
 
 

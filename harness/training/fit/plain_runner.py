@@ -18,7 +18,7 @@ from harness.results.record import ActivationsRecord, EpochRecord
 from harness.runtime.stopwatch import Stopwatch, Taken
 from harness.training.batches import Part
 from harness.training.fit.checkpoint import TRAIN_AGAIN, nothing_kept
-from harness.training.fit.outputs import pack_on_grid
+from harness.training.fit.outputs import gathered
 from harness.training.fit.runner import Fitted, Outputs, Parts, Score, Setting, Size
 from harness.training.fit.soft_dice import SoftOverlap, soft_overlap
 from harness.training.method import FitContext, InputSpec, Method
@@ -28,6 +28,11 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 CHUNK = 256
 """Images that ``predict`` is handed at once."""
+
+
+def _chunks(part: Part) -> Iterator[NDArray[np.uint8]]:
+    for start in range(0, len(part), CHUNK):
+        yield part.images[part.indices[start : start + CHUNK]]
 
 
 class _Labelled:
@@ -125,9 +130,7 @@ class PlainRunner:
         self._setting.report({**figures, "event": "figures"})
 
     def predict(self, part: Part, *, loss: bool = False) -> Outputs:
-        chunks = (part.indices[start : start + CHUNK] for start in range(0, len(part), CHUNK))
-        soft = soft_overlap(part, self.input.size)
-        return self._outputs((part.images[rows] for rows in chunks), soft)
+        return self._outputs(_chunks(part), soft_overlap(part, self.input.size))
 
     def load(self) -> None:
         directory = self._setting.directory / "checkpoint"
@@ -142,8 +145,12 @@ class PlainRunner:
             ) from error
 
     def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:
-        for start in range(0, len(part), CHUNK):
-            pixels = part.images[part.indices[start : start + CHUNK]]
+        yield from self._predicted(_chunks(part))
+
+    def _predicted(
+        self, chunks: Iterable[NDArray[np.uint8]]
+    ) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        for pixels in chunks:
             predicted = self._method.predict(pixels)
             targets = self._setting.problem.targets
             yield {name: self._checked(name, predicted, len(pixels)) for name in targets}
@@ -151,25 +158,11 @@ class PlainRunner:
     def _outputs(
         self, chunks: Iterable[NDArray[np.uint8]], soft: SoftOverlap | None = None
     ) -> Outputs:
-        probabilities: list[NDArray[np.float32]] = []
-        bits: list[NDArray[np.uint8]] = []
-        for pixels in chunks:
-            predicted = self._method.predict(pixels)
-            for name, target in self._setting.problem.targets.items():
-                values = self._checked(name, predicted, len(pixels))
-                if target.kind == "classes":
-                    probabilities.append(values)
-                else:
-                    assert self._setting.mask_grid is not None
-                    grid = self._setting.mask_grid
-                    bits.append(pack_on_grid(torch.from_numpy(values), grid))
-                    if soft is not None:
-                        soft.add(torch.from_numpy(values))
-        return Outputs(
-            probabilities=np.concatenate(probabilities) if probabilities else None,
-            mask_bits=np.concatenate(bits) if bits else None,
-            mask_sums=soft.sums() if bits and soft is not None else None,
+        batches = (
+            {name: torch.from_numpy(values) for name, values in batch.items()}
+            for batch in self._predicted(chunks)
         )
+        return gathered(batches, self._setting.problem.targets, self._setting.mask_grid, soft)
 
     def _checked(
         self, name: str, predicted: Mapping[str, NDArray[np.float32]], count: int

@@ -201,7 +201,8 @@ class TorchRunner:
         targets = self._setting.problem.targets
         for rows in chunks:
             with torch.inference_mode():
-                probabilities = as_probabilities(self._logits(batches.images(rows)), targets)
+                found = as_probabilities(self._logits(batches.images(rows)), targets)
+                probabilities = {name: values.cpu().numpy() for name, values in found.items()}
             yield probabilities
 
     def end_to_end(self, part: Part) -> Callable[[], None]:
