@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 
 from harness.cell.environment import PACKAGES
-from harness.cell.probe import machine_lock
 from harness.data.dataset import Samples
 from harness.errors import HarnessError, Skip
 from harness.machine import Resources
@@ -23,6 +23,7 @@ from harness.runtime.resolve import resolve
 from harness.seeds import derive_seed
 from harness.specs import MetricSpec, TaskSpec, card_from_json
 from harness.storage.cache import cache_directory
+from harness.storage.lock import machine_lock
 from harness.training.clock import Clock
 from harness.training.fit.plain_runner import PlainRunner
 from harness.training.fit.runner import Runner, Setting
@@ -66,12 +67,12 @@ def prepare_process(resources: Resources, protocol: Protocol, seed: int) -> None
         torch.backends.cudnn.benchmark = not protocol.deterministic
         torch.backends.cudnn.allow_tf32 = protocol.tf32
         torch.set_float32_matmul_precision("high" if protocol.tf32 else "highest")
-        _GPU_LOCKS.append(machine_lock(resources.device.replace(":", "-")))
-        _GPU_LOCKS[-1].__enter__()
+        _FOR_LIFE.enter_context(machine_lock(resources.device.replace(":", "-")))
     np.random.seed(derive_seed("numpy", seed) % 2**32)
 
 
-_GPU_LOCKS: list[Any] = []
+_FOR_LIFE = ExitStack()
+"""Closed by the end of the process."""
 
 
 def make_runner(

@@ -3,50 +3,19 @@ machine."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from harness.results.record import Spread
 from harness.runtime.stopwatch import Stopwatch, Taken
-from harness.storage.lock import take
 
 FEWEST = 3
 """Timed calls of a probe that has run out of time."""
 SHARE_OF_WARMUP = 0.2
 """Of a probe's time."""
-
-
-@contextmanager
-def machine_lock(name: str) -> Iterator[None]:
-    """Held by one process of this machine at a time; released by the kernel if the holder dies.
-
-    Where the file system has no locks nothing is held, which the run has said.
-    """
-    path = Path(tempfile.gettempdir()) / f"cxr-harness-{name}.lock"
-    with _shared_file(path) as handle:
-        take(handle.fileno(), fcntl.LOCK_EX)
-        yield
-
-
-def _shared_file(path: Path) -> BinaryIO:
-    """The file, made where it is missing; one of another user's can only be read, which a lock
-    asks no more than."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    return path.open("rb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

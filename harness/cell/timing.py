@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from harness.cell.environment import peak_memory
-from harness.cell.probe import Timings, machine_lock, spread, timings
+from harness.cell.probe import Timings, spread, timings
 from harness.data.store.prepared import Store
 from harness.protocol import Protocol
 from harness.results.record import EpochRecord, TimingRecord
 from harness.results.speed import frozen_pass, step_speed, training_speed
 from harness.runtime.stopwatch import Taken, together
+from harness.storage.lock import machine_lock
 from harness.training.batches import Part
 from harness.training.fit.runner import Fitted, Parts, Runner
 

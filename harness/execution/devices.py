@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-
 from harness.errors import HarnessError
-from harness.machine import Resources, cores
+from harness.machine import Resources, cores, cuda_driver
 
 
 def cuda_count() -> int:
     """CUDA devices that the driver shows this process (it honours ``CUDA_VISIBLE_DEVICES``)."""
-    with contextlib.suppress(OSError):
-        driver = ctypes.CDLL("libcuda.so.1")
-        count = ctypes.c_int()
-        if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0:
-            return count.value
-    return 0
+    return len(cuda_driver().devices)
 
 
 def resolve_device(asked: str) -> str:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from harness import provenance
 from harness.errors import HarnessError, did_you_mean
 from harness.planning import params
+from harness.planning.obstacles import Kind, Obstacle, first_of
 from harness.protocol import Protocol, deviations, effective
 from harness.results.spec_record import (
     MethodRecord,
@@ -48,9 +49,7 @@ class Resolved:
     protocol: Protocol
     made_by: dict[str, Any]
     weights: WeightsRecord
-    blocked: tuple[str, str] | None
-    blocked_by_weights: bool
-    missing_weights: bool
+    obstacle: Obstacle | None
     changed: dict[str, Any]
     changed_params: dict[str, list[Any]]
     deviations: dict[str, list[Scalar]]
@@ -91,26 +90,24 @@ class Resolver:
         stated = {**spec.params, **(spec.tiny if self._request.protocol.tiny else {})}
         changed = params.changes_of(entry.id, stated, self.changes)
         arguments = {**stated, **changed}
-        weights, no_weights, missing = self._weights(entry, self._request.protocol)
-        blocked = no_weights
+        weights, obstacle = self._weights(entry, self._request.protocol)
         task: TaskSpec | None = None
         protocol, made_by = self._request.protocol, {**self._core}
         try:
             task = self._task(entry)
             protocol = self._protocol(entry)
-            blocked = self._not_installed(spec) or blocked
-            if blocked is None or blocked[0] != "not_installed":
+            packages = self._not_installed(spec)
+            obstacle = first_of((packages, obstacle))
+            if packages is None:
                 made_by = self._provenance(entry, task, arguments)
         except PluginMistakeError as mistake:
-            blocked = ("load_failed", str(mistake))
+            obstacle = Obstacle(Kind.PLUGIN_MISTAKE, str(mistake))
         return Resolved(
             task=task,
             protocol=protocol,
             made_by=made_by,
             weights=weights,
-            blocked=blocked,
-            blocked_by_weights=blocked is not None and blocked == no_weights,
-            missing_weights=missing,
+            obstacle=obstacle,
             changed=changed,
             changed_params={name: [stated[name], changed[name]] for name in changed},
             deviations={
@@ -177,19 +174,19 @@ class Resolver:
         kinds = {target.kind for target in task.targets}
         return [e.spec for e in self._plugins.metrics.values() if e.spec.kind in kinds]
 
-    def _not_installed(self, spec: MethodSpec) -> tuple[str, str] | None:
+    def _not_installed(self, spec: MethodSpec) -> Obstacle | None:
         from harness.discovery.requirements import missing_requirements
 
         missing = missing_requirements(spec)
         if not missing:
             return None
         quoted = " ".join(f"'{requirement}'" for requirement in missing)
-        return "not_installed", f"pip install {quoted}"
+        return Obstacle(Kind.PACKAGES_MISSING, f"pip install {quoted}")
 
     def _weights(
         self, entry: MethodEntry, protocol: Protocol
-    ) -> tuple[WeightsRecord, tuple[str, str] | None, bool]:
-        """What the cell starts from, why it cannot (if it cannot), and whether a fetch may help."""
+    ) -> tuple[WeightsRecord, Obstacle | None]:
+        """What the cell starts from, and why it cannot (if it cannot)."""
         from harness.weights.content import digest
         from harness.weights.locate import WeightsMissing, locate
 
@@ -198,23 +195,23 @@ class Resolver:
         if card is None or asked == "random":
             start: WeightsRecord = {"kind": "random", "card": None, "digest": None, "files": []}
             if "pretrained" in spec.needs:
-                return start, ("skipped", _NEEDS_PRETRAINED), False
-            return start, None, False
+                return start, Obstacle(Kind.WEIGHTS_UNFIT, _NEEDS_PRETRAINED)
+            return start, None
         kind: Literal["pretrained", "directory"]
         kind = "pretrained" if asked == "pretrained" else "directory"
         start = {"kind": kind, "card": card.id, "digest": None, "files": []}
         if kind == "pretrained" and protocol.tiny and spec.tiny:
-            return start, ("skipped", _NO_SMALL_WEIGHTS), False
+            return start, Obstacle(Kind.WEIGHTS_UNFIT, _NO_SMALL_WEIGHTS)
         try:
             files = locate(card, asked if kind == "pretrained" else Path(asked))
         except WeightsMissing as error:
             if kind == "directory":
                 self.absent.append(str(error))
-            return start, ("skipped", str(error)), True
+            return start, Obstacle(Kind.WEIGHTS_MISSING, str(error))
         start["digest"] = digest(tuple(files.values()))
         if kind == "directory":
             start["files"] = sorted(path.name for path in files.values())
-        return start, None, False
+        return start, None
 
     def _provenance(
         self, entry: MethodEntry, task: TaskSpec, arguments: Mapping[str, Any]

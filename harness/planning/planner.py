@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.planning.methods import Resolver
+from harness.planning.obstacles import Kind, Obstacle, first_of
 from harness.protocol import Precision, Protocol, resolve_precision
 from harness.results.cell_hash import SHORT, cell_hash
 from harness.results.record import SCHEMA, PlannedCell
@@ -56,12 +57,11 @@ class Planner:
 
     def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
         found = self._resolver.resolve(entry)
-        blocked = found.blocked
+        obstacle = found.obstacle
         data: dict[str, PartWritten] = {}
         if found.task is not None:
             data, no_data = self._data(entry.spec, found.task, found.protocol, fraction)
-            blocked = no_data if found.blocked_by_weights and no_data is not None else blocked
-            blocked = blocked or no_data
+            obstacle = first_of((obstacle, no_data))
         identity: IdentityWritten = {
             "method": entry.id,
             "dataset": self.dataset_name,
@@ -127,10 +127,8 @@ class Planner:
             key=f"{entry.id}/{name}",
             directory=self.directory / "cells" / folder / quote(self.dataset_name) / name,
             record=record,
-            blocked=blocked,
-            missing_weights=found.missing_weights
-            and blocked is not None
-            and blocked[0] == "skipped",
+            blocked=None if obstacle is None else obstacle.blocked,
+            missing_weights=obstacle is not None and obstacle.kind is Kind.WEIGHTS_MISSING,
         )
 
     def _weights_directory(self, kind: str) -> str | None:
@@ -140,11 +138,11 @@ class Planner:
 
     def _data(
         self, spec: MethodSpec, task: TaskSpec, protocol: Protocol, fraction: float
-    ) -> tuple[dict[str, PartWritten], tuple[str, str] | None]:
+    ) -> tuple[dict[str, PartWritten], Obstacle | None]:
         """Images and masks per part, or why there are none."""
         samples = self.dataset.samples
         if (needs_masks(task) or "masks" in spec.needs) and not samples.has_mask.any():
-            return {}, ("skipped", f"dataset {self.dataset_name!r} has no masks")
+            return {}, Obstacle(Kind.MASKS_MISSING, f"dataset {self.dataset_name!r} has no masks")
         limits = protocol.train_images, protocol.test_images
         return self._counts(needs_masks(task), fraction, *limits), None
 

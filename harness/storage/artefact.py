@@ -36,6 +36,7 @@ from harness.storage.artefact_meta import (
     write_meta,
 )
 from harness.storage.checksum import READ_WHOLE
+from harness.storage.disk import free_bytes
 from harness.storage.lock import exclusive, take
 
 
@@ -121,7 +122,7 @@ def _remove(path: Path) -> None:
 
 def _check_room(plan: Plan) -> None:
     """HarnessError where the disk cannot hold the artefact anyway."""
-    free = shutil.disk_usage(plan.building.parent).free
+    free = free_bytes(plan.building.parent)
     if plan.nbytes > free:
         raise HarnessError(
             f"{plan.building.parent}: {plan.title} need {plan.nbytes / 1e6:,.0f} MB, and the disk "

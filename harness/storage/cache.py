@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -30,3 +32,20 @@ def cache_directory() -> Path:
     if (own := home()) is None:
         raise HarnessError(f"{NO_HOME}; set {VARIABLE} to a folder that can be written")
     return own / ".cache" / "cxr-harness"
+
+
+@contextmanager
+def kept_in_cache(path: Path) -> Iterator[None]:
+    """Around what writes a file of the cache; its folder is made.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise HarnessError(
+            f"{path}: the cache cannot be written ({error.strerror}); "
+            "set CXR_HARNESS_CACHE to a folder with room"
+        ) from error

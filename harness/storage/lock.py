@@ -6,7 +6,9 @@ whoever started it says so once (:func:`without_locks`).
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -97,3 +99,26 @@ def _open(path: Path) -> BinaryIO:
         return path.open("r+b")
     except PermissionError:
         return path.open("rb")
+
+
+@contextmanager
+def machine_lock(name: str) -> Iterator[None]:
+    """Held by one process of this machine at a time; released by the kernel if the holder dies.
+
+    Where the file system has no locks nothing is held, which the run has said.
+    """
+    path = Path(tempfile.gettempdir()) / f"cxr-harness-{name}.lock"
+    with _shared_file(path) as handle:
+        take(handle.fileno(), fcntl.LOCK_EX)
+        yield
+
+
+def _shared_file(path: Path) -> BinaryIO:
+    """The file, made where it is missing; one of another user's can only be read, which a lock
+    asks no more than."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path.open("rb")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +12,9 @@ from harness.errors import HarnessError
 from harness.machine import Driver, core_quota, cores, cpu_name, memory_bytes
 from harness.provenance import package_directory
 from harness.storage.cache import cache_directory
+from harness.storage.disk import free_bytes, nearest_folder, size_of
 from harness.storage.lock import can_lock
 from harness.upkeep.check_installation import Finding, State
-from harness.upkeep.cleaning import size_of
 from harness.weights.locate import hub_cache, torch_cache
 
 LEAST_FREE = 2_000_000_000
@@ -111,8 +110,8 @@ def _place(name: str, folder: Path, remedy: str) -> Finding:
     there = folder.exists()
     measured = there and name not in ("results", "locks")
     size = f"{size_of(folder) / 1e9:.2f} GB" if measured else "" if there else "not made yet"
-    nearest = _nearest(folder)
-    free = shutil.disk_usage(nearest).free
+    nearest = nearest_folder(folder)
+    free = free_bytes(nearest)
     value = f"{folder} ({size + ', ' if size else ''}{free / 1e9:.1f} GB free)"
     state: State = "wrong"
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -127,11 +126,3 @@ def _place(name: str, folder: Path, remedy: str) -> Finding:
     else:
         return Finding(topic="places", name=name, value=value)
     return Finding(topic="places", name=name, value=value, state=state, remedy=said)
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder itself, or the first of those above it that exists."""
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from harness.errors import HarnessError
 from harness.execution.study_folder import LOCK
 from harness.results.rundir import CellDirectory, find_cells
 from harness.storage.artefact_meta import META
+from harness.storage.disk import size_of
 from harness.storage.lock import unless_held
 
 Kind = Literal["prepared", "activations", "digests", "leftover", "unfinished", "checkpoint"]
@@ -180,19 +179,6 @@ def _item(kind: Kind, path: Path, stamp: Path) -> Item:
     with contextlib.suppress(FileNotFoundError):  # Somebody else has just removed it.
         used = stamp.stat().st_mtime
     return Item(kind=kind, path=path, nbytes=size_of(path), used=used)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; what vanishes meanwhile is left out."""
-    if path.is_file():
-        return path.stat().st_size
-    total = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                status = Path(folder, name).lstat()
-                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total
 
 
 def _is_ok(cell: CellDirectory) -> bool:

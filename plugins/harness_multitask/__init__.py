@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import harness
-from harness_multitask.cards import RESNET50
+from harness_segmentation.cards import RESNET50
 
 HARNESS_API = 1
 

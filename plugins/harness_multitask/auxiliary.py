@@ -9,7 +9,7 @@ import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
 import harness
-from harness_multitask.cards import RESNET50
+from harness_segmentation.cards import RESNET50
 
 
 class AuxiliaryUNet(harness.TorchMethod):

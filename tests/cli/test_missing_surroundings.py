@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from harness import HarnessError
-from harness.cell.probe import machine_lock
 from harness.runtime.home import expanded
 from harness.runtime.stopwatch import Taken
 from harness.storage.artefact import obtain
 from harness.storage.artefact_meta import Layout, Plan, write_meta
 from harness.storage.cache import cache_directory
+from harness.storage.lock import machine_lock
 from harness.upkeep.check_machine import places
 from harness.weights.locate import hub_cache, torch_cache
 from tests.builders import make_cell

@@ -18,6 +18,7 @@ from harness.data.sources.defect import Defect
 from harness.errors import HarnessError
 from harness.provenance import version
 from harness.specs import to_json
+from harness.storage.cache import kept_in_cache
 from harness.storage.json_files import json_digest, read_json, write_json
 from harness.storage.names import on_one_line
 
@@ -99,21 +100,15 @@ def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
     path = _remembered(dataset, cache)
     if any(error.kind in _PASSING for error in found.errors):
         return found
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {
-            "errors": [to_json(error) for error in found.errors],
-            "notes": list(found.notes),
-            "same_pixels": found.same_pixels,
-            "empty_masks": found.empty_masks,
-            "full_masks": found.full_masks,
-        }
+    kept = {
+        "errors": [to_json(error) for error in found.errors],
+        "notes": list(found.notes),
+        "same_pixels": found.same_pixels,
+        "empty_masks": found.empty_masks,
+        "full_masks": found.full_masks,
+    }
+    with kept_in_cache(path):
         write_json(path, kept)
-    except OSError as error:
-        raise HarnessError(
-            f"{path}: the cache cannot be written ({error.strerror}); "
-            "set CXR_HARNESS_CACHE to a folder with room"
-        ) from error
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
+
+from harness.data.images.png_chunks import CHECKSUM_BYTES, chunks, is_whole
 
 
 def cut_off(data: bytes, form: str | None) -> tuple[str, str] | None:
@@ -17,18 +18,14 @@ def cut_off(data: bytes, form: str | None) -> tuple[str, str] | None:
 
 
 def _png_problem(data: bytes) -> tuple[str, str] | None:
-    view, at = memoryview(data), 8
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        if end + 4 > len(data):
+    view = memoryview(data)
+    for chunk in chunks(io.BytesIO(data)):
+        if chunk.end + CHECKSUM_BYTES > len(data):
             break
         # Chunks in lower case can be left out of account, damaged or not.
-        if kind[:1].isupper() and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
-            view[end : end + 4]
-        ):
-            return "damaged", f"is damaged: the checksum of its {kind.decode()} chunk differs"
-        if kind == b"IEND":
+        if chunk.kind[:1].isupper() and not is_whole(chunk, view):
+            kind = chunk.kind.decode()
+            return "damaged", f"is damaged: the checksum of its {kind} chunk differs"
+        if chunk.kind == b"IEND":
             return None
-        at = end + 4
     return "truncated", "is cut off: it ends before its last chunk"

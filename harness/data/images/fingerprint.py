@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.storage.cache import cache_directory
+from harness.storage.cache import cache_directory, kept_in_cache
 from harness.storage.json_files import write_bytes
 
 Known = tuple[int, int, int, str]
@@ -115,11 +115,5 @@ def _checksum(entries: Mapping[str, Known]) -> str:
 def _remember(memory: Path, entries: Mapping[str, Known]) -> None:
     stored = {"format": _FORMAT, "checksum": _checksum(entries), "files": entries}
     content = json.dumps(stored, separators=(",", ":")).encode()
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
+    with kept_in_cache(memory):
         write_bytes(memory, content)
-    except OSError as error:
-        raise HarnessError(
-            f"{memory}: the cache cannot be written ({error.strerror}); "
-            "set CXR_HARNESS_CACHE to a folder with room"
-        ) from error

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from harness.data.images.png_chunks import chunks
+
 _TAG, _SHORT = 274, 3
 _WIDTH, _HEIGHT = 256, 257
-_CHUNK = struct.Struct(">I4s")
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -77,12 +78,10 @@ def _defined(value: object) -> int:
 def _late_exif(path: Path) -> bytes | None:
     """The eXIf chunk of a PNG file, which may also follow the pixels."""
     with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(_CHUNK.size)) == _CHUNK.size:
-            length, kind = _CHUNK.unpack(head)
-            if kind == b"eXIf":
-                return file.read(length)
-            if kind == b"IEND":
+        for chunk in chunks(file):
+            if chunk.kind == b"eXIf":
+                file.seek(chunk.start)
+                return file.read(chunk.end - chunk.start)
+            if chunk.kind == b"IEND":
                 break
-            file.seek(length + 4, 1)
     return None

@@ -9,14 +9,16 @@ stream; that of the chunk around it covers the same bytes.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from kornia_rs.io import decode_image_png_u8
 from numpy.typing import NDArray
+
+from harness.data.images.png_chunks import CHECKSUM_BYTES, chunks, is_whole
 
 _FEW_CORES = 3
 _HEADER = struct.Struct(">16sIIccccc")
@@ -56,15 +58,10 @@ def read_grey_png(path: Path) -> NDArray[np.uint8] | None:
 
 def _is_plain(content: bytes) -> bool:
     """Whether the file consists of whole chunks of pixels and remarks, the last of them its end."""
-    view, at, kind = memoryview(content), len(_START) - 8, b""
-    while kind != b"IEND":
-        if at + 12 > len(content):
+    view = memoryview(content)
+    for chunk in chunks(io.BytesIO(content)):
+        if chunk.kind not in _PIXELS_AND_REMARKS or not is_whole(chunk, view):
             return False
-        length, kind = struct.unpack_from(">I4s", content, at)
-        end = at + 8 + length
-        if kind not in _PIXELS_AND_REMARKS or end + 4 > len(content):
-            return False
-        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
-            return False
-        at = end + 4
-    return at == len(content)
+        if chunk.kind == b"IEND":
+            return chunk.end + CHECKSUM_BYTES == len(content)
+    return False

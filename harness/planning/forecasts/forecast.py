@@ -6,7 +6,6 @@ Nothing is run and nothing is written.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from harness.results.checks.finished_cell import DAMAGED, settled
 from harness.results.checks.reference import Tables
 from harness.results.rundir import CellDirectory
 from harness.storage.artefact_meta import is_whole
+from harness.storage.disk import free_bytes
 from harness.study import Cell, Study, interpolations
 
 WAITING = ("to run", "resumes", "to run again")
@@ -159,7 +159,7 @@ def forecast(
         slots=len(slots),
         prediction_bytes=sum(_prediction_bytes(c.cell, study.samples) for c in waiting),
         checkpoint_bytes=0 if keep_checkpoints == "none" else sum(known) if known else None,
-        free_bytes={str(folder): _free(folder) for folder in (out, cache)},
+        free_bytes={str(folder): free_bytes(folder) for folder in (out, cache)},
     )
 
 
@@ -234,10 +234,3 @@ def _prediction_bytes(cell: Cell, samples: Samples) -> int:
     parts = cell.record["data"]
     images: int = sum(parts[name]["images"] for name in parts if name != "train")
     return each * images
-
-
-def _free(folder: Path) -> int:
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

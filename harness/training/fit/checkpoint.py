@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
@@ -112,9 +113,8 @@ class Checkpoints:
             weights = {name: value.contiguous() for name, value in state["module"].items()}
             epoch = {"epoch": str(state["progress"]["best_epoch"])}
             self._replace(self._next_best, partial(save_file, weights, metadata=epoch))
-        # The checksum takes most of the time, and nothing reads it.
-        torch.serialization.set_crc32_options(False)
-        self._replace(self.last, partial(torch.save, state))
+        with _without_checksums():
+            self._replace(self.last, partial(torch.save, state))
         if best:
             self._next_best.replace(self._best_so_far)
 
@@ -274,3 +274,15 @@ def _put(state: Mapping[str, Tensor], module: nn.Module) -> None:
             f"the checkpoint holds {unexpected[:3]}, which the network does not have; "
             "repeat the run with --rerun"
         )
+
+
+@contextmanager
+def _without_checksums() -> Iterator[None]:
+    """What torch saves in here gets no checksums: they take most of the time, and a file that was
+    replaced whole needs none."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.results.record import ActivationsRecord
 from harness.runtime.stopwatch import Taken
+from harness.storage.disk import free_bytes as free_disk_bytes
 from harness.training.rows import free_bytes
 
 SHARE_OF_FREE_DISK = 0.5
@@ -35,7 +35,7 @@ class Sharing:
 
     def disk_bytes(self) -> int:
         """What the activations of one prefix may take on disk."""
-        free = _free_disk(self.cache)
+        free = free_disk_bytes(self.cache)
         if self.disk_budget is not None:
             return min(self.disk_budget, free)
         return int(free * SHARE_OF_FREE_DISK)
@@ -88,10 +88,3 @@ def computed_in(name: str) -> torch.dtype | None:
     said = re.fullmatch(r"activations-(\w+)\.npy", name)
     dtype = said and getattr(torch, said[1], None)
     return dtype if isinstance(dtype, torch.dtype) else None
-
-
-def _free_disk(folder: Path) -> int:
-    """Bytes free where the folder is, or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
