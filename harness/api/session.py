@@ -105,13 +105,14 @@ def prepare(
 
     for name, least in (("jobs", 1), ("threads", 1)):
         if (value := getattr(how, name)) is not None and value < least:
-            raise HarnessError(f"--{name} {value}: give a whole number from {least}")
+            raise HarnessError(f"--{name} {value}: give a whole number from {least}", about=name)
     if how.timeout is not None and how.timeout <= 0:
-        raise HarnessError(f"--timeout {how.timeout:g}: give seconds, more than 0")
+        raise HarnessError(f"--timeout {how.timeout:g}: give seconds, more than 0", about="timeout")
     check_threads(how.threads)
     if how.keep_checkpoints not in KEPT:
         raise HarnessError(
-            f"--keep-checkpoints {how.keep_checkpoints!r}: say {', '.join(KEPT[:-1])} or {KEPT[-1]}"
+            f"--keep-checkpoints {how.keep_checkpoints!r}: say one of {', '.join(KEPT)}",
+            about="keep_checkpoints",
         )
     limits = {
         "device_bytes": number_of_bytes("--device-memory", how.device_memory),
