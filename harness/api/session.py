@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness import hookspecs
 from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import meant
 from harness.errors import HarnessError
-from harness.execution.hooks import Caller, WithHooks, caller, environment_facts, keep_selected
+from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.study_keys import asked_again
@@ -119,7 +120,7 @@ def prepare(
         "activation_bytes": number_of_bytes("--activation-space", how.activation_space),
         "keep_checkpoints": how.keep_checkpoints,
     }
-    call = caller(plugins, voice.warn)
+    call = Caller(plugins, voice.warn)
     admit = admission(request.skip_bad, shown=voice.shown)
     study = keep_selected(plan(request, plugins, admit), call, voice.warn)
     if prompts is not None:
@@ -155,7 +156,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     broken = _broken(prepared)
     study = _with_weights(prepared)
     code = 3
-    call("harness_session_start", directory=study.directory, cells=study.cells)
+    call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
         with progress(len(study.cells), shown=voice.shown) as display:
             statuses = run_session(
@@ -179,7 +180,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
             )
         code = exit_code(statuses, broken=bool(broken))
     finally:
-        call("harness_session_finish", directory=study.directory, exit_code=code)
+        call(hookspecs.harness_session_finish, directory=study.directory, exit_code=code)
     return Ran(study=study, plugins=prepared.plugins, code=code)
 
 

@@ -15,7 +15,7 @@ from harness.cli.shared.plan_output import as_json, as_text
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
-from harness.execution.hooks import caller, keep_selected
+from harness.execution.hooks import Caller, keep_selected
 from harness.planning.forecasts.forecast import Forecast, forecast
 from harness.planning.installed_plugins import installed_plugins
 from harness.planning.plan import plan
@@ -89,7 +89,7 @@ def command(
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
         plugins = installed_plugins(prompts)
-        call = caller(plugins, _warn)
+        call = Caller(plugins, _warn)
         study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:
             check_prompts(study, prompts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec)
+
+P = ParamSpec("P")
 
 Reporter = Callable[[str, BaseException], None]
 """Told the plugin's name and the error of a hook that raised."""
@@ -103,12 +105,19 @@ class Plugins:
             f"no dataset is embedded; choose one with --dataset: {known}", about="dataset"
         )
 
-    def call(self, hook: str, report: Reporter, /, **arguments: Any) -> list[tuple[str, Any]]:
+    def call(
+        self,
+        hook: Callable[P, object],
+        report: Reporter,
+        /,
+        *_: P.args,
+        **arguments: P.kwargs,
+    ) -> list[tuple[str, Any]]:
         """Call a session hook, one plugin after the other. Each gets copies of the arguments, and
         what it changes of the process (:mod:`harness.runtime.surroundings`) is put back.
 
         Args:
-            hook: its name.
+            hook: a session hook of :mod:`harness.hookspecs`.
             report: told of every implementation that raises; the others are called all the same.
             arguments: all that the hook declares.
 
@@ -117,7 +126,7 @@ class Plugins:
         """
         results: list[tuple[str, Any]] = []
         for implementation in self.implementations:
-            if implementation.hook != hook:
+            if implementation.hook != hook.__name__:
                 continue
             try:
                 with undisturbed():

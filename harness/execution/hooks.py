@@ -5,33 +5,45 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec
 
+from harness import hookspecs
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.execution.schedule import Observer
 from harness.results.record import StatusRecord
 from harness.study import Cell, Study
 
-Caller = Callable[..., list[tuple[str, Any]]]
+P = ParamSpec("P")
 
 
-def caller(plugins: Plugins, warn: Callable[[str], None]) -> Caller:
-    """A function that calls a hook by its name; a plugin that fails is named in a warning."""
+class Caller:
+    """Calls session hooks; a plugin whose hook fails is named in a warning, and the others are
+    called all the same."""
 
-    def call(name: str, **arguments: Any) -> list[tuple[str, Any]]:
+    def __init__(self, plugins: Plugins, warn: Callable[[str], None]) -> None:
+        self._plugins, self._warn = plugins, warn
+
+    def __call__(
+        self, hook: Callable[P, object], *_: P.args, **arguments: P.kwargs
+    ) -> list[tuple[str, Any]]:
+        """``(plugin, result)`` of those that returned something.
+
+        Args:
+            hook: of :mod:`harness.hookspecs`.
+            arguments: all that it declares, by name.
+        """
+
         def report(plugin: str, error: BaseException) -> None:
-            warn(f"hook {name} of plugin {plugin!r} failed: {error!r}")
+            self._warn(f"hook {hook.__name__} of plugin {plugin!r} failed: {error!r}")
 
-        return plugins.call(name, report, **arguments)
-
-    return call
+        return self._plugins.call(hook, report, *_, **arguments)
 
 
 def environment_facts(call: Caller, warn: Callable[[str], None]) -> dict[str, Any]:
     """What plugins say of this machine, by plugin, as plain JSON values."""
     facts = {}
-    for plugin, said in call("harness_environment"):
+    for plugin, said in call(hookspecs.harness_environment):
         try:
             if not isinstance(said, Mapping):
                 raise TypeError(f"it returned {type(said).__name__} in place of a mapping")
@@ -50,7 +62,7 @@ def keep_selected(study: Study, call: Caller, warn: Callable[[str], None]) -> St
     """
     planned = {cell.key for cell in study.cells}
     kept, dropped = study.cells, {}
-    for plugin, chosen in call("harness_select_cells", cells=study.cells):
+    for plugin, chosen in call(hookspecs.harness_select_cells, cells=study.cells):
         try:
             names = {cell.key for cell in chosen}
         except (AttributeError, TypeError) as error:
@@ -81,18 +93,18 @@ def _note(plugin: str, lost: tuple[Cell, ...], planned: int) -> str:
 class WithHooks:
     """An observer that also tells plugins; one whose hook fails is named and goes on."""
 
-    def __init__(self, inner: Observer, call: Any) -> None:
+    def __init__(self, inner: Observer, call: Caller) -> None:
         self._inner = inner
         self._call = call
 
     def started(self, cell: Cell) -> None:
         self._inner.started(cell)
-        self._call("harness_cell_start", cell=cell)
+        self._call(hookspecs.harness_cell_start, cell=cell)
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._inner.event(cell, line)
-        self._call("harness_cell_progress", cell=cell, event=line)
+        self._call(hookspecs.harness_cell_progress, cell=cell, event=line)
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         self._inner.finished(cell, status)
-        self._call("harness_cell_finish", cell=cell, status=status)
+        self._call(hookspecs.harness_cell_finish, cell=cell, status=status)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from plugin_sites import HEAD, TASK, Site, hook
 
-from harness import HarnessError
+from harness import HarnessError, hookspecs
 from harness.discovery.registry import Plugins
 
 # Session hooks
@@ -26,7 +26,7 @@ def called(plugins: Plugins, report: Callable[[str, BaseException], None] | None
         raise AssertionError(plugin) from error
 
     return plugins.call(
-        "harness_session_finish", report or unexpected, directory=Path("out"), exit_code=3
+        hookspecs.harness_session_finish, report or unexpected, directory=Path("out"), exit_code=3
     )
 
 

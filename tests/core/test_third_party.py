@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import FitContext, LabelledImages, Method, Problem, TargetSpec
+from harness import FitContext, LabelledImages, Method, Problem, TargetSpec, hookspecs
 from harness.discovery.registry import Plugins, discover
 from harness.runtime.resolve import resolve
 
@@ -125,6 +125,8 @@ def test_its_session_hook_is_called(plugins: Plugins) -> None:
         raise AssertionError(plugin) from error
 
     answers = dict(
-        plugins.call("harness_session_finish", unexpected, directory=Path("out"), exit_code=0)
+        plugins.call(
+            hookspecs.harness_session_finish, unexpected, directory=Path("out"), exit_code=0
+        )
     )
     assert answers["centroid"] == {"directory": "out", "exit_code": 0}
