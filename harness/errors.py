@@ -5,7 +5,6 @@ Everything else that escapes is a defect of the harness and keeps its traceback.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -51,5 +50,7 @@ def about(key: str) -> Iterator[None]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"``, or nothing where no known word is near."""
+    import difflib  # Of use only once something is wrong.
+
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

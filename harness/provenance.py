@@ -14,10 +14,9 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from harness.errors import HarnessError
+from harness.runtime.distribution import DISTRIBUTION
 from harness.runtime.shadows import module_of, source_of_editable
 
-DISTRIBUTION = "cxr-harness"
-"""The harness's own distribution, which carries the bundled plugins."""
 RESULTS_VERSION = 1
 """In the names of cells that a released harness makes. Raise it with every change of the harness or
 of a bundled plugin after which a cell of a release comes to other numbers than before; releases of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import HarnessError
-from harness.provenance import DISTRIBUTION
+from harness.runtime.distribution import DISTRIBUTION
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

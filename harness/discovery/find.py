@@ -16,7 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.hookspecs import PROJECT_NAME
-from harness.provenance import DISTRIBUTION, harness_version, is_bundled
+from harness.provenance import harness_version, is_bundled
+from harness.runtime.distribution import DISTRIBUTION
 from harness.specs import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*\Z")

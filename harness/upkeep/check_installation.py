@@ -14,8 +14,9 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from harness.discovery.registry import Plugins
-from harness.provenance import DISTRIBUTION, harness_version, version
+from harness.provenance import harness_version, version
 from harness.runtime import shadows
+from harness.runtime.distribution import DISTRIBUTION
 
 VARIABLES = (
     "CXR_HARNESS_CACHE",

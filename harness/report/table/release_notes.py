@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.provenance import DISTRIBUTION, RESULTS_VERSION, harness_version
+from harness.provenance import RESULTS_VERSION, harness_version
 from harness.report.table.rows import Row
+from harness.runtime.distribution import DISTRIBUTION
 
 
 def release_notes(rows: Iterable[Row]) -> list[str]:

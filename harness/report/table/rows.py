@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from harness.provenance import DISTRIBUTION
 from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import Found, look, outcome
@@ -17,6 +16,7 @@ from harness.results.checks.reference import Tables
 from harness.results.record import CellRecord, MetricsRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
 from harness.results.spec_record import PartRecord
+from harness.runtime.distribution import DISTRIBUTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
