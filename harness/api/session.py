@@ -32,7 +32,7 @@ class How:
 
     executor: str = "process"
     jobs: int | None = None
-    """Cells side by side; None: one per core or GPU."""
+    """Cells at a time; None: one per core or GPU."""
     threads: int | None = None
     """Per cell; None: one on a CPU."""
     timeout: float | None = None

@@ -1,4 +1,4 @@
-"""What this machine is, where the harness keeps things, and what is wrong with either."""
+"""This machine, the harness's folders on it, and what is wrong with either."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def torch_cuda() -> str | None:
 
 
 def places(out: Path) -> Iterator[Finding]:
-    """Caches and results: where they are, how large, whether they can be written, and room."""
+    """Caches and results: paths, sizes, whether they can be written, and free space."""
     named: dict[str, tuple[Callable[[], Path], str]] = {
         "cache": (cache_directory, "set CXR_HARNESS_CACHE to a folder that can be written"),
         "hub weights": (hub_cache, "set HF_HOME to a folder that can be written"),

@@ -96,7 +96,7 @@ def test_a_dataset_that_cannot_be_opened_again_costs_its_cells_their_scores(tmp_
     )  # fmt: skip
     done = inside("score", tmp_path / "study", cwd=tmp_path)
     assert done.returncode == 2
-    assert "dataset 'phantom' cannot be opened with the parameters on record" in done.stderr
+    assert "dataset 'phantom' cannot be opened with the recorded parameters" in done.stderr
 
 
 def test_a_cell_that_lacks_a_prediction_file_keeps_its_figures_and_is_named(
