@@ -1,1 +1,1 @@
-"""The harness from Python: running studies, and what they have left."""
+"""The harness from Python: running studies and reading their results."""

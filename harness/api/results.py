@@ -1,4 +1,4 @@
-"""What runs have left: cells one by one, all of them as a data frame, and the report."""
+"""The results of runs: single cells, all of them as a data frame, and the report."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SUFFIXES = {
     ".json": "json",
     ".html": "html",
 }
-"""Of a report's file -> its format."""
+"""Suffix of a report's file -> its format."""
 
 
 class Results:
-    """The cells of one or more studies. Files are read whenever something is asked of them.
+    """The cells of one or more studies. Files are read on every call.
 
     Made by :func:`harness.run` and :func:`harness.load`.
     """
@@ -42,10 +42,10 @@ class Results:
     def __init__(self, cells: Sequence[Cell], plugins: Plugins, notes: Sequence[str] = ()) -> None:
         self.cells: tuple[Cell, ...] = tuple(cells)
         """Every cell, in the order of the run; of loaded ones sorted by folder. Older results of
-        the same cell are among them; the report and the data frame show the newest alone."""
+        the same cell are among them; the report and the data frame show only the newest."""
         self.notes: tuple[str, ...] = tuple(notes)
-        """What the run had to say of the data, the plugins and this machine; empty where the
-        results were loaded."""
+        """The run's notes on the data, the plugins and this machine; empty for loaded
+        results."""
         self._plugins = plugins
 
     def frame(self) -> pandas.DataFrame:
@@ -81,14 +81,14 @@ class Results:
             path: a file to write it to as well.
             format: ``text``, ``markdown``, ``latex``, ``csv``, ``json`` or ``html``; by the file's
                 suffix, or else text, unless given.
-            columns: names of columns, in this order; empty for those that suit.
+            columns: names of columns, in this order; empty for the default ones.
             sort: a column; with ``-`` before it the highest first.
             filters: conditions that all must hold, such as ``label.f1>0.9``.
             aggregate: one row for all seeds.
 
         Raises:
-            HarnessError: a format, column or condition that there is not, or a file that cannot be
-                written.
+            HarnessError: an unknown format or column, a condition that cannot be read, or a file
+                that cannot be written.
         """
         form = format or (SUFFIXES.get(Path(path).suffix, "text") if path else "text")
         if form not in get_args(Format):

@@ -60,10 +60,10 @@ def run(
             ``fractions``, ``set={"epochs": 5}`` …
 
     Returns:
-        The cells, those included that have failed or were skipped.
+        The cells, including those that failed or were skipped.
 
     Raises:
-        HarnessError: something that cannot be meant; says what to do.
+        HarnessError: bad input; says what to do.
     """
     surroundings = Surroundings.capture()
     given = {
@@ -111,7 +111,7 @@ def run(
 
 @contextmanager
 def _blaming(file: StudyFile | None, given: Mapping[str, Any]) -> Iterator[None]:
-    """Errors of what a study file says, with its name, the line and the key."""
+    """Puts the study file's name, the line and the key before errors about its values."""
     try:
         yield
     except HarnessError as error:
@@ -128,7 +128,7 @@ def _blaming(file: StudyFile | None, given: Mapping[str, Any]) -> Iterator[None]
 
 
 def _untyped(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the values that say the same as saying nothing."""
+    """Without the values that change nothing."""
     return {name: value for name, value in values.items() if value not in (False, ())}
 
 

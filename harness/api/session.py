@@ -1,4 +1,4 @@
-"""One run, from what is asked to the status of every cell."""
+"""One run, from the request to the status of every cell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class How:
 
     executor: str = "process"
     jobs: int | None = None
-    """Cells side by side; None: one per core or GPU."""
+    """Cells at a time; None: one per core or GPU."""
     threads: int | None = None
     """Per cell; None: one on a CPU."""
     timeout: float | None = None
@@ -51,10 +51,10 @@ class How:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a run speaks to whoever has started it."""
+    """How a run reports to its caller."""
 
     say: Callable[[str], None]
-    """Takes notes and what goes on."""
+    """Takes notes and progress."""
     warn: Callable[[str], None]
     shown: bool
     """Whether progress is shown on stderr; failures are in any case."""
@@ -76,7 +76,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What became of a run."""
+    """The outcome of a run."""
 
     study: Study
     plugins: Plugins
@@ -93,14 +93,14 @@ def prepare(
     *,
     prompts: Path | None = None,
 ) -> Prepared:
-    """Plan the run; nothing is trained or written but what the cache keeps of the dataset's files.
+    """Plan the run: trains nothing, and writes only facts about the dataset's files, to the cache.
 
     Args:
         surroundings: of this process, as they were before anything of a plugin ran.
-        prompts: the file whose methods are among the plugins'.
+        prompts: the file that some of the plugins' methods come from.
 
     Raises:
-        HarnessError: anything in the request that cannot be meant.
+        HarnessError: anything invalid in the request.
     """
     from harness.execution.devices import check_threads
 
@@ -112,7 +112,7 @@ def prepare(
     check_threads(how.threads)
     if how.keep_checkpoints not in KEPT:
         raise HarnessError(
-            f"--keep-checkpoints {how.keep_checkpoints!r}: say one of {', '.join(KEPT)}",
+            f"--keep-checkpoints {how.keep_checkpoints!r}: use one of {', '.join(KEPT)}",
             about="keep_checkpoints",
         )
     limits = {
@@ -141,8 +141,8 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     """Run what is not finished.
 
     Args:
-        command: the words that ask for this run, kept with the study.
-        given: keys of a study file that were given, as :func:`asked_again` takes them.
+        command: the words that start this run, recorded with the study.
+        given: the given keys of a study file, as :func:`asked_again` takes them.
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full.
@@ -193,7 +193,7 @@ def _broken(prepared: Prepared) -> tuple[PluginRecord, ...]:
     for record in plugins.broken:
         if record not in broken:
             prepared.voice.say(
-                f"note: plugin {record.name!r} did not load; no method of it was asked for"
+                f"note: plugin {record.name!r} did not load; this run uses none of its methods"
             )
     return broken
 

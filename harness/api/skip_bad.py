@@ -1,4 +1,4 @@
-"""What is done about a dataset's errors: a verb stops, or leaves the files out."""
+"""A dataset's errors: a verb stops at them, or leaves the files out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LISTED = 50
 
 def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, Dataset], Dataset]:
     """The check of a dataset before it is used: its files are looked into once for their content,
-    and what was found is kept in the cache. A dataset that needs no folder is not checked.
+    and the findings are kept in the cache. A dataset that needs no folder is not checked.
 
     The function raises HarnessError with the list of errors, unless ``skip_bad``: then it returns
     the dataset without the files that have one. ``shown``: whether its progress is.
@@ -28,6 +28,7 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
         from harness.data.defects.admission import verified, with_found, without
         from harness.storage.cache import cache_directory
         from harness.storage.names import on_one_line
+        from harness.values.wording import counted
 
         if not spec.needs_root:
             return dataset
@@ -41,11 +42,12 @@ def admission(skip_bad: bool, *, shown: bool = True) -> Callable[[DatasetSpec, D
         lines = [f"  {on_one_line(error.file)}: {_said(error)}" for error in errors[:_LISTED]]
         if len(errors) > _LISTED:
             lines.append(f"  and {len(errors) - _LISTED} more")
-        many = "an error" if len(errors) == 1 else f"{len(errors)} errors"
         raise HarnessError(
-            f"dataset {spec.name!r} has {many}:\n" + "\n".join(lines) + "\n"
+            f"dataset {spec.name!r} has {counted(len(errors), 'error')}:\n"
+            + "\n".join(lines)
+            + "\n"
             f"repair the files (harness data verify {spec.name} says how), "
-            "or go on without them: --skip-bad",
+            "or leave them out: --skip-bad",
             about="dataset",
         )
 
@@ -58,7 +60,7 @@ def _said(error: Defect) -> str:
 
 
 def recollection(spec: DatasetSpec, dataset: Dataset) -> Dataset:
-    """The dataset with what earlier looks into its files have shown; no file is looked into."""
+    """The dataset with the findings of earlier checks; no file is read."""
     from harness.data.defects.admission import remembered, with_found
     from harness.storage.cache import cache_directory
 

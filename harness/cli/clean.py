@@ -21,12 +21,12 @@ from harness.upkeep.cleaning import Item
 @click.option(
     "--older-than",
     metavar="TIME",
-    help="From the cache: what was not used for so long, e.g. 30d (units m, h, d, w).",
+    help="Cached data that was not used for this long, e.g. 30d (units m, h, d, w).",
 )
 @click.option(
     "--larger-than",
     metavar="SIZE",
-    help="From the cache: the least recently used, until the rest takes at most SIZE, e.g. 10GB.",
+    help="The least recently used cached data, until the rest takes at most SIZE, e.g. 10GB.",
 )
 @click.option(
     "--unfinished",
@@ -40,7 +40,7 @@ from harness.upkeep.cleaning import Item
     metavar="DIR",
     help="Checkpoints of cells that are ok in a study's folder, or in all below DIR.",
 )
-@click.option("--yes", is_flag=True, help="Do it; without it, nothing is removed.")
+@click.option("--yes", is_flag=True, help="Delete; without it, nothing is deleted.")
 @click.option("--json", "as_json", is_flag=True, help="The list as JSON.")
 def command(
     older_than: str | None,
@@ -50,13 +50,13 @@ def command(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """List what could be thrown away, and with --yes throw it away.
+    """List what can be deleted, and delete it with --yes.
 
-    The cache (prepared images, activations of frozen layers, digests of files) can always be made
-    again, and every use of an artefact renews its age. Without an option, all of it is listed and
-    nothing is chosen. A cell without a status resumes when its run is repeated; once removed, it
-    starts anew. Without its checkpoint, a cell keeps its predictions and figures, but can predict
-    nothing more. What a running process uses is left alone.
+    The cache (prepared images, activations of frozen layers, digests of files) can be rebuilt,
+    and every use of an artefact resets its age. Without an option, all of it is listed and nothing
+    is selected. A cell without a status resumes when its run is repeated; once deleted, it
+    starts over. Without its checkpoint, a cell keeps its predictions and metrics, but can predict
+    nothing more. Whatever a running process uses is kept.
 
     \b
     harness clean
@@ -76,14 +76,14 @@ def command(
     if checkpoints is not None:
         chosen += cleaning.checkpoints(checkpoints)
     for folder in cleaning.lockless(chosen):
-        told = without_locks(folder, "whether a running process uses what lies there is not known")
-        click.echo(f"note: {told}; see that no run is active before you say --yes", err=True)
+        told = without_locks(folder, "whether a running process uses its content is unknown")
+        click.echo(f"note: {told}; make sure that no run is active before you use --yes", err=True)
     fates = [(item, _fate(item, asked, yes)) for item in chosen]
     click.echo(json.dumps(_facts(fates), indent=2) if as_json else _text(fates, asked, yes))
 
 
 def _of_cache(age: float | None, budget: int | None) -> list[Item]:
-    """What goes; everything where neither is given."""
+    """What is to be deleted; everything where neither is given."""
     every = cleaning.cached(cache_directory())
     if age is None and budget is None:
         return every
@@ -107,7 +107,7 @@ def _text(fates: Sequence[tuple[Item, str]], asked: bool, yes: bool) -> str:
     from tabulate import tabulate
 
     if not fates:
-        return "there is nothing to remove" if asked else f"{cache_directory()} holds nothing"
+        return "nothing to delete" if asked else f"{cache_directory()} is empty"
     now = time.time()
     rows = [
         (
@@ -135,8 +135,8 @@ def _summary(fates: Sequence[tuple[Item, str]], asked: bool, yes: bool) -> str:
     going = [item for item, fate in fates if fate in ("removed", "would go")]
     held = len(fates) - len(going)
     what = f"{len(going)} of {len(fates)}, {bytes_text(sum(item.nbytes for item in going))}"
-    kept = f"; {held} left alone: a running process uses them" if held else ""
-    return f"removed {what}{kept}" if yes else f"{what} would go{kept}; --yes removes them"
+    kept = f"; {held} in use by a running process" if held else ""
+    return f"deleted {what}{kept}" if yes else f"{what} would be deleted{kept}; add --yes"
 
 
 def _facts(fates: Sequence[tuple[Item, str]]) -> list[dict[str, Any]]:

@@ -17,14 +17,16 @@ from harness.specs import DatasetSpec
 @click.command(name="get")
 @click.argument("name", metavar="NAME")
 def get_command(name: str) -> None:
-    """Download a dataset from Kaggle and say where it lies.
+    """Download a dataset from Kaggle and print its folder.
 
     Needs the package kagglehub, which keeps it in its own cache (KAGGLEHUB_CACHE) and downloads it
     once. The licence is between you and the dataset's authors.
     """
     spec = find_dataset(installed_plugins(), name)
     if not spec.kaggle:
-        reason = "cannot be downloaded: bring the files" if spec.needs_root else "needs no files"
+        reason = (
+            "cannot be downloaded; use files of your own" if spec.needs_root else "needs no files"
+        )
         raise HarnessError(f"dataset {name!r} {reason}")
     page = f"https://www.kaggle.com/datasets/{spec.kaggle}"
     click.echo(f"{spec.name} from {page}", err=True)

@@ -17,6 +17,7 @@ from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import DatasetSpec
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 _SHOWN = 8
 _UNKNOWN = "unknown"
@@ -94,5 +95,5 @@ def _listed(counts: Mapping[str, int] | None) -> str:
         return _UNKNOWN
     shown = [f"{on_one_line(name)}: {count}" for name, count in list(counts.items())[:_SHOWN]]
     if len(counts) > _SHOWN:
-        shown.append(f"{len(counts) - _SHOWN} others")
+        shown.append(counted(len(counts) - _SHOWN, "other"))
     return ", ".join(shown)

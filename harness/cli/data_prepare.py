@@ -14,6 +14,7 @@ from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.protocol import LARGEST_IMAGE
+from harness.values.wording import counted
 
 if TYPE_CHECKING:
     from harness.data.store.prepared import Interpolation
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     default="both",
     help="Default: both, as methods differ.",
 )
-@click.option("--skip-bad", is_flag=True, help="Go on without files that have errors.")
+@click.option("--skip-bad", is_flag=True, help="Leave out files that have errors.")
 def prepare_command(
     name: str,
     data_root: Path | None,
@@ -45,7 +46,7 @@ def prepare_command(
 ) -> None:
     """Resize all images once and keep them, as the first run would.
 
-    224 pixels are what preset paper asks for, 64 what quick does.
+    Preset paper uses 224 pixels, quick 64.
     """
     from harness.data.store.prepared import open_store
     from harness.storage.cache import cache_directory
@@ -65,6 +66,6 @@ def prepare_command(
         for note in store.notes:
             click.echo(f"note: {note}", err=True)
         click.echo(
-            f"{len(dataset.samples)} images at {size} x {size}, {chosen}, "
+            f"{counted(len(dataset.samples), 'image')} at {size} x {size}, {chosen}, "
             f"made in {store.build_seconds:.1f} s: {store.directory}"
         )

@@ -18,6 +18,7 @@ from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import to_json
+from harness.values.wording import counted
 
 if TYPE_CHECKING:
     from harness.data.sources.defect import Defect
@@ -36,8 +37,8 @@ def data_options(command: Any) -> Any:
 
 @click.command(name="verify")
 @data_options
-@click.option("--json", "as_json", is_flag=True, help="Everything that was found, as JSON.")
-@click.option("--all", "every", is_flag=True, help=f"Every note, also beyond {_ALIKE} of a kind.")
+@click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
+@click.option("--all", "every", is_flag=True, help=f"Every note, not only {_ALIKE} of a kind.")
 def verify_command(
     name: str,
     data_root: Path | None,
@@ -48,9 +49,8 @@ def verify_command(
 ) -> None:
     """Read every file of a dataset and list what is wrong with it.
 
-    An error keeps a file from being used as it is: a run stops at it, or goes on without the file
-    under --skip-bad. A note says what was found and what is done about it. Exit code 1 on errors,
-    0 otherwise.
+    A run stops at an error, or leaves the file out under --skip-bad. A note says what was found
+    and how it is handled. Exit code 1 on errors, 0 otherwise.
     """
     from harness.data.defects.admission import SEEN, remember
     from harness.data.defects.verify import Verified, inspect
@@ -106,7 +106,7 @@ def _print(
         click.echo()
     for note in said:
         click.echo(f"note: {note}")
-    click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+    click.echo(", ".join(counted(count, what.removesuffix("s")) for what, count in counts.items()))
 
 
 def _row(defect: Defect) -> tuple[str, str, str, str]:

@@ -18,6 +18,7 @@ from harness.planning.installed_plugins import DISABLE, installed_plugins
 from harness.upkeep import check_installation as doctor
 from harness.upkeep import check_machine as doctor_machine
 from harness.upkeep.check_installation import Finding
+from harness.values.wording import counted
 
 
 @click.command(name="doctor")
@@ -33,8 +34,8 @@ def command(out: Path, as_json: bool) -> None:
     """Show what is installed and what the machine has, and what is wrong, with the remedy.
 
     Looks at versions, files that hide a library, processor and GPUs, caches and free disk, plugins,
-    optional extras and environment variables. Imports no library and changes nothing. Put its
-    output into a report of a defect.
+    optional extras and environment variables. Imports no library and changes nothing. Include
+    its output in a bug report.
 
     \b
     harness doctor
@@ -81,6 +82,5 @@ def _text(findings: list[Finding]) -> str:
             if finding.remedy:
                 lines.append(f"  {'':{wide}}  -> {finding.remedy}")
     wrong = sum(finding.state == "wrong" for finding in findings)
-    things = "thing is" if wrong == 1 else "things are"
-    lines += ["", f"{wrong} {things} wrong" if wrong else "all is well"]
+    lines += ["", counted(wrong, "problem") if wrong else "all is well"]
     return "\n".join(lines[1:])

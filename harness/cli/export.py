@@ -22,7 +22,7 @@ from harness.storage.staging import staged
     help="Where the files go.",
 )
 @results_option("--results")
-@click.option("--force", is_flag=True, help="Go on although the method's code has changed.")
+@click.option("--force", is_flag=True, help="Export although the method's code has changed.")
 def command(cell: str, out: Path, results: Path, force: bool) -> None:
     """Write a finished network and its card: for research only, not for diagnosis.
 

@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 VERBS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Train, time and score methods; ends with the table.",
-        "plan": "Show what a run would do, lack and take; run nothing.",
+        "plan": "Show the cells of a run, what is missing, and the estimated time, memory and "
+        "disk; runs nothing.",
         "plugins": "List every plugin and method that is installed.",
         "data": "List, check, describe, prepare and download datasets.",
         "weights": "List, fetch and check published weights.",
-        "status": "Show how far a run is.",
-        "score": "Compute the metrics again from the stored predictions.",
+        "status": "Show the progress of a run.",
+        "score": "Recompute the metrics from the stored predictions.",
         "report": "Print the table of finished runs.",
         "show": "Print one cell in full.",
         "predict": "Apply a finished model to new images.",
         "export": "Write a finished model with its card, and as ONNX.",
-        "reproduce": "Repeat a published study and set its tables beside ours.",
-        "clean": "Throw away what the cache and old runs take on disk.",
+        "reproduce": "Repeat a published study and compare its tables with ours.",
+        "clean": "Free disk space: delete cached data and leftovers of old runs.",
         "doctor": "Show what is installed and what is wrong with it.",
         "completion": "Print the script that completes words in your shell.",
     }
@@ -47,7 +48,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 class ReaderGoneError(Exception):
-    """Whoever has read the output has closed it. click would make an exit code 1 of it."""
+    """The reader of the output has closed it. click would exit with 1."""
 
 
 @contextlib.contextmanager
@@ -131,7 +132,7 @@ def main() -> None:
         elif error.errno in _FULL:
             what = error.filename or "the output"
             why = "it is closed" if error.errno == errno.EBADF else error.strerror
-            # Where standard error is the one that is full, nobody can be told.
+            # Where standard error is the one that is full, there is nowhere to report it.
             with contextlib.suppress(OSError):
                 click.echo(f"harness: {what} cannot be written ({why})", err=True)
             code = 2
@@ -143,7 +144,7 @@ def main() -> None:
 
 def _fill_closed_streams() -> None:
     """Make writing to a standard output that is closed (``>&-``) fail as it does on a full device;
-    click would take it for done. Nothing can fail on standard error: nobody could be told."""
+    click would ignore it. Writing to standard error never fails: it could not be reported."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -174,7 +175,7 @@ def _run() -> int | str | None:
         click.echo(f"harness: {error}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nharness: interrupted; repeat the command to go on from here", err=True)
+        click.echo("\nharness: interrupted; repeat the command to resume", err=True)
         return 130
     return 0
 

@@ -53,7 +53,7 @@ def _finish(plans: list[Planned]) -> None:
 @study_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes about the data.")
-@click.option("--json", "as_json_text", is_flag=True, help="Everything that is known, as JSON.")
+@click.option("--json", "as_json_text", is_flag=True, help="The whole plan as JSON.")
 def command(
     study_file: StudyFile | None,
     jobs: int | None,
@@ -69,12 +69,13 @@ def command(
     activation_space: str | None,
     **options: Any,
 ) -> Planned:
-    """Show the cells that a run would have and what they lack, take and share; run nothing.
+    """Show the cells of a run, what is missing, and the estimated time, memory and disk; runs
+    nothing.
 
-    Takes the words of "harness run", a study file too. Time and memory are told from finished
-    cells under --out: those of the same method, at the same size, batch and precision, with the
-    same processor, GPU and threads; everything else is unknown. Nothing is written but what the
-    cache remembers of the dataset's files.
+    Takes the arguments of "harness run", including a study file. Time and memory are estimated from
+    finished cells under --out: those of the same method, at the same size, batch and precision,
+    with the same processor, GPU and threads; everything else is unknown. Only facts about the
+    dataset's files are written, to the cache.
 
     \b
     harness plan --plugins 'ssl/*' --dataset radiography --data-root DIR --preset paper

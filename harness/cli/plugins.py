@@ -11,15 +11,16 @@ import click
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.planning.installed_plugins import installed_plugins
 from harness.specs import Spec
+from harness.values.wording import counted
 
 
 @click.command(name="plugins")
-@click.option("--json", "as_json", is_flag=True, help="Everything that is known, tracebacks too.")
+@click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
 def command(as_json: bool) -> None:
-    """List every plugin and method that is installed, and why a broken one is.
+    """List every installed plugin and method, and why a plugin does not load.
 
-    Reads what plugins say of themselves; no network is built and no heavy library imported. A
-    plugin that breaks costs itself and nothing else: it is listed with its reason. The environment
+    Reads the plugins' own descriptions; no network is built and no heavy library imported. A broken
+    plugin affects no other: it is listed with the reason. The environment
     variable CXR_HARNESS_DISABLE names plugins to leave out, separated by commas.
 
     \b
@@ -27,7 +28,7 @@ def command(as_json: bool) -> None:
     harness plugins --json
     CXR_HARNESS_DISABLE=clip,ssl harness plugins
 
-    Exit codes: 0 always, but 2 where CXR_HARNESS_DISABLE names no plugin.
+    Exit codes: 0 always, but 2 where CXR_HARNESS_DISABLE names an unknown plugin.
     """
     plugins = installed_plugins()
     click.echo(json.dumps(_facts(plugins), indent=2) if as_json else _text(plugins))
@@ -61,7 +62,7 @@ def _distribution(record: PluginRecord) -> str:
 def _offers(record: PluginRecord) -> str:
     """``"3 tasks, 10 metrics"``"""
     counts = Counter(_kind(spec) for spec in record.specs)
-    return ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items())
+    return ", ".join(counted(n, kind) for kind, n in counts.items())
 
 
 def _kind(spec: Spec) -> str:

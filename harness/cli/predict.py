@@ -17,6 +17,7 @@ from harness.progress.counting import counting
 from harness.results.browse.lookup import find_cell, find_seeds
 from harness.storage.names import on_one_line
 from harness.storage.staging import staged
+from harness.values.wording import counted
 
 if TYPE_CHECKING:
     from harness.inference.images import BadImage
@@ -36,7 +37,7 @@ _LISTED = 20
 )
 @results_option("--results")
 @click.option("--device", default="cpu", metavar="NAME", help="auto, cpu (default), cuda, cuda:N.")
-@click.option("--force", is_flag=True, help="Go on although the method's code has changed.")
+@click.option("--force", is_flag=True, help="Predict although the method's code has changed.")
 @click.option(
     "--skip-bad",
     is_flag=True,
@@ -45,7 +46,7 @@ _LISTED = 20
 @click.option(
     "--average",
     type=click.Choice(["seeds"]),
-    help="Average the probabilities of all cells that differ from CELL by their seed alone.",
+    help="Average the probabilities of all cells that differ from CELL in the seed alone.",
 )
 def command(
     cell: str,
@@ -87,9 +88,9 @@ def command(
         with counting("predicting") as progress:
             predict_files(models, found.images, folder, progress)
     written = " and ".join(str(out / name) for name in cells[0].writes)
-    click.echo(f"{len(found.images)} images: {written}")
+    click.echo(f"{counted(len(found.images), 'image')}: {written}")
     if found.bad:
-        many = "1 file was" if len(found.bad) == 1 else f"{len(found.bad)} files were"
+        many = counted(len(found.bad), "file")
         click.echo("\n".join([f"{many} left out:", *_lines(found.bad)]), err=True)
         raise SystemExit(1)
 

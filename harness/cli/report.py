@@ -25,17 +25,17 @@ from harness.results.rundir import find_cells
 @click.option(
     "--columns",
     metavar="NAME,NAME",
-    help="In this order, e.g. method,label.f1,mask.dice,minutes_per_epoch,latency_ms. Where a "
-    "name holds commas itself, the longest that fits is meant.",
+    help="In this order, e.g. method,label.f1,mask.dice,minutes_per_epoch,latency_ms. Of names "
+    "with commas, the longest match counts.",
 )
-@click.option("--sort", metavar="[-]NAME", help="By a column; with - the highest first.")
+@click.option("--sort", metavar="[-]NAME", help="A column to sort by; with - the highest first.")
 @click.option(
     "--filter",
     "filters",
     multiple=True,
     metavar="CONDITION",
     help="Rows to show, e.g. 'method=ssl/*', status=ok, 'label.f1>0.9'; repeated: all must hold. "
-    "Where a name holds operators itself, the longest that fits is meant.",
+    "Of names with operators, the longest match counts.",
 )
 @click.option(
     "--aggregate",
@@ -45,7 +45,7 @@ from harness.results.rundir import find_cells
 @click.option(
     "--layout",
     type=click.Choice(["wide", "long"]),
-    help="Of csv and json: a row per cell, or a row per cell and figure.",
+    help="Of csv and json: a row per cell, or a row per cell and value.",
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: print.")
 def command(

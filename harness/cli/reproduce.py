@@ -45,11 +45,11 @@ def command(
     asked_to_run: bool,
     form: str,
 ) -> None:
-    """Repeat a published study: the commands, the time they take, its tables beside ours.
+    """Repeat a published study: the commands, the time they take, its tables next to ours.
 
-    Without --run nothing is run, and our figures are those of an earlier run. Options of
-    "harness run" behind a double dash change the protocol, e.g. for a rehearsal; our figures are
-    those of the folder that --out and --name say there.
+    Without --run nothing is run, and our values are those of an earlier run. Options of
+    "harness run" after a double dash change the protocol, e.g. for a rehearsal; our values are
+    then those of the folder that --out and --name give there.
 
     \b
     harness reproduce study
@@ -72,7 +72,7 @@ def command(
         raise HarnessError(f"--run needs --data-root: the folder of dataset {study.dataset!r}")
     places = ("--data-root", root, "--out", str(out)) if needs_root else ("--out", str(out))
     commands = study.commands(device=resolve_device(device), extra=(*places, *extra))
-    # Options behind the double dash win in the commands, and so they do here.
+    # Options after the double dash win in the commands, and so they do here.
     folder = Path(last_value(extra, "out", str(out))) / last_value(extra, "name", study.name)
 
     width = terminal_width()

@@ -61,12 +61,12 @@ def command(
 ) -> tuple[Ran, bool]:
     """Train, time and score methods; ends with the table.
 
-    FILE is a study file (docs/study-files.md), or a folder with one: it says in lines what options
-    say, and options win over it. Every run adds itself to <study>/study.toml, which repeats
-    all that lies there.
+    FILE is a study file (docs/study-files.md), or a folder with one: it holds options as
+    lines, and those of the command line win. Every run adds itself to <study>/study.toml, which
+    repeats all runs of the study.
 
-    Interrupted and repeated, a run goes on where it stopped: finished cells are kept, an unfinished
-    one resumes at its last epoch. "harness plan" with the same words shows what would run.
+    An interrupted run resumes when it is repeated: finished cells are kept, an unfinished one
+    continues after its last epoch. "harness plan" with the same arguments shows what would run.
 
     \b
     harness run --plugins all
@@ -76,7 +76,7 @@ def command(
     harness run --plugins 'clip/vit_l14@mine' --prompts mine.txt --weights pretrained
 
     Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin that --plugins
-    may mean did not load (with --strict: any plugin), 2 bad input, 3 nothing ran.
+    may match did not load (with --strict: any plugin), 2 bad input, 3 nothing ran.
     """
     surroundings = Surroundings.capture()
 

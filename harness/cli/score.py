@@ -22,6 +22,7 @@ from harness.results.predictions import Reference
 from harness.results.record import CellRecord, MetricsRecord
 from harness.results.rundir import CellDirectory, find_cells
 from harness.results.spec_record import DatasetRecord
+from harness.values.wording import counted
 
 
 @click.command(name="score")
@@ -30,20 +31,20 @@ from harness.results.spec_record import DatasetRecord
     "--data-root",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The dataset's folder, where it has moved since the run.",
+    help="The dataset's folder, if it has moved since the run.",
 )
 def command(directory: Path, data_root: Path | None) -> None:
-    """Compute the metrics again from the stored predictions; nothing is trained.
+    """Recompute the metrics from the stored predictions; nothing is trained.
 
-    DIRECTORY is a study's folder, or one above it. Metrics are those that installed plugins offer
-    now; figures of others are kept. Reference masks are read from the dataset, which must be the
-    one of the run.
+    DIRECTORY is a study's folder, or one above it. Uses the metrics that installed plugins
+    offer now; values of others are kept. Reference masks are read from the dataset, which must be
+    that of the run.
 
     \b
     harness score results
     harness score results/radiography-films-paper --data-root DIR
 
-    Exit codes: 0, 1 where a cell could not be scored (its figures stay as they were), or 2 where
+    Exit codes: 0, 1 where a cell could not be scored (its values stay as they were), or 2 where
     none could, or the dataset is another one.
     """
     plugins = installed_plugins()
@@ -63,7 +64,7 @@ def command(directory: Path, data_root: Path | None) -> None:
         # Whatever a dataset's code makes of parameters that a record holds.
         except Exception as error:
             raise HarnessError(
-                f"dataset {spec.name!r} cannot be opened with the parameters on record "
+                f"dataset {spec.name!r} cannot be opened with the recorded parameters "
                 f"({type(error).__name__}: {error})"
             ) from error
         gone = entry.get("left_out", {})
@@ -100,8 +101,8 @@ def command(directory: Path, data_root: Path | None) -> None:
             cell.write_metrics(scores)
         not_offered.update(kept(stored, computed))
 
-    # What a plugin's metric changes while it is imported must change no metric of the harness's, of
-    # no cell: those of all cells come first.
+    # What a plugin's metric changes while it is imported must change no metric of the harness, in
+    # any cell: those of all cells come first.
     with counting("scoring cells") as report:
         steps = [(work, cell) for work in (start, finish) for cell in cells]
         for done, (work, cell) in enumerate(steps, start=1):
@@ -120,9 +121,9 @@ def command(directory: Path, data_root: Path | None) -> None:
         click.echo(f"not scored: {method_of(cell)} {cell.path.name}: {reason}", err=True)
     if not_offered:
         names = ", ".join(sorted(not_offered))
-        click.echo(f"no installed plugin offers {names}: figures on record are kept", err=True)
+        click.echo(f"no installed plugin offers {names}: recorded values are kept", err=True)
     done = len(cells) - len(failed)
-    click.echo(f"scored {done} cells; harness report {directory} shows them")
+    click.echo(f"scored {counted(done, 'cell')}; to see the table: harness report {directory}")
     if failed:
         raise SystemExit(1)
 
@@ -156,7 +157,7 @@ def _scores(
     return CellScores(
         cell,
         [entry.spec for entry in entries],
-        # What the protocol selected by stands in the record, in place of the task's own.
+        # The record has what the protocol selected by in place of the task's own.
         tuple(record["task"].get("primary", task.spec.primary))
         if record["protocol"].get("select_by")
         else task.spec.primary,
@@ -166,7 +167,7 @@ def _scores(
 
 
 def _stored(cell: CellDirectory) -> MetricsRecord | None:
-    """What lies there; None where it is missing or damaged, and is to be written again."""
+    """The stored metrics; None where they are missing or damaged, and are to be written again."""
     try:
         return cell.metrics
     except HarnessError:

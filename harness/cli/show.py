@@ -17,7 +17,7 @@ from harness.results.browse.lookup import find_cell
 @results_option("--out")
 @click.option("--json", "as_json", is_flag=True, help="Every record of the cell as one object.")
 def command(cell: str, results: Path, as_json: bool) -> None:
-    """Print one cell in full: what was asked, how training went, every figure, every file.
+    """Print one cell in full: the request, the training history, every value, every file.
 
     CELL is its folder, the beginning of its name or hash, or the id of a method with one cell.
 

@@ -17,16 +17,17 @@ from harness.results.browse.network_title import SMALL, is_small
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
 from harness.results.rundir import find_cells
+from harness.values.wording import counted
 
 
 @click.command(name="status")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The cells as JSON.")
 def command(directory: Path, as_json: bool) -> None:
-    """Show how far a run is: DIRECTORY is a study's folder, or one above it.
+    """Show the progress of a run: DIRECTORY is a study's folder, or one above it.
 
-    Reads the files of the cells, so it can be asked while they run. A cell that is "unfinished"
-    runs just now, or was interrupted and resumes when its run is repeated.
+    Reads the files of the cells, so it works while they run. A cell that is "unfinished" is
+    running, or was interrupted and resumes when its run is repeated.
 
     \b
     harness status results
@@ -50,7 +51,7 @@ def command(directory: Path, as_json: bool) -> None:
     click.echo(tabulate(rows, headers=("method", *heads, "cell", "status", "")))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    click.echo(f"\n{len(cells)} cells: {summary}")
+    click.echo(f"\n{counted(len(cells), 'cell')}: {summary}")
     raise SystemExit(int(damaged))
 
 
@@ -75,7 +76,7 @@ def _facts(found: Found) -> dict[str, Any]:
 
 
 def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The heads of study and dataset where cells are of several, and what stands there for each."""
+    """Headings of study and dataset where there are several, and each cell's entries."""
     folders = [Path(cell["directory"]).parents[3].absolute() for cell in cells]
     studies = last_names(folders)
     facts = {

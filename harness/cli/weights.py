@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import click
-from rich.filesize import decimal
 
 from harness.planning.installed_plugins import installed_plugins
 from harness.progress.transfers import Transfers
 from harness.specs import to_json
+from harness.values.wording import size_text
 from harness.weights.content import remedy
 from harness.weights.locate import library_folder
 from harness.weights.transfer.catalogue import (
@@ -51,8 +51,8 @@ def command() -> None:
 def list_command(form: Literal["text", "json", "markdown"]) -> None:
     """Show every weights card: size, licence, and where its files are or would be.
 
-    Asks no server and reads no weights, so damage shows where the size differs or after verify.
-    SHA-256 is the one on the card, shortened in the text.
+    Contacts no server and reads no weights: before verify, only a wrong size shows as damage.
+    SHA-256 is that of the card, shortened in the text.
 
     \b
     harness weights list
@@ -95,9 +95,9 @@ def fetch_command(patterns: tuple[str, ...]) -> None:
 @command.command(name="verify")
 @click.argument("patterns", metavar="[PATTERN...]", nargs=-1)
 def verify_command(patterns: tuple[str, ...]) -> None:
-    """Read every file that is here and compare it with its card.
+    """Read every file on this machine and compare it with its card.
 
-    Exit code 1 if a file is damaged; a missing one is none.
+    Exit code 1 if a file is damaged; missing files do not count as damaged.
 
     \b
     harness weights verify
@@ -181,7 +181,8 @@ def _size(states: Sequence[FileState]) -> str:
     known = [state.size for state in states if state.size is not None]
     if not known:
         return "unknown"
-    return decimal(sum(known)) if len(known) == len(states) else f"over {decimal(sum(known))}"
+    total = size_text(sum(known))
+    return total if len(known) == len(states) else f"over {total}"
 
 
 def _digest(sha256: str | None, style: str) -> str:

@@ -20,6 +20,7 @@ from harness.inference.predict import rebuild
 from harness.storage.json_files import write_bytes, write_json
 from harness.training.fit.torch_runner import TorchRunner
 from harness.training.method import InputSpec, TorchMethod
+from harness.values.wording import counted
 
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
@@ -43,7 +44,7 @@ def export(cell: Finished, folder: Path) -> OnnxFile:
     """Write ``model.safetensors``, ``card.json``, ``card.md`` and, where it can be, ``model.onnx``.
 
     Returns:
-        What became of the ONNX file.
+        The outcome for the ONNX file.
 
     Raises:
         HarnessError: the method cannot be built here, its weights are missing, or it is no network.
@@ -52,7 +53,7 @@ def export(cell: Finished, folder: Path) -> OnnxFile:
     runner = model.runner
     if not isinstance(runner, TorchRunner):
         raise HarnessError(
-            f"{cell.record['id']} is no network of torch; what it has learned is in "
+            f"{cell.record['id']} is not a torch network; what it has learned is in "
             f"{cell.directory.path / 'checkpoint'}, and 'harness predict' applies it"
         )
     method, module = runner.network()
@@ -93,7 +94,7 @@ def _preprocessing(spec: InputSpec) -> dict[str, Any]:
             "by its window or VOI table, or from its own range without one",
             f"resized to {spec.size} x {spec.size} pixels, {spec.interpolation} with antialiasing "
             "(Pillow), without keeping the aspect",
-            f"divided by 255, repeated in {channels} channel{'s' if channels > 1 else ''}, minus "
+            f"divided by 255, repeated in {counted(channels, 'channel')}, minus "
             f"mean {list(spec.mean)}, divided by std {list(spec.std)}",
         ],
     }

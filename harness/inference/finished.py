@@ -26,7 +26,7 @@ class Finished:
     directory: CellDirectory
     record: CellRecord
     warnings: tuple[str, ...] = ()
-    """What a user must be told before the model is used."""
+    """What a user must know before the model is used."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class Finished:
 
     @property
     def writes(self) -> tuple[str, ...]:
-        """What predicting new images leaves in a folder."""
+        """Names in a folder of predictions."""
         masks = any(target["kind"] == "binary-mask" for target in self.record["task"]["targets"])
         return (PREDICTIONS, MASKS) if masks else (PREDICTIONS,)
 
@@ -53,20 +53,20 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
     name = f"{title(record)} {directory.path.name}"
     if status is None or status["status"] != "ok":
         state = "unfinished" if status is None else f"{status['status']} ({status['reason']})"
-        raise HarnessError(f"{name} is {state}; only a cell that is ok has a model")
+        raise HarnessError(f"{name} is {state}; only an ok cell has a model")
     if record["protocol"].get("time_only"):
-        raise HarnessError(f"{name} was only timed (--time-only): it has trained nothing")
+        raise HarnessError(f"{name} was only timed (--time-only), not trained")
     warnings = []
     if changed := _changed(directory.path / "cell.json", record["provenance"]):
         said = f"{name}: {changed} since it was trained"
         if not force:
             raise HarnessError(
-                f"{said}; train it again, or go on with --force if the change does not matter"
+                f"{said}; train it again, or use --force if the change does not matter"
             )
         warnings.append(f"{said}; what it predicts may differ from what was measured")
     code = provenance.harness_code()
     if {name: record["provenance"].get(name) for name in code} != code:
-        warnings.append(f"{name} was trained by other code of the harness than is installed here")
+        warnings.append(f"{name} was trained by another version of the harness's code")
     return Finished(directory=directory, record=record, warnings=tuple(warnings))
 
 
@@ -84,8 +84,8 @@ def finished_seeds(directories: Sequence[CellDirectory], *, force: bool = False)
     if len(ok) < 2:
         record = directories[0].cell
         raise HarnessError(
-            f"{record['id']}: an average needs two seeds or more that are ok, and there are "
-            f"{len(ok)} (seeds: {seeds}); train more with --seeds, or leave out --average"
+            f"{record['id']}: an average needs two or more ok seeds, not {len(ok)} "
+            f"(seeds: {seeds}); train more with --seeds, or leave out --average"
         )
     cells = [finished(one, force=force) for one in ok]
     if len(ok) < len(directories):

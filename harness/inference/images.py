@@ -10,12 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from harness.data.defects.read_notes import counted
+from harness.data.defects.read_notes import counted as counted_kinds
 from harness.data.images.dicom import DICOM_SUFFIXES, is_dicom
 from harness.data.images.read import read_image
 from harness.data.sources.mask_files import named_like_masks
 from harness.errors import HarnessError
 from harness.storage.names import is_utf8, on_one_line
+from harness.values.wording import counted
 
 _BLOCK = 64
 """Files between two reports of progress."""
@@ -36,7 +37,7 @@ class NewImage:
 
 @dataclass(frozen=True, slots=True)
 class BadImage:
-    """A path of which nothing can be predicted."""
+    """A path that cannot be predicted."""
 
     path: Path
     reason: str
@@ -44,26 +45,26 @@ class BadImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewImages:
-    """What was found under the paths that a user named."""
+    """The images and bad files under the paths that a user named."""
 
     images: tuple[NewImage, ...]
     bad: tuple[BadImage, ...]
     notes: tuple[str, ...]
-    """How many masks were left out, and how many files are read otherwise than stored."""
+    """How many masks were left out, and how many files are not read as they are stored."""
 
 
 def new_images(paths: Iterable[Path], progress: Callable[[int, int], None]) -> NewImages:
     """The image files, and those in the folders and below, each once and each read in full.
 
     Left out of folders are hidden files and folders, what has no image's suffix and is not DICOM,
-    and the masks of a dataset: folders ``masks`` beside ``images``.
+    and the masks of a dataset: folders ``masks`` next to ``images``.
     """
     found: dict[Path, str] = {}
     bad: list[BadImage] = []
     masks = 0
     for path in paths:
         if not os.path.lexists(path):
-            bad.append(BadImage(path, "there is no such file or folder"))
+            bad.append(BadImage(path, "no such file or folder"))
         elif path.is_dir():
             inside = _Folder(path)
             masks += inside.masks
@@ -83,15 +84,15 @@ def new_images(paths: Iterable[Path], progress: Callable[[int, int], None]) -> N
         (width, height), seen = look
         kinds += seen
         images.append(NewImage(path=file, stem=_unique(stem, taken), width=width, height=height))
-    notes = [f"{masks} masks beside these images are left out"] if masks else []
+    notes = [f"{counted(masks, 'mask')} next to these images left out"] if masks else []
     folders: dict[Path, list[str]] = {}
     for image in images:
         folders.setdefault(image.path.parent, []).append(image.path.stem)
     if like := [name for stems in folders.values() for name in named_like_masks(stems)]:
         notes.append(
-            f"{len(like)} of these images are named like masks of others, as {on_one_line(like[0])}"
+            f"{counted(len(like), 'image')} named like masks of others, e.g. {on_one_line(like[0])}"
         )
-    return NewImages(images=tuple(images), bad=tuple(bad), notes=(*notes, *counted(kinds)))
+    return NewImages(images=tuple(images), bad=tuple(bad), notes=(*notes, *counted_kinds(kinds)))
 
 
 def readable_suffixes() -> frozenset[str]:
@@ -121,7 +122,7 @@ class _Folder:
 
 
 def _among_masks(root: Path, name: PurePosixPath) -> bool:
-    """Whether the file lies in or below a folder ``masks`` that has a folder ``images`` beside."""
+    """Whether the file lies in or below a folder ``masks`` next to a folder ``images``."""
     folders = [root.joinpath(*name.parts[:depth]) for depth in range(1, len(name.parts))]
     return any(
         folder.name.lower() == "masks"
@@ -140,7 +141,7 @@ _Look = tuple[tuple[int, int], tuple[str, ...]] | str
 
 
 def _looks(files: list[Path], progress: Callable[[int, int], None]) -> Iterator[_Look]:
-    """Per file its size and in what it differs from what is stored, or why it cannot be used."""
+    """Per file its size and how it is not read as stored, or why it cannot be used."""
     progress(0, len(files))
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(files), _BLOCK):
@@ -154,7 +155,7 @@ def _look(file: Path) -> _Look:
     if not file.exists():
         return "is a link that leads nowhere"
     if not file.is_file():
-        return "is no regular file"
+        return "is not a regular file"
     try:
         read = read_image(file)
     except HarnessError as error:

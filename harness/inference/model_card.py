@@ -1,4 +1,4 @@
-"""The card of an exported model: what it is, what made it, how to feed it, what it is good for."""
+"""The card of an exported model: what it is, what made it, how to use it, its scores."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 SCHEMA = 1
 INTENDED_USE = "Research only. Not for diagnosis, and not tested for it."
 
 
 def model_card(cell: CellDirectory, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """``card.json``: the records of a finished cell, and ``facts`` about the export beside them.
+    """``card.json``: the records of a finished cell, and ``facts`` about the export.
 
     ``docs/using-a-model.md`` describes every key.
     """
@@ -98,7 +99,8 @@ def card_markdown(card: Mapping[str, Any]) -> str:
                 f"{100 * data['fraction']:g} % of the training part; split "
                 f"`{data['split']['digest']}`",
                 *(
-                    f"{part}: {used['images']} images, {used['masks']} with a reference mask"
+                    f"{part}: {counted(used['images'], 'image')}, "
+                    f"{used['masks']} with a reference mask"
                     for part, used in data["parts"].items()
                 ),
                 *map(on_one_line, data["split"]["notes"]),

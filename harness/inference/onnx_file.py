@@ -1,4 +1,4 @@
-"""A network as an ONNX file that has been seen to agree with it."""
+"""A network as an ONNX file whose outputs were checked against it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 LARGEST_DIFFERENCE = 1e-3
-"""Of any output, at the most, for the file to be kept."""
+"""Of any output: the limit up to which the file is kept."""
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 INSTALL = "pip install 'cxr-harness[export]'"
 _BATCH = 3
@@ -25,7 +25,7 @@ _BATCH = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxFile:
-    """What became of the file."""
+    """The outcome for the file."""
 
     written: bool
     reason: str = ""

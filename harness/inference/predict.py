@@ -101,10 +101,10 @@ def predict_files(
     levels 0 and 255.
 
     Args:
-        models: one, or several that differ by their seed: the mean of their probabilities counts.
+        models: one, or several that differ by their seed: their probabilities are averaged.
 
     Raises:
-        HarnessError: an image cannot be read, or the method predicts what it must not.
+        HarnessError: an image cannot be read, or the method's predictions are invalid.
     """
     model = models[0]
     lines: list[list[str]] = []
@@ -191,7 +191,7 @@ def _write_mask(probabilities: NDArray[np.float32], image: NewImage, folder: Pat
 
 
 def _nothing_known(ids: tuple[str, ...], classes: tuple[str, ...]) -> Samples:
-    """A table that says of images no more than their names."""
+    """A table with nothing but the names of images."""
     count = len(ids)
     return Samples(
         ids=ids,

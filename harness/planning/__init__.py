@@ -1,1 +1,1 @@
-"""From what the user asks for to the cells of a study, and what these will need."""
+"""From a user's request to the cells of a study, and what these will need."""

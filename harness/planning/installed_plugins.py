@@ -1,4 +1,4 @@
-"""The plugins that a user has, as the user wants them."""
+"""The installed plugins, without those that the user disables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DISABLE = "CXR_HARNESS_DISABLE"
 
 
 def installed_plugins(prompts: Path | None = None) -> Plugins:
-    """Every plugin, less those that ``CXR_HARNESS_DISABLE`` names.
+    """Every plugin but those that ``CXR_HARNESS_DISABLE`` names.
 
     Args:
         prompts: adds the methods that
             :func:`harness.planning.prompt_variants.with_prompts` makes of this file.
 
     Raises:
-        HarnessError: the variable names a plugin that is not installed, or the file will not do.
+        HarnessError: the variable names a plugin that is not installed, or the file is invalid.
     """
     names = [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
     plugins = discover(disabled=tuple(names))
@@ -29,6 +29,7 @@ def installed_plugins(prompts: Path | None = None) -> Plugins:
     for name in names:
         if name not in known:
             raise HarnessError(
-                f"{DISABLE} names {name!r}, which is no installed plugin{did_you_mean(name, known)}"
+                f"{DISABLE} names {name!r}, which is not an installed plugin"
+                f"{did_you_mean(name, known)}"
             )
     return plugins if prompts is None else with_prompts(plugins, prompts)

@@ -38,12 +38,12 @@ _NO_SMALL_WEIGHTS = (
 
 
 class PluginMistakeError(HarnessError):
-    """What a plugin says of a method cannot be meant: that costs this method and no other."""
+    """A plugin describes a method wrongly: this method cannot run; others can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """All that a method's cells have in common: a grid has many cells of few methods."""
+    """What a method's cells have in common: a grid has many cells of few methods."""
 
     task: TaskSpec | None
     protocol: Protocol
@@ -78,7 +78,7 @@ class Resolver:
             # Sums are taken in parts, one per thread, and rounded accordingly.
             self._core["threads"] = request.threads or 1
         self.absent: list[str] = []
-        """Files that a ``--weights`` folder should hold and does not."""
+        """Files missing from a ``--weights`` folder."""
 
     def resolve(self, entry: MethodEntry) -> Resolved:
         if entry.id not in self._resolved:

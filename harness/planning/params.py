@@ -82,13 +82,13 @@ def changes_of(method: str, stated: Mapping[str, Any], changes: Iterable[Change]
 
 
 def refuse_unused(changes: Iterable[Change], selected: Sequence[str], plugins: Plugins) -> None:
-    """Raise HarnessError for a change that no selected method has a parameter for."""
+    """Raise HarnessError for a change of a parameter that no selected method has."""
     for change in changes:
         methods = [plugins.methods[i].spec for i in selected if i in change.methods]
         known = sorted({name for spec in methods for name in spec.params})
         if change.name not in known:
             raise HarnessError(
-                f"--param {change.text!r}: no selected method that it is for has a parameter "
+                f"--param {change.text!r}: no selected method that it applies to has a parameter "
                 f"{change.name!r}{did_you_mean(change.name, known)}; "
                 f"parameters: {', '.join(known) or 'none'}",
                 about=change.about,
@@ -100,7 +100,7 @@ def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
     parameter that is a mapping is ``NAME.KEY=TEXT``.
 
     Raises:
-        HarnessError: a setting of another form, a parameter that the dataset has not, or a value of
+        HarnessError: a setting of another form, an unknown parameter of the dataset, or a value of
             another type than its own.
     """
     changed = dict(spec.params)
@@ -146,14 +146,14 @@ def column_settings(columns: Iterable[str]) -> tuple[str, ...]:
     for text in columns:
         if not re.fullmatch(r"\s*\w+\s*=.*", text):
             raise HarnessError(
-                f"--column {text!r}: write FIELD=NAME, as group=PatientID",
+                f"--column {text!r}: write FIELD=NAME, e.g. group=PatientID",
                 about=f"column.{text.partition('=')[0]}",
             )
     return tuple(f"{COLUMNS}.{text.strip()}" for text in columns)
 
 
 def columns_of(settings: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Settings of a dataset, told apart: those that :func:`column_settings` made, as
+    """Settings of a dataset in two groups: those that :func:`column_settings` made, as
     ``FIELD=NAME``, and the others."""
     settings, prefix = tuple(settings), f"{COLUMNS}."
     columns = tuple(s.removeprefix(prefix) for s in settings if s.startswith(prefix))

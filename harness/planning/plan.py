@@ -28,10 +28,10 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     """Every cell of the request, in a fixed order; nothing is trained or written.
 
     Args:
-        admit: is given the dataset and returns the one to use, e.g. without its bad files.
+        admit: takes the dataset and returns the one to use, e.g. without its bad files.
 
     Raises:
-        HarnessError: anything in the request that cannot be meant.
+        HarnessError: anything invalid in the request.
     """
 
     ids = select(request.methods, request.exclude, plugins)

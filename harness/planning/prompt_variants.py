@@ -26,7 +26,7 @@ def with_prompts(plugins: Plugins, file: Path) -> Plugins:
 
     A base is what methods share before the ``@``. The new method holds the text of the file in the
     parameter that the base names for it (:attr:`harness.MethodSpec.prompts_param`), so its cells
-    are named by the content and need the file no longer. It lists the package data that all methods
+    are named by the content and no longer need the file. It lists the package data that all methods
     of the base share, and is in all else like the first of them.
 
     Raises:
@@ -52,14 +52,14 @@ def _with_prompts(plugins: Plugins, file: Path) -> Plugins:
         entry = _derived(entries, file, text)
         if entry.id in methods:
             raise HarnessError(
-                f"--prompts {file}: there is a method {entry.id} already; rename the file"
+                f"--prompts {file}: a method {entry.id} exists already; rename the file"
             )
         methods[entry.id] = entry
     return replace(plugins, methods=MappingProxyType(dict(sorted(methods.items()))))
 
 
 def check_prompts(study: Study, file: Path) -> None:
-    """Raise HarnessError unless some cell uses the file, and it speaks of the dataset's classes."""
+    """Raise HarnessError unless some cell uses the file, and it names the dataset's classes."""
     texts = {
         method["params"][method["prompts_param"]]
         for cell in study.cells
@@ -78,7 +78,7 @@ def check_prompts(study: Study, file: Path) -> None:
 
 def _read(file: Path) -> str:
     if not file.is_file():
-        raise HarnessError(f"--prompts {file}: there is no such file")
+        raise HarnessError(f"--prompts {file}: no such file")
     if (size := file.stat().st_size) > LARGEST_FILE:
         raise HarnessError(
             f"--prompts {file}: has {size:,} bytes; a prompt file has at most {LARGEST_FILE:,}"
@@ -92,7 +92,7 @@ def _read(file: Path) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise HarnessError(
-            f"--prompts {file}: is no text in UTF-8 (byte {error.start}); save it as UTF-8"
+            f"--prompts {file}: is not UTF-8 text (byte {error.start}); save it as UTF-8"
         ) from error
     if not text.strip():
         raise HarnessError(f"--prompts {file}: is empty; write lines 'class: sentence'")
@@ -104,7 +104,7 @@ def _derived(entries: Sequence[MethodEntry], file: Path, text: str) -> MethodEnt
     spec = first.spec
     shared = frozenset.intersection(*(frozenset(entry.spec.files) for entry in entries))
     refused = HarnessError(
-        f"--prompts {file}: its name is to name a method; rename the file: lower-case letters, "
+        f"--prompts {file}: its name becomes a method's; rename the file: lower-case letters, "
         f"digits, '_', '-' and '.', at most {LONGEST_NAME} characters"
     )
     if len(file.name) > LONGEST_NAME:

@@ -23,7 +23,7 @@ def default_name(
     """``phantom-quick``; with a root ``folder-hospital-a-quick``.
 
     Where a study of another root has that name already, six digits of a digest of the root's path
-    are added. The same data under another path, moved or copied, is no other root.
+    are added. The same data under another path, moved or copied, counts as the same root.
 
     Args:
         out: the folder that studies lie in.

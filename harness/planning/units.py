@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-from rich.filesize import decimal
-
 from harness.errors import HarnessError
+from harness.values.wording import size_text
 
-_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_BYTES = {
+    **{"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12},
+    **{"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40},
+}
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 def number_of_bytes(option: str, text: str | None) -> int | None:
-    """``20GB``, ``500 MB`` or a plain number; None stays None.
+    """``20GB`` (10^9 bytes each), ``8 GiB`` (2^30) or a plain number; None stays None.
 
     Raises:
         HarnessError: it is none of these.
@@ -21,7 +23,7 @@ def number_of_bytes(option: str, text: str | None) -> int | None:
     found = None if text is None else _parts(text, _BYTES)
     if text is not None and found is None:
         raise HarnessError(
-            f"{option} {text!r}: give bytes, or a number with KB, MB, GB or TB",
+            f"{option} {text!r}: give bytes, or a number with a unit, such as 8GB or 8GiB",
             about=option.removeprefix("--").replace("-", "_"),
         )
     return None if found is None else int(found)
@@ -45,8 +47,8 @@ def _parts(text: str, units: dict[str, int]) -> float | None:
 
 
 def bytes_text(count: int | None) -> str:
-    """``1.2 GB``; ``unknown`` for None."""
-    return "unknown" if count is None else decimal(count)
+    """``1.2 GiB``; ``unknown`` for None."""
+    return "unknown" if count is None else size_text(count)
 
 
 def seconds_text(seconds: float) -> str:

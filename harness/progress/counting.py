@@ -1,4 +1,4 @@
-"""How far counted work is, on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of counted work on stderr: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 

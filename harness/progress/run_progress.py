@@ -18,6 +18,7 @@ from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import title
 from harness.results.record import StatusRecord
 from harness.study import Cell
+from harness.values.wording import counted
 
 
 def duration(seconds: float) -> str:
@@ -28,7 +29,7 @@ def duration(seconds: float) -> str:
 
 
 class _Tally:
-    """How much of the run is done, in cells, and what that says of the rest."""
+    """How many cells of the run are done, and the time that the rest will take."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -73,13 +74,13 @@ def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
     if event in _SHARED:
         return f"{_SHARED[event]} {line['done'] / line['total']:.0%}"
     if event == "resumed":
-        return f"goes on after epoch {line['epochs_done']}"
+        return f"resumes after epoch {line['epochs_done']}"
     if event == "importing":
         return f"importing {line['module']} of plugin {line['plugin']}"
     if event == "unreadable":
         return f"no further progress is shown: {line['reason']}"
     if event == "restarted":
-        return f"starts again: {line['reason']}"
+        return f"starts over: {line['reason']}"
     if event == "no_validation_loss":
         return f"loss() fails on the validation part: {line['reason']}"
     return _EVENTS.get(event)
@@ -90,7 +91,7 @@ def _failed(cell: Cell, status: StatusRecord) -> str:
 
 
 class PlainProgress:
-    """One line per thing that happens, on stderr."""
+    """One line per event, on stderr."""
 
     def __init__(self, total: int) -> None:
         self._tally = _Tally(total)
@@ -127,7 +128,7 @@ class PlainProgress:
         time_left = "" if not left else f", about {duration(left)} left"
         self.say(
             f"{status['status']:7} {title(cell.record)} {cell.directory.name}{reason} "
-            f"({self._tally.finished}/{self._tally.total} cells{time_left})"
+            f"({self._tally.finished}/{counted(self._tally.total, 'cell')}{time_left})"
         )
 
 
@@ -191,7 +192,7 @@ class FailuresOnly:
     """A line on stderr per cell that fails, and nothing else."""
 
     def say(self, text: str) -> None:
-        """Nothing is said."""
+        """Nothing is shown."""
 
     def preparing(self, done: int, total: int) -> None:
         """Nothing is shown."""

@@ -1,6 +1,6 @@
-"""What this installation is, and what is wrong with it. Nothing is imported and nothing changed.
+"""Facts about this installation, and what is wrong with it. Imports and changes nothing.
 
-The machine is looked at by :mod:`harness.upkeep.check_machine`."""
+:mod:`harness.upkeep.check_machine` checks the machine."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ State = Literal["ok", "note", "wrong"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     topic: str
     """``versions``, ``imports``, ``devices``, ``places``, ``plugins``, ``extras`` or
     ``environment``."""
     name: str
     value: str
-    """What was found, for people."""
+    """For people."""
     state: State = "ok"
     """``wrong``: something will not work. ``note``: worth knowing."""
     remedy: str = ""
@@ -79,7 +79,7 @@ def versions(requirements: Iterable[str] | None = None) -> Iterator[Finding]:
 
 
 def extras() -> Iterator[Finding]:
-    """Optional parts, and what is missing of them."""
+    """Optional extras, and which of their packages are missing."""
     stated = [Requirement(text) for text in metadata.requires(DISTRIBUTION) or ()]
     for extra in metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ():
         wanted = [

@@ -1,4 +1,4 @@
-"""What this machine is, where the harness keeps things, and what is wrong with either."""
+"""This machine, the harness's folders on it, and what is wrong with either."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from harness.storage.cache import cache_directory
 from harness.storage.disk import free_bytes, nearest_folder, size_of
 from harness.storage.lock import can_lock
 from harness.upkeep.check_installation import Finding, State
+from harness.values.wording import size_text
 from harness.weights.locate import hub_cache, torch_cache
 
 LEAST_FREE = 2_000_000_000
@@ -32,9 +33,9 @@ def devices(driver: Driver, torch_cuda: str | None) -> Iterator[Finding]:
     limit = "" if quota is None else f", of which this container may use {quota:g}"
     yield Finding(topic="devices", name="processor", value=f"{cpu_name()}, {cores()} cores{limit}")
     if total is not None:
-        yield Finding(topic="devices", name="memory", value=f"{total / 2**30:.1f} GiB")
+        yield Finding(topic="devices", name="memory", value=size_text(total))
     for index, device in enumerate(driver.devices):
-        size = f"{device.memory_bytes / 2**30:.1f} GiB"
+        size = size_text(device.memory_bytes)
         yield Finding(topic="devices", name=f"cuda:{index}", value=f"{device.name}, {size}")
     newest = "none" if driver.cuda is None else f"CUDA {driver.cuda[0]}.{driver.cuda[1]}"
     if driver.cuda is not None and not driver.devices:
@@ -76,7 +77,7 @@ def _torch_on_cuda(driver: Driver, torch_cuda: str) -> Iterator[Finding]:
 
 def torch_cuda() -> str | None:
     """The CUDA that the installed torch was built for, read from its source; ``""`` for none, None
-    where it cannot be told."""
+    where it is unknown."""
     try:
         text = (package_directory("torch") / "version.py").read_text()
     except Exception:
@@ -86,7 +87,7 @@ def torch_cuda() -> str | None:
 
 
 def places(out: Path) -> Iterator[Finding]:
-    """Caches and results: where they are, how large, whether they can be written, and room."""
+    """Caches and results: paths, sizes, whether they can be written, and free space."""
     named: dict[str, tuple[Callable[[], Path], str]] = {
         "cache": (cache_directory, "set CXR_HARNESS_CACHE to a folder that can be written"),
         "hub weights": (hub_cache, "set HF_HOME to a folder that can be written"),
@@ -109,10 +110,10 @@ def places(out: Path) -> Iterator[Finding]:
 def _place(name: str, folder: Path, remedy: str) -> Finding:
     there = folder.exists()
     measured = there and name not in ("results", "locks")
-    size = f"{size_of(folder) / 1e9:.2f} GB" if measured else "" if there else "not made yet"
+    size = size_text(size_of(folder)) if measured else "" if there else "not made yet"
     nearest = nearest_folder(folder)
     free = free_bytes(nearest)
-    value = f"{folder} ({size + ', ' if size else ''}{free / 1e9:.1f} GB free)"
+    value = f"{folder} ({size + ', ' if size else ''}{size_text(free)} free)"
     state: State = "wrong"
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         said = f"cannot be written; {remedy}"
@@ -121,7 +122,7 @@ def _place(name: str, folder: Path, remedy: str) -> Finding:
     elif name in ("cache", "results", "locks") and not can_lock(nearest):
         state, said = (
             "note",
-            "its file system has no file locks: docs/command-line.md says what follows",
+            "its file system has no file locks: see docs/command-line.md",
         )
     else:
         return Finding(topic="places", name=name, value=value)

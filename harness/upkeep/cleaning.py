@@ -1,7 +1,7 @@
-"""What may be thrown away, and throwing it away: shared artefacts, and files of results folders.
+"""What may be deleted, and deleting it: shared artefacts, and files of results folders.
 
 Nothing that a running process holds is removed: artefacts that it has opened or makes
-(:mod:`harness.storage.artefact`), and studies that it works in.
+(:mod:`harness.storage.artefact`), and studies that it uses.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Item:
 def cached(cache: Path) -> list[Item]:
     """Everything in the cache folder that can be made again, least recently used first.
 
-    Weights that a user put there are not among it.
+    Weights that a user put there are not included.
     """
     found: list[Item] = []
     for kind in _ARTEFACTS:
@@ -66,7 +66,7 @@ def older_than(items: Iterable[Item], moment: float) -> list[Item]:
 def beyond(items: Iterable[Item], budget: int) -> list[Item]:
     """Artefacts to remove, least recently used first, until the rest fits into ``budget`` bytes.
 
-    What remembers contents is small and stays.
+    Files that remember contents are small and stay.
     """
     items = sorted(items, key=lambda item: item.used)
     excess = sum(item.nbytes for item in items) - budget
@@ -108,7 +108,7 @@ def in_use(item: Item) -> bool:
 
 
 def lockless(items: Iterable[Item]) -> list[Path]:
-    """Folders of the items whose file systems have no locks: nobody can tell what is in use."""
+    """Folders of the items whose file systems have no locks: what is in use there is unknown."""
     locks = {path.parent: path for item in items for path in _locks(item) if path.exists()}
     found = []
     for folder, path in sorted(locks.items()):
@@ -154,7 +154,7 @@ def _remove(item: Item) -> None:
 
 @contextmanager
 def _held(item: Item) -> Iterator[bool]:
-    """Keep others away from the item; False where one is there already."""
+    """Lock the item; False where another process holds it."""
     with ExitStack() as stack:
         yield all(stack.enter_context(unless_held(path)) != "busy" for path in _locks(item))
 

@@ -165,7 +165,7 @@ def test_a_notebook_shows_the_report_as_html(results: harness.Results) -> None:
         ({"skip_bad": "yes"}, r'skip_bad = "yes": expected true or false'),
         ({"seeds": [0, True]}, r"seeds = \[0, true\]: expected a number"),
         ({"plugins": "nothing"}, r"pattern 'nothing' matches no method"),
-        ({"keep_checkpoints": "some"}, r"'some': say one of none, best, all"),
+        ({"keep_checkpoints": "some"}, r"'some': use one of none, best, all"),
         ({"jobs": 0}, r"--jobs 0: give a whole number from 1"),
         ({"timeout": -1}, r"--timeout -1: give seconds, more than 0"),
     ],

@@ -160,9 +160,9 @@ def test_a_cell_without_its_prepared_images_makes_them_again(tmp_path: Path) -> 
 def test_the_table_says_what_would_go_and_how_to_do_it(full_cache: Path, tmp_path: Path) -> None:
     env = {"CXR_HARNESS_CACHE": str(full_cache)}
     done = inside("clean", "--older-than", "2w", cwd=tmp_path, env=env)
-    assert "2 of 2, 1.0 kB would go; --yes removes them" in done.stdout
+    assert "2 of 2, 1004 B would be deleted; add --yes" in done.stdout
     done = inside("clean", "--older-than", "300d", cwd=tmp_path, env=env)
-    assert done.stdout == "there is nothing to remove\n"
+    assert done.stdout == "nothing to delete\n"
 
 
 @pytest.mark.parametrize(

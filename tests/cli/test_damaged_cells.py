@@ -225,7 +225,7 @@ def test_scoring_again_repairs_damaged_metrics_and_skips_damaged_predictions(
     assert done.returncode == 1
     assert "not scored: baselines/majority" in done.stderr
     assert "predictions-val.npz: is damaged" in done.stderr
-    assert "scored 1 cells" in done.stdout
+    assert "scored 1 cell;" in done.stdout
 
 
 def test_an_executor_that_cannot_be_made_fails_the_cells_and_the_table_prints(

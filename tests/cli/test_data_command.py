@@ -123,7 +123,7 @@ def test_verify_lists_every_defect_by_file(damaged: Path, tmp_path: Path) -> Non
     errors = [line for line in done.stdout.splitlines() if line.startswith("error")]
     assert (BAD in errors[0], BAD_MASK in errors[1]) == (True, True)
     assert "ill/notes.txt" in done.stdout
-    assert "48 images, 48 masks, 2 errors, 1 notes" in done.stdout
+    assert "48 images, 48 masks, 2 errors, 1 note\n" in done.stdout
     assert "checking files: 48/48" in done.stderr
 
 
@@ -141,7 +141,7 @@ def test_verify_as_json_has_every_field(damaged: Path, tmp_path: Path) -> None:
 def test_notes_alone_are_no_failure(root: Path, tmp_path: Path) -> None:
     write(root / "ill" / "masks" / "ill-1.png", np.zeros((30, 40), np.uint8))
     done = data("verify", "folder", "--data-root", "data", cwd=tmp_path)
-    assert (done.returncode, "0 errors, 1 notes" in done.stdout) == (0, True)
+    assert (done.returncode, "0 errors, 1 note\n" in done.stdout) == (0, True)
 
 
 def test_many_notes_of_one_kind_are_cut_short_unless_asked_for(root: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_variables_that_matter_are_shown_and_no_secret_is(tmp_path: Path) -> Non
 def test_the_text_counts_what_is_wrong(tmp_path: Path) -> None:
     done = inside("doctor", cwd=tmp_path, env={"CXR_HARNESS_CACHE": "/dev/null/cache"})
     assert done.returncode == 1
-    assert done.stdout.endswith("1 thing is wrong\n")
+    assert done.stdout.endswith("1 problem\n")
     assert "-> cannot be written; set CXR_HARNESS_CACHE" in done.stdout
 
 

@@ -121,7 +121,7 @@ def test_clean_without_locks_says_that_it_cannot_tell_what_is_in_use(
     (tmp_path / "results" / "study" / ".lock").write_text("1")
     done = inside("clean", "--unfinished", "results", cwd=tmp_path)
     assert "results/study is on a file system without file locks" in done.stderr
-    assert "see that no run is active" in done.stderr
+    assert "make sure that no run is active" in done.stderr
     done = inside("clean", "--unfinished", "results", "--yes", cwd=tmp_path)
     assert done.returncode == 0
     assert not cell.path.exists()

@@ -61,7 +61,7 @@ def test_a_cell_like_which_one_has_finished_says_in_what_it_differs(ran: Path) -
     ]
     shown = inside("plan", *PIXELS, *TINY, *changed, cwd=ran).stdout
     assert (
-        "Finished before, and to run again as this differs\n"
+        "Finished before, to run again because this differs\n"
         "  1 cell: protocol.flip false → true, threads 1 → 2\n"
     ) in shown
 
@@ -203,7 +203,7 @@ def test_the_table_fits_a_terminal_of_100_columns(ran: Path) -> None:
 
 def test_the_time_of_a_whole_run_is_told(ran: Path) -> None:
     done = inside("plan", *PIXELS, *TINY, "--seeds", "7,8", cwd=ran)
-    assert "for cells, from earlier ones on this machine" in done.stdout
+    assert ", estimated from earlier cells on this machine" in done.stdout
     nothing = inside("plan", "--plugins", "baselines/majority", *TINY, cwd=ran)
     assert "time: unknown" in nothing.stdout
 

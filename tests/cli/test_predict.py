@@ -130,7 +130,7 @@ def refused(*arguments: str | Path, cwd: Path, says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("none.png",), "none.png: there is no such file"),
+        (("none.png",), "none.png: no such file"),
         (("empty",), "holds no image"),
         (("text.png",), "text.png: cannot be read as an image"),
         (("film.png", "--device", "gpu"), "--device 'gpu'"),

@@ -78,7 +78,7 @@ def test_every_bad_file_is_named_before_anything_is_predicted(seeds: Path, films
         "0.png: cannot be read as an image",
         "3.png: is a link that leads nowhere",
         r"Herzgr\xf6\xdfe.png: has a name that is not UTF-8",
-        "missing.png: there is no such file",
+        "missing.png: no such file",
     ):
         assert said in done.stderr
     done = inside(*words, "--skip-bad", cwd=films.parent)
@@ -110,7 +110,7 @@ def test_the_masks_of_a_dataset_are_no_films(tmp_path: Path) -> None:
         "a/images/a-2",
         "b/images/b-1",
     ]
-    assert found.notes == ("3 masks beside these images are left out",)
+    assert found.notes == ("3 masks next to these images left out",)
     assert names(root / "a") == ["images/a-1", "images/a-2"]
     assert names(root / "a" / "masks") == ["a-1", "a-2"]
 
@@ -209,4 +209,4 @@ def test_an_average_needs_two_seeds(seeds: Path, films: Path, tmp_path: Path) ->
             (copy / path.name).write_bytes(path.read_bytes())
     done = inside("predict", copy, films, "--average", "seeds", cwd=films.parent)
     assert done.returncode == 2
-    assert "an average needs two seeds or more" in done.stderr
+    assert "an average needs two or more ok seeds, not 1" in done.stderr

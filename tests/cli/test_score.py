@@ -96,7 +96,7 @@ def test_a_dataset_that_cannot_be_opened_again_costs_its_cells_their_scores(tmp_
     )  # fmt: skip
     done = inside("score", tmp_path / "study", cwd=tmp_path)
     assert done.returncode == 2
-    assert "dataset 'phantom' cannot be opened with the parameters on record" in done.stderr
+    assert "dataset 'phantom' cannot be opened with the recorded parameters" in done.stderr
 
 
 def test_a_cell_that_lacks_a_prediction_file_keeps_its_figures_and_is_named(
@@ -111,7 +111,7 @@ def test_a_cell_that_lacks_a_prediction_file_keeps_its_figures_and_is_named(
         done = inside("score", tmp_path / "study", cwd=tmp_path)
         assert done.returncode == 1
         assert f"not scored: demo/net {cell.path.name}: {lost} is missing; restore" in done.stderr
-        assert "scored 1 cells" in done.stdout
+        assert "scored 1 cell;" in done.stdout
         assert (cell.path / "metrics.json").read_bytes() == before
         assert (whole.metrics or {})["test"]["primary"] is not None
         lost.write_bytes(file)
@@ -144,7 +144,7 @@ def test_figures_of_a_metric_that_is_no_longer_installed_are_kept_and_named(tmp_
     cell.write_metrics(stored)
     done = inside("score", tmp_path / "study", cwd=tmp_path)
     assert done.returncode == 0
-    assert "no installed plugin offers label.kappa: figures on record are kept" in done.stderr
+    assert "no installed plugin offers label.kappa: recorded values are kept" in done.stderr
     label = (cell.metrics or {})["test"]["label"] or {}
     assert (label["kappa"], label["accuracy"]) == (0.25, 0.75)
 

@@ -118,7 +118,10 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
         ('device_memory = "much"', "study.toml, line 1 (device_memory): --device-memory 'much'"),
         ("\njobs = 0", "study.toml, line 2: jobs: 0 is not in the range"),
         ('keep_checkpoints = "bst"', "study.toml, line 1: keep_checkpoints: 'bst' is not one of"),
-        ("micro_batch = 4\n[set]\nmicro_batch = 8", "study.toml, line 3: micro_batch stands above"),
+        (
+            "micro_batch = 4\n[set]\nmicro_batch = 8",
+            "study.toml, line 3: micro_batch is also a key above",
+        ),
         ("jobs = 2\nplugins = [", "study.toml, line 2: is not valid TOML"),
     ],
 )

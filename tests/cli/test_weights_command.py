@@ -142,11 +142,11 @@ def test_the_list_says_what_where_and_under_which_licence(run: Run, tmp_path: Pa
     done = run("weights", "list")
     assert done.returncode == 0, done.stderr
     assert line(done.stdout, "nut.v1", "torchvision") == [
-        "nut.v1", "torchvision", "4.0 kB", "BSD-3-Clause", "yes", "here",
+        "nut.v1", "torchvision", "3.91 KiB", "BSD-3-Clause", "yes", "here",
         "screws/nut@full, screws/nut@linear",
     ]  # fmt: skip
     assert line(done.stdout, "bolt.v1", "timm") == [
-        "bolt.v1", "timm", "over 5.0 kB", "MIT", "no", "missing", "screws/bolt",
+        "bolt.v1", "timm", "over 4.88 KiB", "MIT", "no", "missing", "screws/bolt",
     ]  # fmt: skip
     sha256 = hashlib.sha256(BOLT).hexdigest()
     assert line(done.stdout, "bolt.v1", f"{sha256[:16]}…")[2:] == [str(bolt(tmp_path))]
@@ -204,8 +204,8 @@ def test_fetched_files_lie_in_the_caches_of_the_libraries(run: Run, tmp_path: Pa
     assert bolt(tmp_path).read_bytes() == BOLT
     assert "ok      nut.v1 (BSD-3-Clause)" in done.stdout
     assert "ok      bolt.v1 (MIT)" in done.stdout
-    assert "fetching weights nut.v1: nut-1.pth (4.0 kB) from http" in done.stderr
-    assert "nut-1.pth: 100 %, 4.0 kB of 4.0 kB" in done.stderr
+    assert "fetching weights nut.v1: nut-1.pth (3.91 KiB) from http" in done.stderr
+    assert "nut-1.pth: 100 %, 3.91 KiB of 3.91 KiB" in done.stderr
     again = run("weights", "fetch", "screws", HF_ENDPOINT="http://127.0.0.1:1")
     assert again.returncode == 0
     assert again.stderr == ""

@@ -93,7 +93,10 @@ def test_the_preset_decides_what_stands(plugins: Plugins) -> None:
         ("width", "write NAME=VALUE"),
         ("=3", "write NAME=VALUE"),
         ("widht=32", "did you mean 'width'"),
-        ("segmentation/unet:width=32", "no selected method that it is for has a parameter 'width'"),
+        (
+            "segmentation/unet:width=32",
+            "no selected method that it applies to has a parameter 'width'",
+        ),
         ("clip/*:prompts=x", "no selected method"),
         ("nothing/*:width=32", "nothing"),
         ("width=wide", "a whole number and not text"),

@@ -154,9 +154,9 @@ def test_a_mistake_is_told_with_its_line(text: str, says: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("study.toml", None, "there is no such study file"),
-        ("ssl", None, "there is no such study file; to choose methods, write --plugins"),
-        ("study.toml", b"\xff\xfe", r"is no text in UTF-8 \(byte 0\)"),
+        ("study.toml", None, "no such study file"),
+        ("ssl", None, "no such study file; to choose methods, write --plugins"),
+        ("study.toml", b"\xff\xfe", r"is not UTF-8 text \(byte 0\)"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(

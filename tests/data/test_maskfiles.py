@@ -61,4 +61,4 @@ def test_what_is_predicted_for_masks_is_said(tmp_path: Path) -> None:
     write(tmp_path / "1.png", noise(1))
     write(tmp_path / "mask_1.png", lungs())
     notes = new_images([tmp_path], lambda done, total: None).notes
-    assert notes == ("1 of these images are named like masks of others, as mask_1",)
+    assert notes == ("1 image named like masks of others, e.g. mask_1",)

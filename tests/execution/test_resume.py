@@ -91,7 +91,7 @@ def test_an_interrupted_run_goes_on_to_byte_identical_predictions(
     assert predictions(tmp_path) == undisturbed(method)
     assert all(p.stat().st_mtime_ns == stamp for p, stamp in finished.items())
     assert len(epochs(tmp_path)) - before < EPOCHS[method], "it went on from a checkpoint"
-    assert "goes on after epoch " in done.stderr
+    assert "resumes after epoch " in done.stderr
     assert f"epoch 1/{EPOCHS[method]}" not in done.stderr, "an earlier run has told that"
 
 

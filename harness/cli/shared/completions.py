@@ -1,4 +1,4 @@
-"""What a shell offers behind an option; ``harness completion`` prints the script that asks."""
+"""What a shell offers after an option; ``harness completion`` prints the script that asks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def words(*known: str) -> Complete:
 
 
 def methods(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """Offers what ``--plugins`` takes, for the last of several patterns behind commas."""
+    """Offers what ``--plugins`` takes, for the last of several patterns after commas."""
     from harness.discovery.registry import discover
 
     head, comma, last = begun.rpartition(",")

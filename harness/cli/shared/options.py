@@ -1,6 +1,6 @@
 """Options that ``run`` and ``plan`` share.
 
-:mod:`harness.planning.study_files.request` makes a request of them.
+:mod:`harness.planning.study_files.request` turns them into a request.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _OPTIONS = (
     ),
     *DATA_OPTIONS,
     click.option(
-        "--skip-bad", is_flag=True, help="Go on without files that harness data verify calls bad."
+        "--skip-bad", is_flag=True, help="Leave out files that harness data verify calls bad."
     ),
     click.option(
         "--preset",
@@ -92,7 +92,7 @@ _OPTIONS = (
         "--prompts",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Sentences of your own for methods that take some: adds METHOD@STEM-OF-FILE.",
+        help="Prompts of your own for methods that take some: adds METHOD@STEM-OF-FILE.",
     ),
     click.option(
         "--weights",
@@ -160,12 +160,12 @@ def cell_argument(command: Command) -> Command:
 
 
 def results_option(name: str) -> Callable[[Command], Command]:
-    """Adds the option that names the folder where CELL is looked for."""
+    """Adds the option that names the folder in which to look for CELL."""
     return click.option(
         name,
         "results",
         type=click.Path(path_type=Path),
         default=Path("results"),
         metavar="DIR",
-        help="Where the cell is looked for (default: results).",
+        help="Where to look for the cell (default: results).",
     )

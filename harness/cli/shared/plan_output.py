@@ -14,17 +14,18 @@ from harness.report.table.numbers import UNKNOWN, size_of
 from harness.results.browse.network_title import is_small, title
 from harness.results.checks.finished_cell import DAMAGED
 from harness.study import Study
+from harness.values.wording import counted
 
 _PARTS = ("train", "val", "test")
 _INDENT = "  "
 _FETCHED = (
-    "harness run tries to fetch missing weights before its cells; what those cells would take is "
-    "not in the figures below."
+    "harness run tries to fetch missing weights before its cells; the estimates below leave those "
+    "cells out."
 )
 
 
 def as_text(study: Study, told: Forecast, width: int) -> str:
-    """A table of cells, and what there is to say of all of them.
+    """A table of cells, and the facts about all of them.
 
     Args:
         width: columns of the terminal; the table may need more.
@@ -87,14 +88,14 @@ def _missing(told: Forecast, width: int) -> str:
     for (status, reason), cells in told.obstacles().items():
         if status == "not_installed":
             reason = f"packages are missing: {reason}"
-        lines += _wrapped(f"{_count(len(cells), 'cell')} {status}: {reason}", width)
+        lines += _wrapped(f"{counted(len(cells), 'cell')} {status}: {reason}", width)
     if any(item.cell.missing_weights for item in told.cells):
         lines += _wrapped(_FETCHED, width)
     return "\n".join(("Missing", *lines)) if lines else ""
 
 
 def _again(told: Forecast, width: int) -> str:
-    """Cells like which one has finished, by what they differ in."""
+    """Cells of which a similar one has finished, by what differs."""
     found: dict[str, int] = {}
     for item in told.cells:
         if item.differences:
@@ -103,11 +104,11 @@ def _again(told: Forecast, width: int) -> str:
     lines = [
         line
         for what, count in found.items()
-        for line in _wrapped(f"{_count(count, 'cell')}: {what}", width)
+        for line in _wrapped(f"{counted(count, 'cell')}: {what}", width)
     ]
     if not lines:
         return ""
-    return "\n".join(("Finished before, and to run again as this differs", *lines))
+    return "\n".join(("Finished before, to run again because this differs", *lines))
 
 
 def _damaged(told: Forecast, width: int) -> str:
@@ -128,7 +129,7 @@ def _shared(told: Forecast, width: int) -> str:
         return ""
     lines: list[str] = []
     for store in told.stores:
-        where = "here" if store.here else "to be made"
+        where = "cached" if store.here else "to be made"
         size = bytes_text(store.nbytes)
         what = f"images at {store.size} px, {store.interpolation}: {where} ({size})"
         lines += _wrapped(what, width)
@@ -136,21 +137,21 @@ def _shared(told: Forecast, width: int) -> str:
     prices = [s for c in told.waiting if (s := c.estimate.activation_seconds)]
     if prices:
         lines += _wrapped(
-            f"computing them took up to {seconds_text(max(prices))} per cell in earlier runs; the "
-            "times above leave it out, as cells that freeze the same share it",
+            f"computing activations took up to {seconds_text(max(prices))} per cell in earlier "
+            "runs; the times above leave it out, as cells that freeze the same share it",
             width,
         )
     unknown = sum(c.estimate.activation_bytes is None for c in told.waiting)
     if freezing:
         most = max(c.estimate.activation_bytes or 0 for c in freezing)
         lines += _wrapped(
-            f"activations of frozen layers: {_count(len(freezing), 'cell')} kept up to "
+            f"activations of frozen layers: {counted(len(freezing), 'cell')} kept up to "
             f"{bytes_text(most)} each in earlier runs; cells that freeze the same share them",
             width,
         )
     if unknown:
         lines += _wrapped(
-            f"activations of frozen layers: unknown for {_count(unknown, 'cell')}; what is frozen "
+            f"activations of frozen layers: unknown for {counted(unknown, 'cell')}; what is frozen "
             "is known once the network is built",
             width,
         )
@@ -164,7 +165,7 @@ def _disk(told: Forecast) -> str:
     unsized = sum(c.estimate.checkpoint_bytes is None for c in told.waiting)
     checkpoints = bytes_text(told.checkpoint_bytes)
     if told.checkpoint_bytes and unsized:
-        checkpoints += f", and unknown for {_count(unsized, 'cell')}"
+        checkpoints += f", and unknown for {counted(unsized, 'cell')}"
     lines = [
         f"prepared images  {bytes_text(made)}",
         f"checkpoints      {checkpoints}",
@@ -178,10 +179,10 @@ def _summary(study: Study, told: Forecast) -> str:
     counts = Counter(item.state for item in told.cells)
     states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     kinds = sorted({item.cell.record["weights"]["kind"] for item in told.cells})
-    lines = [f"{_count(len(told.cells), 'cell')} in {study.directory}: {states}"]
-    lines.append(f"weights: {', '.join(kinds)}; {_count(told.slots, 'cell')} side by side")
+    lines = [f"{counted(len(told.cells), 'cell')} in {study.directory}: {states}"]
+    lines.append(f"weights: {', '.join(kinds)}; {counted(told.slots, 'cell')} at a time")
     lines += [
-        f"dropped by plugin {plugin!r}: {_count(len(cells), 'cell')}"
+        f"dropped by plugin {plugin!r}: {counted(len(cells), 'cell')}"
         for plugin, cells in study.dropped.items()
     ]
     if told.waiting:
@@ -192,14 +193,10 @@ def _summary(study: Study, told: Forecast) -> str:
 def _time(told: Forecast) -> str:
     if told.seconds is None:
         return "unknown: no cell of these methods has finished on this machine"
-    about = f"about {seconds_text(told.seconds)} for cells, from earlier ones on this machine"
+    about = f"about {seconds_text(told.seconds)}, estimated from earlier cells on this machine"
     if told.untimed:
-        about += f"; unknown for {told.untimed} of {_count(len(told.waiting), 'cell')}"
+        about += f"; unknown for {told.untimed} of {counted(len(told.waiting), 'cell')}"
     return about
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
@@ -214,7 +211,7 @@ def _wrapped(text: str, width: int) -> Iterator[str]:
 
 
 def as_json(study: Study, told: Forecast) -> dict[str, Any]:
-    """The forecast as JSON values; None stands for unknown. Bytes, seconds, pixels."""
+    """The forecast as JSON values; None is unknown. Bytes, seconds, pixels."""
     return {
         "directory": str(study.directory),
         "notes": list(dict.fromkeys(study.notes)),

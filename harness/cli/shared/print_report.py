@@ -34,7 +34,7 @@ def print_report(
         Whether any cell has a damaged file.
 
     Raises:
-        HarnessError: the view cannot be meant, or the file cannot be written.
+        HarnessError: the view is invalid, or the file cannot be written.
     """
     width = terminal_width() if output is None else None
     metrics = [entry.spec for entry in plugins.metrics.values()]

@@ -21,7 +21,7 @@ _OPTIONS = (
         help="process or inline (debugging).",
     ),
     click.option(
-        "--jobs", type=click.IntRange(1), help="Cells side by side (default: one per core or GPU)."
+        "--jobs", type=click.IntRange(1), help="Cells at a time (default: one per core or GPU)."
     ),
     click.option("--threads", type=click.IntRange(1), help="Per cell (default: 1 on a CPU)."),
     click.option(

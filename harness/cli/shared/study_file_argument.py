@@ -59,7 +59,7 @@ class StudyCommand(click.Command):
 
 
 _WORDS, _RUN = "harness.words", "harness.run"
-"""Keys of what the contexts of a study file's runs share: the command line, and the run's turn."""
+"""Keys of what the contexts of a study file's runs share: the command line, and the current run."""
 
 
 def _load(ctx: click.Context, _: click.Parameter, path: Path | None) -> StudyFile | None:
@@ -90,12 +90,14 @@ def _use(ctx: click.Context, file: StudyFile) -> None:
         except click.BadParameter as error:
             raise HarnessError(f"{file.at(name)}: {name}: {error.message}") from error
     for name in set(SHORTHANDS) & file.values.keys() & file.values.get("set", {}).keys():
-        raise HarnessError(f"{file.at('set', name)}: {name} stands above the tables, too; keep one")
+        raise HarnessError(
+            f"{file.at('set', name)}: {name} is also a key above the tables; keep one"
+        )
 
 
 @contextmanager
 def blaming(file: StudyFile | None) -> Iterator[None]:
-    """Errors of what the file says, told with its name, the line and the key."""
+    """Puts the file's name, the line and the key before errors about its values."""
     try:
         yield
     except HarnessError as error:
@@ -129,7 +131,7 @@ def _key_of(about: str, file: StudyFile) -> tuple[str, ...] | None:
 
 
 def words_of(ctx: click.Context) -> tuple[str, ...]:
-    """The command line behind the verb."""
+    """The command line after the verb."""
     return tuple(ctx.meta[_WORDS])
 
 
@@ -147,7 +149,7 @@ def _given(value: Any, option: click.Option) -> bool:
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:
-    """Key of a study file -> the option that it stands for."""
+    """Key of a study file -> the option that it sets."""
     found = {}
     for option in command.params:
         if isinstance(option, click.Option):

@@ -1,6 +1,6 @@
-"""What a cell will take, told from finished cells of the same method on the same kind of machine.
+"""What a cell will take, estimated from finished cells of its method on the same kind of machine.
 
-An estimate is never a guess: where no finished cell resembles the one asked for, it is None.
+An estimate is never a guess: where no finished cell resembles this one, it is None.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FLOAT32_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What timings depend on beside the cell."""
+    """What timings depend on, besides the cell."""
 
     cpu: str
     gpu: str | None
@@ -58,7 +58,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """None stands for unknown."""
+    """None is unknown."""
 
     seconds: float | None = None
     """Wall time of the cell, the work that cells share left out."""
@@ -74,7 +74,7 @@ class Estimate:
     input_size: int | None = None
     """Pixels per side that the method was given."""
     cells: int = 0
-    """How many finished cells ``seconds`` and ``memory_bytes`` are told from."""
+    """How many finished cells ``seconds`` and ``memory_bytes`` are estimated from."""
 
 
 def finished_cells(out: Path, method_folder: str) -> tuple[Past, ...]:
@@ -131,8 +131,8 @@ def estimate(
         record: the cell, as ``cell.json`` will hold it.
         finished: cells of the same method.
         machine: what the cell will run on.
-        concurrent: whether others will run beside it. Cells that ran so are asked first then, and
-            those that ran alone otherwise; of these, those that other work did not hold up.
+        concurrent: whether others will run at the same time. Cells that ran in the same way are
+            used first, and of these, those that other work did not hold up.
         epochs_done: epochs that the cell need not repeat.
     """
     same = [past for past in finished if _same_network(past.record, record)]
@@ -194,7 +194,7 @@ def _seconds(past: Past, record: Mapping[str, Any], epochs_done: int) -> float |
         "validate": epochs * _ratio(_images(now, ("val",)), _images(then, ("val",))),
         "checkpoint": epochs,
         "predict": _ratio(_images(now), _images(then)),
-        # Shared work: told apart, as it is done once for many cells.
+        # Shared work: estimated separately, as it is done once for many cells.
         "data_prepare": 0.0,
         "frozen_prefix": 0.0,
     }

@@ -1,6 +1,6 @@
-"""What a run would do before it does anything: the cells, what they lack, and what they will take.
+"""A run before it starts: its cells, what is missing, and what they will take.
 
-Nothing is run and nothing is written.
+Runs nothing and writes nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UNKNOWN = Estimate()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellForecast:
-    """A cell, how far it is, and what the rest of it will take."""
+    """A cell, its progress, and what the rest of it will take."""
 
     cell: Cell
     state: str
@@ -66,7 +66,7 @@ class Forecast:
     cells: tuple[CellForecast, ...]
     stores: tuple[StoreForecast, ...]
     slots: int
-    """Cells side by side."""
+    """Cells at a time."""
     prediction_bytes: int
     """Upper bound of the prediction files; they are compressed."""
     checkpoint_bytes: int | None
@@ -114,7 +114,7 @@ def forecast(
         study: what was planned.
         out: the results folder whose finished cells timings are taken from.
         image_size: of the protocol, pixels per side.
-        slots: what may run side by side.
+        slots: what may run at the same time.
         cache: where prepared images are.
         keep_checkpoints: as the run will have it.
         rerun: whether finished cells are run again.

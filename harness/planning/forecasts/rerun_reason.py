@@ -1,4 +1,4 @@
-"""Why a cell runs although one like it has finished: what its name covers and the other's does not.
+"""Why a cell runs although a similar one has finished: where their names' identities differ.
 
 Nothing here decides what runs; a cell's name does.
 """
@@ -27,7 +27,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A field of a cell's identity or provenance that a finished cell has otherwise."""
+    """A field of a cell's identity or provenance that differs from a finished cell's."""
 
     field: str
     """Dotted, as in ``protocol.epochs``."""

@@ -1,4 +1,4 @@
-"""Under which conditions the commands of a published study run a method."""
+"""The conditions under which the commands of a published study run a method."""
 
 from __future__ import annotations
 

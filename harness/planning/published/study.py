@@ -39,7 +39,9 @@ def find_published(plugins: Plugins, name: str) -> Published:
     try:
         return _published(name, dataset, value, plugins)
     except (KeyError, TypeError, ValueError) as error:
-        raise HarnessError(f"{path}: no published study of schema {SCHEMA} ({error!r})") from error
+        raise HarnessError(
+            f"{path}: is not a published study of schema {SCHEMA} ({error!r})"
+        ) from error
 
 
 def _published(name: str, dataset: str, value: Mapping[str, Any], plugins: Plugins) -> Published:

@@ -1,1 +1,1 @@
-"""What a user asks for, from a file, from options or from Python."""
+"""A user's request, from a file, from options or from Python."""

@@ -46,7 +46,7 @@ def request_of(
     them but for its tables, whose entries options replace one by one.
 
     Raises:
-        HarnessError: a value that cannot be meant.
+        HarnessError: an invalid value.
     """
     from harness.execution.devices import resolve_device
 
@@ -56,7 +56,7 @@ def request_of(
         and not Path(weights).is_dir()
     ):
         raise HarnessError(
-            f"--weights {weights!r}: say pretrained, random, or name a folder that exists",
+            f"--weights {weights!r}: use pretrained, random, or a folder that exists",
             about="weights",
         )
     if split not in ("standard", "study"):

@@ -1,7 +1,7 @@
-"""Study files: what a long command line says, in TOML, with the line of every mistake.
+"""Study files: a long command line in TOML; errors name the line.
 
-Which keys there are is the caller's to say (:class:`Key`); this module knows nothing of the command
-line. Relative paths in a file are relative to the file.
+The caller gives the keys (:class:`Key`); this module knows nothing of the command line. Relative
+paths in a file are relative to the file.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Key:
 
     kind: Kind
     words: tuple[str, ...] = ()
-    """Values of a path that are no paths."""
+    """Values of a path that are words and not paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class StudyFile:
     """A study file whose keys are known and whose values are of the right types."""
 
     path: Path
-    """As it was given, for messages."""
+    """As given, for messages."""
     text: str
     values: Mapping[str, Any]
     """Key -> text, number, flag, path, tuple of texts (of a list), or mapping (of a table). In a
-    file with several runs, what counts for all of them."""
+    file with several runs, those that all of them share."""
     own: tuple[Mapping[str, Any], ...] = ()
     """What each ``[[run]]`` says itself."""
     run: int | None = None
@@ -78,7 +78,7 @@ class StudyFile:
 
     @property
     def runs(self) -> tuple[StudyFile, ...]:
-        """One per run, with what counts for all; the file itself where it has no ``[[run]]``."""
+        """One per run, with the shared values; the file itself where it has no ``[[run]]``."""
         if self.run is not None or not self.own:
             return (self,)
         return tuple(
@@ -111,7 +111,7 @@ def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
     """The study file at ``path``, or the ``study.toml`` in the folder ``path``.
 
     Raises:
-        HarnessError: there is no such file, it is no TOML, a key is unknown, or a value is of
+        HarnessError: there is no such file, it is not TOML, a key is unknown, or a value is of
             another type than its key wants; names the line.
     """
     if path.is_dir():
@@ -159,11 +159,11 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         meant = "" if path.suffix else f"; to choose methods, write --plugins {path}"
-        raise HarnessError(f"{path}: there is no such study file{meant}") from error
+        raise HarnessError(f"{path}: no such study file{meant}") from error
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise HarnessError(f"{path}: is no text in UTF-8 (byte {error.start})") from error
+        raise HarnessError(f"{path}: is not UTF-8 text (byte {error.start})") from error
 
 
 def _no_toml(path: Path, text: str, said: str) -> str:
@@ -243,7 +243,7 @@ def _word(value: Any) -> str:
 def table_of(settings: Iterable[str]) -> dict[str, Any]:
     """The table whose :meth:`StudyFile.settings` mean the same as these settings ``NAME=VALUE``.
 
-    Of settings with equal names the last one counts, and stands where it stood.
+    Of settings with equal names the last one counts, in its place.
     """
     table: dict[str, Any] = {}
     for setting in settings:

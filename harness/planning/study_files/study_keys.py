@@ -1,4 +1,4 @@
-"""The keys of a study: what a file may say, what ``harness.run`` takes and what options mean."""
+"""The keys of a study: those of its file, of ``harness.run`` and of options."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def request_of_values(values: Mapping[str, Any], path: Path | None = None) -> Re
     """The request that the values of keys make.
 
     Raises:
-        HarnessError: a value that cannot be meant.
+        HarnessError: an invalid value.
     """
     file = StudyFile(path or Path(), "", values)
 
@@ -159,8 +159,8 @@ def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dic
 
     Args:
         given: key -> value, of those that are no tables and were given.
-        request: what they ask for.
-        study: what became of the request.
+        request: the request that they make.
+        study: the study of the request.
     """
     values = {
         name: str(value.absolute()) if isinstance(value, Path) else value

@@ -1,7 +1,7 @@
-"""What a study's folder was asked for by several runs, in one study file.
+"""All runs into a study's folder, in one study file.
 
 Runs that differ in nothing but methods, seeds or fractions are one run that asks for all of them.
-Others stand in the file one after another, as ``[[run]]``, and what they have in common above them.
+Others follow each other in the file, as ``[[run]]``, and what they have in common is above them.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def with_run(run: Mapping[str, Any], text: str | None, path: Path) -> str:
 
     Args:
         run: key of a study file -> value.
-        text: the file that is there, or None. It comes back as it is, comments and all, where it
+        text: the existing file, or None. It is returned unchanged, comments and all, where it
             asks for the run already.
         path: of the file, for messages.
 
     Raises:
-        HarnessError: ``text`` is no TOML.
+        HarnessError: ``text`` is not TOML.
     """
     added: Run = tomllib.loads(write_toml(run))
     if text is None:
@@ -65,7 +65,7 @@ def with_run(run: Mapping[str, Any], text: str | None, path: Path) -> str:
 
 
 def runs_of(parsed: Mapping[str, Any]) -> list[Run]:
-    """Every run of a study file whole: what stands above them counts for all."""
+    """Every run of a study file in full: what is above them counts for all."""
     common = {key: value for key, value in parsed.items() if key != RUN}
     return [over(common, own) for own in parsed.get(RUN, [{}])]
 

@@ -1,10 +1,11 @@
-"""How a figure is written. Unknown is a dash, never 0."""
+"""How a number is written. Unknown is a dash, never 0."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from harness.results.browse.decimals import UNKNOWN
+from harness.values.wording import size_text
 
 __all__ = [
     "UNKNOWN",
@@ -18,7 +19,7 @@ __all__ = [
 ]
 
 _WIDEST = 1e15
-"""From here on a figure is written with an exponent: all its digits would fill a line."""
+"""From here on a number is written with an exponent: all its digits would fill a line."""
 
 
 def number(value: float | None) -> str:
@@ -53,13 +54,7 @@ def percent(value: float) -> str:
 
 def size_of(count: float | None) -> str:
     """Bytes in binary units."""
-    if count is None:
-        return UNKNOWN
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{number(count)} {unit}"
-        count /= 1024
-    return f"{number(count)} GiB"
+    return UNKNOWN if count is None else size_text(count)
 
 
 def mean(values: Sequence[float]) -> float:
