@@ -98,7 +98,7 @@ def _matches(pattern: str, plugins: Plugins) -> set[str]:
     key, colon, value = pattern.partition(":")
     if colon and key not in KEYS:
         raise HarnessError(
-            f"pattern {pattern!r}: {key!r} is no key{did_you_mean(key, KEYS)}; "
+            f"pattern {pattern!r}: {key!r} is not a key{did_you_mean(key, KEYS)}; "
             f"keys: {', '.join(f'{k}:' for k in KEYS)}"
         )
     return {

@@ -45,7 +45,7 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
     strangers = [p.name for p in directory.iterdir() if not p.name.startswith(".")]
     if strangers and not (directory / "study.json").exists():
         raise HarnessError(
-            f"{directory} holds files that are no study of the harness "
+            f"{directory} is not empty and not a study folder "
             f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name",
             about="out",
         )
@@ -54,7 +54,7 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
         if outcome == "busy":
             handle.seek(0)
             raise HarnessError(
-                f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
+                f"another run (pid {handle.read().strip()}) is using {directory}; wait for it, "
                 "or choose another --out or --name",
                 about="out",
             )

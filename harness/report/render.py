@@ -48,12 +48,12 @@ def render(
         metrics: the columns to show, in this order, where rows have such a metric. CSV and JSON
             hold every metric that the rows have.
         broken: plugins that did not load; CSV has no place for them, nor for notes.
-        width: characters of a line of text. A wider section is stacked: first what the methods
-            reach, then what they cost. None for no limit; the other formats know none.
+        width: characters of a line of text. A wider section is stacked: first the methods'
+            scores, then their costs. None for no limit; the other formats know none.
         view: which rows and columns, in which order.
 
     Raises:
-        HarnessError: the view asks for a column that there is not, for a condition that makes no
+        HarnessError: the view asks for an unknown column, for a condition that makes no
             sense or that no row meets, or for a layout that the format does not have.
     """
     every = list(rows)
@@ -183,7 +183,7 @@ class _Page:
         speed = report.known[speed_columns(section)[0]]
         key, groups = twin_columns(section, found, report.metrics, speed)
         said = [Note(text) for text in twin_notes(section, found, report.metrics)]
-        return [self._block("Beside single-task methods", key, groups, said, level=4)]
+        return [self._block("Compared with single-task methods", key, groups, said, level=4)]
 
     def _block(
         self,
@@ -217,7 +217,7 @@ class _Page:
 
 
 def _common(said: Sequence[Sequence[Note]]) -> list[Note]:
-    """Notes that stand under every one of several sections, to be said once for all."""
+    """Notes that every one of several sections has, to be printed once for all."""
     if len(said) < 2:
         return []
     return [note for note in said[0] if all(note in others for others in said[1:])]

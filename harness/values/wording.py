@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_SIBILANTS = ("s", "x", "z", "ch", "sh")
+_SIBILANTS = ("s", "x", "z", "sh", "tch")
 
 
 def counted(number: int, noun: str) -> str:

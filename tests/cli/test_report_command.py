@@ -52,7 +52,7 @@ def test_every_format_takes_every_option(studies: Path) -> None:
     [
         (("one", "--columns", "methd"), "did you mean 'method'"),
         (("one", "--sort", "-label.g1"), "did you mean 'label.f1'"),
-        (("one", "--filter", "seed=first"), "seed is a number"),
+        (("one", "--filter", "seed=first"), "seed is numeric"),
         (("one", "--filter", "method=z/*"), "no row is left"),
         (("one", "--layout", "long"), "for csv and json"),
         (("one", "nowhere"), "nowhere holds no run"),

@@ -18,6 +18,7 @@ from harness.values.wording import counted, size_text
         (1, "class", "1 class"),
         (3, "class", "3 classes"),
         (2, "micro-batch", "2 micro-batches"),
+        (10, "epoch", "10 epochs"),
     ],
 )
 def test_a_noun_agrees_with_its_number(number: int, noun: str, text: str) -> None:

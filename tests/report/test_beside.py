@@ -87,7 +87,7 @@ def test_the_rows_of_the_course_study_that_cannot_be_are_these_and_no_other() ->
     }
     assert "0.9597 is above 0.9439" in found["ResNeXt-101 64x4d", 1.0][0]
     assert "0.9648 is above 0.9634" in found["DINOv2-B, 8 blocks frozen", 1.0][0]
-    assert "0.9642 is no whole number of 4,233" in found["BEiTv2-B, 8 blocks frozen", 1.0][0]
+    assert "0.9642 is not a whole number of 4,233" in found["BEiTv2-B, 8 blocks frozen", 1.0][0]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_marked_time_enters_no_comparison(tmp_path: Path) -> None:
     study = study_of(published_row(minutes_per_epoch=8.95))
     line, text = line_of(tmp_path, study)
     assert line == ["8.95", "0.5*", UNKNOWN]
-    assert "a marked figure was timed beside other work, so it is not compared" in text
+    assert "a marked timing was taken while other work ran, so it is not compared" in text
     (told,) = (
         line for line in expected_time(study, rows_of(tmp_path)).splitlines()
         if line.startswith("demo/net")
@@ -213,7 +213,7 @@ def test_a_small_network_is_not_compared_with_the_full_one(tmp_path: Path) -> No
     study = study_of(published_row(label__f1=0.95, minutes_per_epoch=8.95))
     line, text = line_of(tmp_path, study)
     assert line == ["0.9500", "0.9000", UNKNOWN, "8.95", "0.5", UNKNOWN]
-    assert "small networks in the place of the full ones" in text
+    assert "small networks instead of the full ones" in text
     assert "0.025" not in expected_time(study, rows_of(tmp_path))
 
 

@@ -169,7 +169,10 @@ def test_replaced_results_are_counted_not_shown(tmp_path):
     make_cell(tmp_path, label=LABEL, code="2", created="2026-02-01T10:00:00+00:00")
     text = report(tmp_path)
     assert len(lines_of(table_of(text), "demo/net")) == 1
-    assert "- 1 older result is not shown" in text
+    assert (
+        "- 1 older result is hidden: it came from other code or another machine and has been "
+        "re-run." in text
+    )
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
@@ -314,7 +317,7 @@ def test_micro_batches_are_noted_where_batch_normalisation_sees_them(tmp_path):
         make_cell(tmp_path, method, label=LABEL, protocol=protocol, timing={"stages": stages})
     told = report(tmp_path)
     assert (
-        "demo/unet has batch normalisation, which saw 4 images at a time: another training than "
+        "demo/unet has batch normalisation, which saw 4 images at a time: unlike training "
         "without micro-batches"
     ) in " ".join(told.split())
     assert "ok, normalised over 4 images" in lines_of(told, "demo/unet")[0]

@@ -156,12 +156,12 @@ def test_a_method_that_failed_says_no_more_of_its_start_than_one_that_finished(t
 @pytest.mark.parametrize(
     ("view", "says"),
     [
-        ({"columns": ("label.f2",)}, r"--columns: there is no column 'label.f2' \(did you mean"),
+        ({"columns": ("label.f2",)}, r"--columns: no column 'label.f2' \(did you mean"),
         ({"columns": ("zzz",)}, r"no column 'zzz'; columns: method, params, task"),
-        ({"sort": "-latency"}, r"--sort '-latency': there is no column 'latency' \(did you mean"),
-        ({"filters": ("metod=x",)}, r"there is no column 'metod' \(did you mean 'method'"),
+        ({"sort": "-latency"}, r"--sort '-latency': no column 'latency' \(did you mean"),
+        ({"filters": ("metod=x",)}, r"no column 'metod' \(did you mean 'method'"),
         ({"filters": ("method",)}, r"write COLUMN=VALUE"),
-        ({"filters": ("label.f1>good",)}, r"label.f1 is a number; 'good' is none"),
+        ({"filters": ("label.f1>good",)}, r"label.f1 is numeric; 'good' is not a number"),
         ({"filters": ("method>a",)}, r"method is text; use = or !="),
         ({"filters": ("dataset=fantom",)}, r"no row is left; dataset is phantom"),
         ({"filters": ("ssl/*",)}, r"write COLUMN=VALUE"),

@@ -63,7 +63,7 @@ def test_each_target_is_set_beside_the_method_that_has_it_alone(tmp_path):
         ("mask.dice", 0.9, "segmentation/unet", 0.95),
     ]
     text = report(tmp_path)
-    assert "Beside single-task methods" in text
+    assert "Compared with single-task methods" in text
     (line,) = (line for line in text.splitlines() if "-0.0500" in line)
     assert line.split()[:7] == [
         "multitask/both", "Dice", "0.9000", "segmentation/unet", "0.9500", "-0.0500", "4",
@@ -181,7 +181,7 @@ def test_a_twin_of_the_same_split_comes_first(tmp_path):
 def test_minutes_carry_their_marks(tmp_path):
     multitask(tmp_path)
     unet(tmp_path, 0.95, timing={"blocks": {"train": DISTURBED}})
-    text = report(tmp_path).partition("Beside single-task")[2]
+    text = report(tmp_path).partition("Compared with single-task")[2]
     assert "0.04*" in text
 
 
@@ -209,4 +209,4 @@ def test_methods_without_twins_get_no_such_table(tmp_path):
 
 def test_markdown_has_the_table_too(tmp_path):
     multitask(tmp_path)
-    assert "#### Beside single-task methods" in report(tmp_path, format="markdown")
+    assert "#### Compared with single-task methods" in report(tmp_path, format="markdown")

@@ -8,9 +8,10 @@ from typing import Any
 from harness.report.formats.text import text_table
 from harness.report.formats.text_columns import Shown
 from harness.report.table.numbers import UNKNOWN, number, size_of
+from harness.values.wording import counted
 
 Facts = list[tuple[str, str]]
-"""A name and what is said under it."""
+"""Names and their texts."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -36,7 +37,7 @@ def bucket_table(timing: Mapping[str, Any] | None) -> str:
 
 
 def block_table(timing: Mapping[str, Any] | None) -> str:
-    """What other work did meanwhile is seen from the CPU time, and from the load of others."""
+    """The CPU time and the load of others show what other work did meanwhile."""
     rows = [
         [name, *(number(taken[key]) for key in ("wall_seconds", "cpu_seconds", "other_load"))]
         for name, taken in ((timing or {}).get("blocks") or {}).items()
@@ -62,7 +63,7 @@ def cost_facts(timing: Mapping[str, Any]) -> Facts:
         facts.append(
             (
                 f"stage {stage['name']}",
-                f"{stage['epochs']} epochs, learning rate {stage['learning_rate']:g}, "
+                f"{counted(stage['epochs'], 'epoch')}, learning rate {stage['learning_rate']:g}, "
                 f"{stage['parameters']:,} parameters",
             )
         )

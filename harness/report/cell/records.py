@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def everything(directory: CellDirectory) -> dict[str, Any]:
-    """The records of a cell, what its stored predictions say class by class, and its files.
+    """The records of a cell, the recall of each class from its stored predictions, and its files.
 
     Keys: ``directory``, ``cell``, ``status``, ``history``, ``metrics``, ``timing`` and
     ``environment`` as ``docs/results-schema.md`` describes them (None where there is no such file),
     ``per_class`` (set -> ``classes``, ``recall``, and ``confusion``: images by reference class in
     rows and predicted class in columns), ``files`` (path in the directory -> bytes) and
-    ``damaged`` (a sentence per file that cannot be believed; what it holds is left out).
+    ``damaged`` (a sentence per damaged file, whose content is left out).
 
     Raises:
         HarnessError: ``cell.json`` is damaged; names it.

@@ -13,6 +13,7 @@ from harness.report.table.numbers import number, percent, size_of
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import sentence, start, title
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 
 def one_cell_text(value: Mapping[str, Any], width: int) -> str:
@@ -45,7 +46,7 @@ def _titled(title: str, body: str) -> str:
 
 
 def _facts(facts: Facts, width: int) -> str:
-    """Names to the left, what is said beside them wrapped."""
+    """Names to the left, their texts wrapped to the right."""
     indent = max((len(name) for name, _ in facts), default=0) + 2
     return "\n".join(
         filled(f"{name:{indent}}{text}", width - 2, indent=" " * indent) for name, text in facts
@@ -75,9 +76,9 @@ def _identity(value: Mapping[str, Any]) -> Facts:
 
 def _status(status: Mapping[str, Any] | None) -> str:
     if status is None:
-        return "unfinished; repeat the run to go on"
+        return "unfinished; repeat the run to resume"
     reason = f": {' '.join(status['reason'].split())}" if status["reason"] else ""
-    beside = ", beside another cell" if status["concurrent"] else ""
+    beside = ", while another cell ran" if status["concurrent"] else ""
     return f"{status['status']}{reason} ({number(status['seconds'])} s{beside})"
 
 
@@ -95,7 +96,7 @@ def _data(cell: Mapping[str, Any]) -> Facts:
         ("split", split["digest"] + (", selected on test" if split["selected_on_test"] else "")),
         *(("note", on_one_line(note)) for note in split["notes"]),
         *(
-            (part, f"{used['images']} images, {used['masks']} with a reference mask")
+            (part, f"{counted(used['images'], 'image')}, {used['masks']} with a reference mask")
             for part, used in sorted(cell["data"].items(), key=_part_order)
         ),
     ]

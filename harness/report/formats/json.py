@@ -25,7 +25,7 @@ def json_of(
     view: View,
     broken: Broken,
 ) -> str:
-    """Indented, without NaN; None stands for unknown.
+    """Indented, without NaN; None is unknown.
 
     Args:
         tables: sections, their rows in order, and records that take the rows' place where columns

@@ -10,7 +10,7 @@ from harness.report.formats.text_columns import Shown, body_rows, head_rows
 from harness.report.table.notes import Note
 
 WIDTH = 90
-"""Characters of a line of figures that fit a page in small print; wider tables are stacked."""
+"""Characters of a line of numbers that fit a page in small print; wider tables are stacked."""
 
 PREAMBLE = "% needs \\usepackage{booktabs}"
 

@@ -54,7 +54,7 @@ def long(found: Iterable[Line], columns: Sequence[Column], view: View) -> list[R
 
 
 def csv_of(records: Sequence[Record]) -> str:
-    """RFC 4180 with a head; numbers with all their digits, what is unknown empty."""
+    """RFC 4180 with a header; numbers with all their digits, what is unknown empty."""
     names = list(dict.fromkeys(name for record in records for name in record))
     return csv_text(
         names,

@@ -12,8 +12,8 @@ from harness.report.table.notes import Note
 
 
 def text_table(columns: Sequence[Shown]) -> str:
-    """Columns two spaces apart, a rule under their heads."""
-    # Heads are rows here: as headers tabulate would pad every column by two more spaces.
+    """Columns two spaces apart, a rule under their headings."""
+    # Headings are rows here: as headers tabulate would pad every column by two more spaces.
     heads = head_rows(columns)
     lines = tabulate(
         [*heads, *body_rows(columns)],
@@ -35,7 +35,7 @@ def text_notes(said: Iterable[Note], width: int | None) -> list[str]:
 
 
 def filled(text: str, width: int | None, indent: str = "") -> str:
-    """The text in lines of at most ``width`` characters, those behind the first indented."""
+    """The text in lines of at most ``width`` characters, those after the first indented."""
     return textwrap.fill(text, width, subsequent_indent=indent) if width else text
 
 

@@ -58,7 +58,7 @@ def width_of(columns: Sequence[Shown]) -> int:
 
 
 def head_rows(columns: Sequence[Shown]) -> list[list[str]]:
-    """The lines of the heads, each head standing on the last row."""
+    """The lines of the headings, each aligned to the last row."""
     lines = [column.head.split("\n") for column in columns]
     height = max(map(len, lines))
     padded = [[""] * (height - len(head)) + head for head in lines]
@@ -71,5 +71,5 @@ def body_rows(columns: Sequence[Shown]) -> list[list[str]]:
 
 
 def alignment(columns: Iterable[Shown]) -> list[str]:
-    """Text to the left, figures to the right."""
+    """Text to the left, numbers to the right."""
     return ["left" if column.left else "right" for column in columns]

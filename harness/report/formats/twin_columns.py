@@ -1,4 +1,4 @@
-"""The table that sets multitask methods beside single-task ones, column by column."""
+"""The table that compares multitask methods with single-task ones, column by column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.specs import MetricSpec
 def twin_columns(
     section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec], speed: Column
 ) -> tuple[list[Shown], list[list[Shown]]]:
-    """What tells pairs apart, and in groups what is said of each.
+    """The columns that identify pairs, and in groups those about each pair.
 
     Args:
         speed: the column of what an epoch takes.

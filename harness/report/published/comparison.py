@@ -1,4 +1,4 @@
-"""Published tables beside ours, row by row."""
+"""Published tables next to ours, row by row."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from harness.report.table.numbers import UNKNOWN, number
 from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
 from harness.specs import MetricSpec
+from harness.values.wording import counted
 
 DIFFERENCE = "Δ"
 IMPOSSIBLE = "†"
@@ -55,7 +56,7 @@ def expected_time(study: Published, ours: Iterable[Row], width: int | None = Non
     unknown = len(lines) - len(trained)
     text = (
         f"{total:.1f} hours of training at the published speed for {len(trained)} of "
-        f"{len(lines)} methods; for the other {unknown} no speed is published."
+        f"{counted(len(lines), 'method')}; for the other {unknown} no speed is published."
     )
     return f"{table}\n\n{wrapped(text, width)}"
 
@@ -77,11 +78,11 @@ def beside(
     markdown: bool = False,
     width: int | None = None,
 ) -> str:
-    """Every published table with our figure and the difference behind each published one.
+    """Every published table with our value and the difference after each published one.
 
     There is no difference where the two are not of one definition, or ran under other conditions,
     and a note says why. Rows whose
-    published figures cannot be true together are marked.
+    published values contradict each other are marked.
 
     Args:
         ours: rows of the test set; where several answer to one published row (seeds, protocols),
@@ -116,7 +117,7 @@ def beside(
 
 
 def _without(table: PublishedTable, ours: Sequence[Row]) -> list[str]:
-    """Why rows have no figure of ours, in a sentence each."""
+    """Why rows have no value of ours, in a sentence each."""
     states: dict[str, list[str]] = {}
     for row in table.rows:
         for own in _answers(row, ours) if row.method else ():
@@ -134,7 +135,7 @@ def wrapped(text: str, width: int | None) -> str:
 
 
 def _impossible(table: PublishedTable, study: Published) -> list[str]:
-    """A sentence per row whose figures cannot be true together."""
+    """A sentence per row whose values contradict each other."""
     found = ((row, impossible(row, study)) for row in table.rows)
     return [
         f"{IMPOSSIBLE} impossible as printed: {' '.join(_label(row, table))}: {'; '.join(reasons)}."
@@ -210,7 +211,7 @@ def _tables(
 
 
 def _width(lines: Sequence[Sequence[str]]) -> int:
-    # tabulate gives a head two spaces that a cell does not get.
+    # tabulate gives a heading two spaces that a cell does not get.
     widths = [
         max(len(lines[0][i]) + 2, *(len(line[i]) for line in lines[1:]))
         for i in range(len(lines[0]))

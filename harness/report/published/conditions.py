@@ -1,4 +1,4 @@
-"""What must be equal before a published figure and one of ours may be subtracted."""
+"""What must be equal before a published value and one of ours may be subtracted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from harness.report.published.study import Asked, Published, PublishedRow
 from harness.report.table.rows import Row
+from harness.values.wording import counted
 
-SMALL = "small networks in the place of the full ones"
+SMALL = "small networks instead of the full ones"
 
 _TRAINING = ("batch_size", "learning_rate", "weight_decay", "flip", "select_by")
-"""Fields of a protocol that decide what a method that trains comes to. The number of epochs is the
-study's own. What says how fast or how exactly a machine computes is none of them."""
+"""Fields of a protocol that decide the results of a method that trains. The number of epochs is the
+study's own. How fast or how exactly a machine computes does not count."""
 _LIMITS = {"train": "train_images", "test": "test_images"}
 _WORDS = {
     "batch_size": "batch size",
@@ -28,9 +29,9 @@ def differences(row: PublishedRow, own: Row, study: Published) -> tuple[str, ...
     """In what the conditions of ours differ from those of the published row, each as
     ``epochs 3 (published: 20)``; empty where the two may be compared.
 
-    Known of the published figures is what the study's file says (its dataset, epochs, and numbers
+    Known of the published values is what the study's file says (its dataset, epochs, and numbers
     of images) and what its commands ask of the method. A row counts under the conditions of any of
-    the commands that run its method: the nearest one is told.
+    the commands that run its method: the nearest one is given.
     """
     facts = [*_dataset(own, study), *_size(own), *_epochs(own, study)]
     settings = (
@@ -113,7 +114,9 @@ def _settings(own: Row, asked: Asked) -> Iterator[str]:
         if _used(own, field) != asked.protocol[field]:
             yield _differ(_WORDS.get(field, field), _used(own, field), asked.protocol[field])
     if (seen := own.normalised_over) is not None:
-        yield _differ("batch normalisation over", f"{seen} images", asked.protocol["batch_size"])
+        yield _differ(
+            "batch normalisation over", counted(seen, "image"), asked.protocol["batch_size"]
+        )
     if own.weights != asked.weights and (
         own.weights_digest is None or own.weights_digest != asked.digest
     ):

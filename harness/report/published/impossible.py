@@ -1,4 +1,4 @@
-"""Published figures that no set of predictions can have, found by arithmetic alone."""
+"""Published values that no set of predictions can have, found by arithmetic alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ROUNDING = 1e-9
 
 
 def impossible(row: PublishedRow, study: Published) -> list[str]:
-    """Why the row's figures cannot be true together, in a clause each; empty where they can.
+    """How the row's values contradict each other, in a clause each; empty where they do not.
 
     The F1 of a class is the harmonic mean of its precision and recall and so at most their
     arithmetic mean, and that holds for the means over classes. An accuracy is a whole number of
@@ -44,6 +44,6 @@ def _no_count(row: PublishedRow, study: Published, half: float) -> list[str]:
         return []
     digits = study.decimals
     return [
-        f"accuracy {accuracy:.{digits}f} is no whole number of {count:,} images: {fewest - 1:,} "
+        f"accuracy {accuracy:.{digits}f} is not a whole number of {count:,} images: {fewest - 1:,} "
         f"give {(fewest - 1) / count:.{digits}f} and {fewest:,} give {fewest / count:.{digits}f}"
     ]

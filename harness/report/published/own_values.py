@@ -1,4 +1,4 @@
-"""Our figure for a published one, and whether the two may be subtracted."""
+"""Our value for a published one, and whether the two may be subtracted."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _OTHER_MACHINE = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Our figure, as text, and the difference from the published one."""
+    """Our value, as text, and the difference from the published one."""
 
     text: str
     difference: str = UNKNOWN
     why: str = ""
-    """Why there is no difference, although there is a figure of ours."""
+    """Why there is no difference, although we have a value."""
 
 
 def figure(
@@ -78,7 +78,7 @@ def _figure(
 def _of_time(published: float | None, own: Row, label: str) -> Figure:
     text, minutes = _MINUTES.text([own]), speed(own)
     if text != UNKNOWN and minutes is None:
-        why = f"{label}: a marked figure was timed beside other work, so it is not compared."
+        why = f"{label}: a marked timing was taken while other work ran, so it is not compared."
         return Figure(text, why=why)
     if published is None or minutes is None:
         return Figure(text)
@@ -106,7 +106,7 @@ def _missing(name: str, row: Row, labels: Mapping[str, str]) -> str:
 def _other_definition(
     name: str, row: Row, study: Published, labels: Mapping[str, str]
 ) -> str | None:
-    """Why ours is another figure than one published under the same name."""
+    """Why ours is defined differently from the one published under the same name."""
     label = labels.get(name, name)
     target, _, metric = name.partition(".")
     there, classes = len(row.classes_present or ()), len(row.classes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MINUTES = "minutes_per_epoch"
-"""The one value of a row that is no metric."""
+"""The one value of a row that is not a metric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class PublishedRow:
     fraction: float
     """Of the training data."""
     values: Mapping[str, float]
-    """``target.metric`` or ``minutes_per_epoch`` -> the published figure."""
+    """``target.metric`` or ``minutes_per_epoch`` -> the published value."""
     images: int | None = None
-    """That the figures are of, where these are not the study's."""
+    """That the values are of, where these are not the study's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,9 @@ class Published:
     runs: tuple[tuple[str, ...], ...]
     tables: tuple[PublishedTable, ...]
     images: int | None
-    """How many its figures are of; None where that is not known."""
+    """How many test images its values are of; None where unknown."""
     decimals: int
-    """Of its printed figures."""
+    """Of its printed values."""
     pixels: Mapping[str, int]
     """Metrics that depend on the size of the images -> pixels per side of the published ones."""
     train_images: int | None = None

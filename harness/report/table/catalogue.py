@@ -16,6 +16,7 @@ from harness.report.table.sections import DIGITS, described_protocol
 from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 
 def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str, Column]:
@@ -28,18 +29,18 @@ def find(name: str, known: Mapping[str, Column], option: str) -> Column:
     """The column of this name.
 
     Raises:
-        HarnessError: there is none; ``option`` says where it was asked for.
+        HarnessError: no such column; ``option`` says where it was named.
     """
     if name in known:
         return known[name]
     # All names are a screenful: only where none is near.
     hint = did_you_mean(name, known) or f"; columns: {', '.join(known)}"
-    raise HarnessError(f"{option}: there is no column {name!r}{hint}")
+    raise HarnessError(f"{option}: no column {name!r}{hint}")
 
 
 def find_all(text: str, known: Mapping[str, Column], option: str) -> list[Column]:
     """The columns of a list of names with commas between them. A name may hold commas itself, as
-    one of a class may: of those that fit, the longest is meant.
+    one of a class may: of those that fit, the longest counts.
 
     Raises:
         HarnessError: as :func:`find`.
@@ -72,7 +73,7 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
 def _status(row: Row) -> str:
     marks = ["selected on test"] if row.selected_on_test else []
     if row.normalised_over is not None:
-        marks.append(f"normalised over {row.normalised_over} images")
+        marks.append(f"normalised over {counted(row.normalised_over, 'image')}")
     return ", ".join([row.status, *marks])
 
 
@@ -244,4 +245,4 @@ MEASURED: tuple[Column, ...] = (
     _cost("flops_per_image", "MFLOPs/\nimage", millions),
     _cost("input_size", "input\npx", whole),
 )
-"""Columns of what was measured, beside the metrics."""
+"""Columns of what was measured, besides the metrics."""

@@ -1,4 +1,4 @@
-"""One thing that a table can say of its rows, as a value and as people read it."""
+"""A column of a table, as values and as people read them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.results.browse.network_title import SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 
 Value = str | bool | int | float | None
-"""What CSV and JSON hold; None stands for unknown."""
+"""What CSV and JSON hold; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One thing that a table says of its rows."""
+    """A column of a table."""
 
     name: str
     """How commands, CSV and JSON call it; never changes."""
@@ -37,9 +37,9 @@ class Column:
     left: bool = False
     """Text, aligned to the left."""
     measured: bool = False
-    """A figure that may differ between seeds: what ``--aggregate`` takes the mean of."""
+    """A value that may differ between seeds: what ``--aggregate`` takes the mean of."""
     blocks: tuple[str, ...] = ()
-    """The timed blocks that the figure was computed from; it is marked where other work held one of
+    """The timed blocks that the value was computed from; it is marked where other work held one of
     them up."""
     time: Time = "wall"
     """What it counts, where it was timed."""
@@ -76,12 +76,12 @@ class Column:
         return worst(self.mark(row) for row in rows if self.value(row) is not None)
 
     def mark(self, row: Row) -> str:
-        """``*`` behind a figure of the row that other work has held up, ``?`` where no record says
-        whether it has; nothing behind any other."""
+        """``*`` after a value of the row that other work has held up, ``?`` where no record says
+        whether it has; nothing after any other."""
         return mark(row, self.blocks, self.time) if self.blocks else ""
 
     def undisturbed(self, row: Row) -> float | None:
-        """The figure, where it may be compared with another; None where it is unknown or marked."""
+        """The value, where it may be compared with another; None where it is unknown or marked."""
         numbers = self.numbers([row])
         return numbers[0] if numbers and not self.mark(row) else None
 
@@ -108,7 +108,7 @@ def metric_column(name: str, label: str) -> Column:
 
 
 def name_of(row: Row) -> str:
-    """The method's id, whether a small network stands for it, and the parameters that were changed:
+    """The method's id, whether a small network replaces it, and the parameters that were changed:
     ``x/net (small) [head=study]``."""
     name = f"{row.method} {SMALL}" if row.small else row.method
     changes = changes_of(row)

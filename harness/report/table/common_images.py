@@ -14,6 +14,7 @@ from harness.report.table.rows import Row
 from harness.results.predictions import ClassPredictions
 from harness.results.rundir import CellDirectory
 from harness.specs import MetricSpec
+from harness.values.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ def compare(own: Row, other: Row, metric: str, metrics: Sequence[MetricSpec]) ->
 
     Where a file has images that the other has not, the metric is computed anew over the common ones
     if it is the harness's and of classes; one of masks would need the reference masks, which no
-    record holds, and the module of a plugin's could change every figure that follows.
+    record holds, and the module of a plugin's could change every value that follows.
     """
     target = metric.partition(".")[0]
     try:
@@ -48,7 +49,7 @@ def compare(own: Row, other: Row, metric: str, metrics: Sequence[MetricSpec]) ->
     common = set(ids[0]) & set(ids[1])
     if len(common) == len(ids[0]) == len(ids[1]):
         return Compared(values=(own.metric(metric), other.metric(metric)), images=len(common))
-    counts = f"{len(ids[0])} and {len(ids[1])} images, {len(common)} in common"
+    counts = f"{len(ids[0])} and {counted(len(ids[1]), 'image')}, {len(common)} in common"
     if not common:
         return Compared(reason=f"scored on different images: {counts}")
     spec = _spec(metric, metrics)

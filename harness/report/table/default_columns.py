@@ -66,7 +66,7 @@ def other_groups(
 def _metrics(section: Section, metrics: Sequence[MetricSpec], target: str) -> list[Column]:
     """The metrics of a target that some row has, in the order of the specs.
 
-    A macro average says in its head over how many classes it is, where the set lacks some.
+    The heading of a macro average gives its number of classes where the set has not all of them.
     """
     shown = {f"{target}.{spec.name}" for spec in metrics}
     there = {f"{target}.{name}" for row in section.rows for name in getattr(row, target)}

@@ -41,7 +41,7 @@ def condition(text: str, known: Mapping[str, Column]) -> Condition:
     """The condition that ``text`` states.
 
     Raises:
-        HarnessError: it is none, there is no such column, or the comparison makes no sense for it.
+        HarnessError: no condition, an unknown column, or a comparison that does not suit it.
     """
     column, sign, wanted = _parts(text, known)
     if wanted == "" and sign in ("=", "!="):
@@ -79,7 +79,7 @@ def _about_number(text: str, column: Column, sign: str, wanted: str) -> Conditio
         bound = float(wanted)
     except ValueError:
         raise HarnessError(
-            f"--filter {text!r}: {column.name} is a number; {wanted!r} is none"
+            f"--filter {text!r}: {column.name} is numeric; {wanted!r} is not a number"
         ) from None
     compare = _NUMBERS[sign]
 

@@ -1,4 +1,4 @@
-"""What a table cannot hold and a reader must know, said under it once."""
+"""What a reader must know besides a table, once, in notes under it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harness.report.table.view import EVERYTHING, View
 from harness.results.browse.network_title import SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 LOG_LINES = 5
 
@@ -29,7 +30,7 @@ class Note:
 
 
 def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHING) -> list[Note]:
-    """The notes of a section, in a fixed order: about the figures, the runs, the failures."""
+    """The notes of a section, in a fixed order: about the values, the runs, the failures."""
     return [
         *_chosen(view),
         *_ranking(section, metrics, view),
@@ -53,7 +54,7 @@ def _chosen(view: View) -> Iterable[Note]:
         yield Note(f"Only rows with {' and '.join(view.filters)}.")
     if view.aggregate:
         yield Note(
-            "Figures with n are means over seeds with the lowest and the highest: the range of n "
+            "Values with n are means over seeds with the lowest and the highest: the range of n "
             "seeds, not an interval."
         )
 
@@ -78,13 +79,13 @@ def _undefined(section: Section, metrics: Sequence[MetricSpec], view: View) -> I
     if section.classes_absent and missing:
         names = ", ".join(_label(f"label.{name}", metrics) for name in missing)
         yield Note(
-            f"{names} ({len(row.classes)} classes): not defined; the {row.part} set holds no "
-            f"{', '.join(section.classes_absent)}."
+            f"{names} ({counted(len(row.classes), 'class')}): not defined; the {row.part} set "
+            f"holds no {', '.join(section.classes_absent)}."
         )
 
 
 def _of_rows(section: Section, view: View) -> Iterable[Note]:
-    """What rows say themselves, each text once with the rows that say it."""
+    """The rows' own notes, each once, with the rows that have it."""
     said: dict[str, list[str]] = {}
     for row in section.rows:
         of_metrics = (text for text in row.metric_notes if _about_shown(text, view))
@@ -113,8 +114,8 @@ def _split(section: Section) -> Iterable[Note]:
 def _small(section: Section) -> Iterable[Note]:
     if any(row.small for row in section.rows):
         yield Note(
-            f"{SMALL}: a small network of the same code in the place of the one that the method "
-            "names; its figures are not those of the full one."
+            f"{SMALL}: a small network of the same code instead of the one that the method names; "
+            "its values are not those of the full one."
         )
 
 
@@ -144,7 +145,7 @@ def _stages(section: Section) -> Iterable[Note]:
     for row in section.rows:
         if len(stages := row.timing.get("stages", [])) > 1:
             parts = (
-                f"{stage['name']} ({stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}, "
+                f"{stage['name']} ({counted(stage['epochs'], 'epoch')}, "
                 f"learning rate {stage['learning_rate']:g})"
                 for stage in stages
             )
@@ -155,8 +156,8 @@ def _stages(section: Section) -> Iterable[Note]:
 def _micro_batches(section: Section) -> Iterable[Note]:
     """Rows whose batch normalisation saw less than a batch."""
     texts = [
-        f"{name_of(row)} has batch normalisation, which saw {row.normalised_over} images at a "
-        "time: another training than without micro-batches"
+        f"{name_of(row)} has batch normalisation, which saw "
+        f"{counted(row.normalised_over, 'image')} at a time: unlike training without micro-batches"
         for row in section.rows
         if row.normalised_over is not None
     ]
@@ -165,8 +166,11 @@ def _micro_batches(section: Section) -> Iterable[Note]:
 
 def _superseded(section: Section) -> Iterable[Note]:
     if count := sum(row.superseded for row in section.rows):
-        what = "older result is" if count == 1 else "older results are"
-        yield Note(f"{count} {what} not shown: made by other code, or elsewhere, and again since.")
+        verb, they, have = ("is", "it", "has") if count == 1 else ("are", "they", "have")
+        yield Note(
+            f"{counted(count, 'older result')} {verb} hidden: {they} came from other code or "
+            f"another machine and {have} been re-run."
+        )
 
 
 def _without_result(section: Section) -> Iterable[Note]:

@@ -1,6 +1,6 @@
 """Whether a timing was taken while the machine was free for it.
 
-A figure that was not is shown with a mark and enters no comparison and no sentence.
+A timing that was not is shown with a mark and enters no comparison and no sentence.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from harness.report.table.rows import Row
 from harness.runtime.stopwatch import Taken, has_waited
 
 DISTURBED = "*"
-"""Behind what was timed while other work held it up."""
+"""After what was timed while other work held it up."""
 UNRECORDED = "?"
-"""Behind what is from a record that does not say whether other work held it up."""
+"""After what is from a record that does not say whether other work held it up."""
 SLACK = 0.3
 """Cores that others may keep busy beyond those that are left to them."""
 
@@ -22,12 +22,12 @@ Time = Literal["wall", "cpu"]
 
 
 def mark(row: Row, blocks: Sequence[str], time: Time) -> str:
-    """The mark of a figure of the row, or nothing.
+    """The mark of a timing of the row, or nothing.
 
     Args:
-        blocks: names in ``timing.json`` of what the figure was computed from; those that the row
+        blocks: names in ``timing.json`` of what the timing was computed from; those that the row
             does not have are left out.
-        time: what the figure counts. Wall times are marked too where another cell ran meanwhile.
+        time: what the timing counts. Wall times are marked too where another cell ran meanwhile.
     """
     there = row.timing.get("blocks", {})
     found = [there[name] for name in blocks if name in there]
@@ -42,7 +42,7 @@ def mark(row: Row, blocks: Sequence[str], time: Time) -> str:
 
 
 def worst(marks: Iterable[str]) -> str:
-    """The mark of a figure that is of several rows."""
+    """The mark of a timing that is of several rows."""
     found = set(marks)
     return next((one for one in (DISTURBED, UNRECORDED) if one in found), "")
 

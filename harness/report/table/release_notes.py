@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from harness.provenance import RESULTS_VERSION, harness_version
 from harness.report.table.rows import Row
 from harness.runtime.distribution import DISTRIBUTION
+from harness.values.wording import counted
 
 
 def release_notes(rows: Iterable[Row]) -> list[str]:
@@ -20,7 +21,7 @@ def release_notes(rows: Iterable[Row]) -> list[str]:
         if row.results_version is not None and row.harness_version not in (None, here)
     )
     return [
-        f"{count} {'result was' if count == 1 else 'results were'} made by {DISTRIBUTION} "
+        f"{counted(count, 'result')} {'was' if count == 1 else 'were'} made by {DISTRIBUTION} "
         f"{release}, {_beside(here, version)}."
         for (release, version), count in counts.items()
     ]
@@ -28,8 +29,8 @@ def release_notes(rows: Iterable[Row]) -> list[str]:
 
 def _beside(here: str, results_version: int | None) -> str:
     if results_version == RESULTS_VERSION:
-        return f"whose results are those of the installed {here}"
+        return f"whose results equal those of the installed {here}"
     return (
         f"of results version {results_version}; the installed {here} is of {RESULTS_VERSION} and "
-        "comes to other numbers"
+        "computes other values"
     )

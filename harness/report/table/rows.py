@@ -17,11 +17,12 @@ from harness.results.record import CellRecord, MetricsRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
 from harness.results.spec_record import PartRecord
 from harness.runtime.distribution import DISTRIBUTION
+from harness.values.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the report says of one cell. None and missing keys stand for unknown."""
+    """What the report says of one cell. None and missing keys are unknown."""
 
     method: str
     """Full id."""
@@ -40,7 +41,7 @@ class Row:
     seed: int
     fraction: float
     twins: Mapping[str, str]
-    """Per target, the single-task method to set beside this one; empty for most."""
+    """Per target, the single-task method to compare with this one; empty for most."""
     weights: str
     weights_card: str | None
     weights_digest: str | None
@@ -59,13 +60,13 @@ class Row:
     """Older results of the same cell that this one replaces."""
 
     small: bool = False
-    """Whether a small network was built in the place of the one that the method names."""
+    """Whether a small network was built instead of the one that the method names."""
     status: str
-    """One of ``STATUSES``, ``unfinished``, or ``damaged``: a file of the cell cannot be believed,
+    """One of ``STATUSES``, ``unfinished``, or ``damaged``: a file of the cell is damaged,
     and the reason names it."""
     reason: str = ""
     notes: tuple[str, ...] = ()
-    """What a reader must know of its figures."""
+    """What a reader must know of its values."""
     log_tail: tuple[str, ...] = ()
     concurrent: bool = False
     harness_version: str | None = None
@@ -119,7 +120,7 @@ def rows(cells: Iterable[CellDirectory]) -> list[Row]:
     further test set. A cell with a damaged file is one row that says so.
 
     Of equal cells of one study the newest counts (see ``newest``); of several studies also the
-    newest, as long as they ran on the same machine: another machine's figures are others.
+    newest, as long as they ran on the same machine: another machine's values differ.
     """
     tables = Tables()
     found = {cell: look(cell, tables) for cell in cells}
@@ -192,7 +193,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         machine=_machine(found.environment),
         threads=(found.environment or {}).get("threads"),
         cores=(found.environment or {}).get("cpu_count"),
-        # Figures that lie beside any other status are from before a failure or a repetition.
+        # Values next to any other status are from before a failure or a repetition.
         timing=(found.timing if found.finished else None) or {},
         part=part,
         **_outcome(found),
@@ -295,4 +296,4 @@ def _machine(environment: Mapping[str, Any] | None) -> str | None:
     if "gpu" in environment:
         return str(environment["gpu"])
     threads = environment["threads"]
-    return f"{environment['cpu']}, {threads} thread{'' if threads == 1 else 's'}"
+    return f"{environment['cpu']}, {counted(threads, 'thread')}"

@@ -13,6 +13,7 @@ from harness.protocol import PRESETS
 from harness.report.table.column import name_of
 from harness.report.table.rows import Row
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 DIGITS = 8
 """Of a digest, where people read it."""
@@ -54,7 +55,7 @@ class Section:
         if row.label and self.classes_absent:
             present = len(row.classes) - len(self.classes_absent)
             words.append(
-                f"macro over {present} of {len(row.classes)} classes "
+                f"macro over {present} of {counted(len(row.classes), 'class')} "
                 f"(no {', '.join(map(on_one_line, self.classes_absent))})"
             )
         if self.split:

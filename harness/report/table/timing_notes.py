@@ -67,7 +67,7 @@ def _marks(section: Section, view: View) -> Iterable[str]:
     ordered = (view.sort or "").removeprefix("-")
     for column in MEASURED:
         if column.name == ordered and any(column.mark(row) for row in section.rows):
-            yield f"The order by {ordered} includes marked figures: it is no ranking of them."
+            yield f"The order by {ordered} includes marked timings, which it does not rank."
 
 
 def _shared_work(section: Section) -> Iterable[str]:

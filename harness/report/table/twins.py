@@ -1,4 +1,4 @@
-"""A multitask method beside the single-task methods that do one half of its work each."""
+"""A multitask method compared with the single-task methods that do half of its work each."""
 
 from __future__ import annotations
 
@@ -130,5 +130,5 @@ def metric_labels(metrics: Sequence[MetricSpec]) -> dict[str, str]:
 
 
 def count_text(count: int | None) -> str:
-    """A number of images as it is written; a dash where it is not known."""
+    """A number of images as it is written; a dash where it is unknown."""
     return UNKNOWN if count is None else str(count)

@@ -21,7 +21,7 @@ class View:
     aggregate: bool = False
     """Whether rows that differ in nothing but their seed become one."""
     layout: Layout | None = None
-    """``long``: one row per cell and figure; None: as the format likes it."""
+    """``long``: one row per cell and value; None: as the format likes it."""
 
     def asks(self, name: str) -> bool:
         """Whether the column of that name is shown, or rows are sorted or chosen by it; where no

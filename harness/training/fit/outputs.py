@@ -52,7 +52,8 @@ def gathered(
     for batch in predicted:
         for name, target in targets.items():
             if target.kind == "classes":
-                probabilities.append(batch[name].cpu().numpy())
+                # A copy: a method may write its next predictions into the same array.
+                probabilities.append(np.array(batch[name].cpu()))
             else:
                 assert mask_grid is not None
                 bits.append(pack_on_grid(batch[name], mask_grid))
