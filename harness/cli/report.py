@@ -18,7 +18,7 @@ from harness.results.rundir import find_cells
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "latex", "csv", "json"]),
+    type=click.Choice(["text", "markdown", "latex", "csv", "json", "html"]),
     default="text",
     help="Default: text.",
 )

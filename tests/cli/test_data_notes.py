@@ -103,7 +103,7 @@ def test_a_study_file_can_choose_columns_and_a_mistake_is_told_with_its_line(tab
     file.write_text(text.format("mrm"))
     wrong = inside("plan", "study.toml", cwd=table.parent)
     assert wrong.returncode == 2
-    assert "study.toml, line 5: --column group=mrm" in wrong.stderr
+    assert "study.toml, line 5 (column.group): --column group=mrm" in wrong.stderr
     assert "its columns: path, label, MRN" in wrong.stderr
 
 
