@@ -104,7 +104,7 @@ def run(
                 surroundings,
                 prompts=prompts,
             )
-            ran = execute(prepared, command=words, given=_untyped(values))
+            ran = execute(prepared, command=words, given=_given(values))
         cells |= {cell.directory: as_recorded(cell) for cell in ran.study.cells}
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
 
@@ -127,7 +127,7 @@ def _blaming(file: StudyFile | None, given: Mapping[str, Any]) -> Iterator[None]
         raise HarnessError(text, about=error.about) from error
 
 
-def _untyped(values: Mapping[str, Any]) -> dict[str, Any]:
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without the values that change nothing."""
     return {name: value for name, value in values.items() if value not in (False, ())}
 

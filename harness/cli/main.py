@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 VERBS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Train, time and score methods; ends with the table.",
-        "plan": "Show the cells of a run, what is missing, and the estimated time, memory and "
-        "disk; runs nothing.",
+        "plan": "Show a run's cells, what is missing, and the estimated cost.",
         "plugins": "List every plugin and method that is installed.",
         "data": "List, check, describe, prepare and download datasets.",
         "weights": "List, fetch and check published weights.",

@@ -177,7 +177,7 @@ def test_a_network_that_onnx_cannot_hold_is_told_with_the_reason(tmp_path: Path)
 def test_a_method_that_is_no_network_is_refused(finished_runs: Path, tmp_path: Path) -> None:
     done = harness("export", "baselines/pixels", "--out", tmp_path / "m", cwd=finished_runs)
     assert done.returncode == 2
-    assert "baselines/pixels is no network" in done.stderr
+    assert "baselines/pixels is not a torch network" in done.stderr
     assert not (tmp_path / "m").exists()
 
 

@@ -107,13 +107,13 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
 
 
-def request_of_values(values: Mapping[str, Any], path: Path | None = None) -> Request:
+def request_of_values(values: Mapping[str, Any]) -> Request:
     """The request that the values of keys make.
 
     Raises:
         HarnessError: an invalid value.
     """
-    file = StudyFile(path or Path(), "", values)
+    file = StudyFile(Path(), "", values)
 
     def of(name: str, otherwise: Any = None) -> Any:
         return values.get(name, otherwise)
