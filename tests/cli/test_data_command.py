@@ -338,7 +338,9 @@ def test_get_without_kagglehub_says_how_to_install_it(tmp_path: Path) -> None:
     assert "pip install 'cxr-harness[kaggle]'" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "says"), [("phantom", "needs no files"), ("folder", "use files of your own")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("phantom", "needs no files"), ("folder", "use files of your own")]
+)
 def test_get_of_what_cannot_be_downloaded_is_refused(name: str, says: str, tmp_path: Path) -> None:
     done = get(name, cwd=tmp_path)
     assert (done.returncode, says in done.stderr) == (2, True)
