@@ -164,7 +164,7 @@ def sheet_rows(path: Path) -> Iterator[SheetRow]:
     header, *rows = _workbook_rows(path) or [()]
     columns = [str(cell).strip().upper() for cell in header]
     if missing := {"FILE NAME", "URL"} - set(columns):
-        raise HarnessError(f"{path}: lacks the column {' and '.join(sorted(missing))}")
+        raise HarnessError(f"{path}: has no column {' and '.join(sorted(missing))}")
     for row in rows:
         cells = dict(zip(columns, row, strict=False))
         if cells.get("FILE NAME") is not None:

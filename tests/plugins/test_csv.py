@@ -102,7 +102,7 @@ def test_files_that_the_table_does_not_name_are_nobodys_business(root: Path) -> 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (("file,label", "pictures/0.png,ill"), "lacks the column path.*'file,label'"),
+        (("file,label", "pictures/0.png,ill"), "has no column path.*'file,label'"),
         (("path,label", "pictures/0.png,ill", "pictures/0.png,ill"), "line 3.*named before"),
         (("path,label", "pictures/0.png,"), "line 2: has no label"),
         (("path,label", ",ill"), "line 2: has no path"),

@@ -87,7 +87,7 @@ def test_a_link_that_leads_nowhere_among_the_folders_is_an_error(tree, place):
     if path.exists():
         path.rename(tree.parent / "elsewhere")
     path.symlink_to("nowhere")
-    with pytest.raises(HarnessError, match=f"{place}: is a link that leads nowhere"):
+    with pytest.raises(HarnessError, match=f"{place}: is a broken link"):
         open_radiography(tree)
 
 
@@ -274,7 +274,7 @@ def test_an_image_missing_from_the_table_of_patients_is_its_own_group(tree):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name,who\n", "lacks the column file and patient_id"),
+        ("name,who\n", "has no column file and patient_id"),
         ("file,patient_id\nCOVID-1.png,p1\n", "a patient for none of the 26 images"),
         ("file,patient_id\n" + "COVID/images/COVID-1.png,p\n" * 2, "line 3.*named before"),
     ],

@@ -1,4 +1,4 @@
-"""Files whose end is missing or whose checksums differ, told from their bytes."""
+"""Files whose end is missing or whose checksums differ, detected from their bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _png_problem(data: bytes) -> tuple[str, str] | None:
         end = at + 8 + length
         if end + 4 > len(data):
             break
-        # Chunks in lower case can be left out of account, damaged or not.
+        # Chunks in lower case can be ignored, damaged or not.
         if kind[:1].isupper() and zlib.crc32(view[at + 4 : end]) != int.from_bytes(
             view[end : end + 4]
         ):
