@@ -30,7 +30,7 @@ SHARE_OF_WARMUP = 0.2
 def machine_lock(name: str) -> Iterator[None]:
     """Held by one process of this machine at a time; released by the kernel if the holder dies.
 
-    Where the file system has no locks nothing is held, which the run has said.
+    Where the file system has no locks nothing is held, as the run has reported.
     """
     path = Path(tempfile.gettempdir()) / f"cxr-harness-{name}.lock"
     with _shared_file(path) as handle:
