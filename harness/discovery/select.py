@@ -38,7 +38,7 @@ def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) ->
     with about("exclude"):
         for pattern in _split(exclude):
             found = _matches(pattern, plugins)
-            # Whoever leaves out a plugin that is broken has got what they asked for.
+            # A user who leaves out a broken plugin gets what they asked for.
             if not found and pattern != "none" and not _refused(pattern, plugins):
                 raise HarnessError(_unmatched(pattern, plugins))
             chosen -= found
@@ -98,7 +98,7 @@ def _matches(pattern: str, plugins: Plugins) -> set[str]:
     key, colon, value = pattern.partition(":")
     if colon and key not in KEYS:
         raise HarnessError(
-            f"pattern {pattern!r}: {key!r} is no key{did_you_mean(key, KEYS)}; "
+            f"pattern {pattern!r}: {key!r} is not a key{did_you_mean(key, KEYS)}; "
             f"keys: {', '.join(f'{k}:' for k in KEYS)}"
         )
     return {

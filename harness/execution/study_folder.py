@@ -1,4 +1,4 @@
-"""The folder of a study: who works in it, and what lies in it beside the cells."""
+"""The folder of a study: who works in it, and what it holds besides the cells."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
     strangers = [p.name for p in directory.iterdir() if not p.name.startswith(".")]
     if strangers and not (directory / "study.json").exists():
         raise HarnessError(
-            f"{directory} holds files that are no study of the harness "
+            f"{directory} is not empty and not a study folder "
             f"({', '.join(sorted(strangers)[:3])}); choose another --out or --name",
             about="out",
         )
@@ -54,7 +54,7 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
         if outcome == "busy":
             handle.seek(0)
             raise HarnessError(
-                f"another run (process {handle.read().strip()}) works in {directory}; wait for it, "
+                f"another run (pid {handle.read().strip()}) is using {directory}; wait for it, "
                 "or choose another --out or --name",
                 about="out",
             )
@@ -70,7 +70,7 @@ def write_study(
     study: Study, command: tuple[str, ...], file: Callable[[str | None, Path], str]
 ) -> None:
     """Everything of the study but its cells: the sample table, the split, ``study.json`` and
-    ``study.toml``, both with what earlier runs have said in them.
+    ``study.toml``, both with what earlier runs have recorded in them.
 
     Args:
         file: makes the study file to leave of the one that is there, or of None, and its path.

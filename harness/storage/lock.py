@@ -45,7 +45,7 @@ def can_lock(folder: Path) -> bool:
 
 
 def without_locks(folder: Path, consequence: str) -> str:
-    """What a user is told of a folder whose file system has no locks."""
+    """The note about a folder whose file system has no locks."""
     return f"{folder} is on a file system without file locks: {consequence}"
 
 

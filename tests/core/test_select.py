@@ -161,7 +161,7 @@ def test_without_anything_alike_there_is_no_suggestion(plugins: Plugins) -> None
 
 def test_an_unknown_key_is_named(plugins: Plugins) -> None:
     with pytest.raises(
-        HarnessError, match=r"'tags' is no key \(did you mean 'tag'\?\); keys: task"
+        HarnessError, match=r"'tags' is not a key \(did you mean 'tag'\?\); keys: task"
     ):
         select(["tags:cnn"], [], plugins)
 

@@ -91,7 +91,7 @@ for read in (harness.read_grey, harness.read_mask, harness.image_size, lambda pa
     )
     assert (
         done.stdout.splitlines()
-        == [f"{name}: is a named pipe and no regular file; move it away"] * 4
+        == [f"{name}: is a named pipe, not a regular file; move it elsewhere"] * 4
     ), done.stderr
 
 
@@ -102,7 +102,7 @@ def test_a_table_that_names_one_says_so(tmp_path: Path) -> None:
     table = write_table(tmp_path / "t.csv", *rows)
     with pytest.raises(HarnessError, match=r"2\.png: is a named pipe and no regular"):
         open_table(table, pad=False)
-    with pytest.raises(HarnessError, match="is a device and no regular file"):
+    with pytest.raises(HarnessError, match="is a device, not a regular file"):
         open_table(make(tmp_path / "dataset.csv", "device"), pad=False)
 
 

@@ -50,7 +50,7 @@ def test_what_a_killed_run_had_half_written_is_no_stranger(study: Study) -> None
 def test_a_folder_of_something_else_is_left_alone(study: Study) -> None:
     study.directory.mkdir(parents=True)
     (study.directory / "thesis.tex").write_text("")
-    told = pytest.raises(HarnessError, match=r"no study of the harness \(thesis\.tex\)")
+    told = pytest.raises(HarnessError, match=r"not a study folder \(thesis\.tex\)")
     with told, locked(study.directory, print):
         raise AssertionError("it must not be worked in")
     assert [path.name for path in study.directory.iterdir()] == ["thesis.tex"]
