@@ -100,7 +100,7 @@ def test_a_table_that_names_one_says_so(tmp_path: Path) -> None:
     make(tmp_path / "2.png", "pipe")
     rows = [("path", "label"), ("1.png", "a"), ("2.png", "b")]
     table = write_table(tmp_path / "t.csv", *rows)
-    with pytest.raises(HarnessError, match=r"2\.png: is a named pipe and no regular"):
+    with pytest.raises(HarnessError, match=r"2\.png: is a named pipe, not a regular"):
         open_table(table, pad=False)
     with pytest.raises(HarnessError, match="is a device, not a regular file"):
         open_table(make(tmp_path / "dataset.csv", "device"), pad=False)
