@@ -1,6 +1,6 @@
 """The errors that a user sees as one message.
 
-Everything else that escapes is a defect of the harness and keeps its traceback.
+Everything else that escapes is a bug in the harness and keeps its traceback.
 """
 
 from __future__ import annotations

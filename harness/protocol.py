@@ -61,7 +61,7 @@ class Protocol:
     """What networks start from unless ``--weights`` says otherwise."""
     select_by: str | None = None
     """Metrics as ``target.metric``, separated by commas, whose mean selects the epoch and ranks the
-    table in place of the task's primary metrics; those of targets that a task lacks are passed
+    table instead of the task's primary metrics; those of targets that a task lacks are passed
     over. None: the task's own."""
     probe_warmup: int = 10
     """Forward passes before the timed ones of a probe."""
@@ -185,7 +185,7 @@ def effective(protocol: Protocol, method_id: str, changes: Mapping[str, Any]) ->
     """The protocol that a method is trained by: its declared deviations applied.
 
     Raises:
-        HarnessError: a deviation that is none of :data:`METHOD_MAY_CHANGE`, or a value of the
+        HarnessError: a deviation that is not in :data:`METHOD_MAY_CHANGE`, or a value of the
             wrong type or out of its range.
     """
     if unknown := sorted(set(changes) - METHOD_MAY_CHANGE):

@@ -152,7 +152,7 @@ class MethodSpec:
     """``"classification"``, ``"segmentation"``, ``"multitask"``, or a task that a plugin offers."""
     summary: str
     """One line on the full network and how it is trained. What a cell has started from, and whether
-    its network is a small one, is told from the cell."""
+    its network is a small one, is read from the cell."""
     family: str
     params: Mapping[str, Any] = field(default_factory=dict)
     tiny: Mapping[str, Any] = field(default_factory=dict)
@@ -314,7 +314,7 @@ class MetricSpec:
     """The kind of target that it scores."""
     function: str
     label: str
-    """Column head, at most 12 characters."""
+    """Column heading, at most 12 characters."""
     summary: str
     higher_is_better: bool = True
 

@@ -33,7 +33,7 @@ class Request:
     """Changes to the dataset's parameters, as
     :func:`harness.planning.params.with_data_params` reads them."""
     skip_bad: bool = False
-    """Whether to go on without files that have errors."""
+    """Whether to continue without files that have errors."""
     protocol: Protocol
     weights: str | None = None
     """``pretrained``, ``random``, a folder, or None for the protocol's."""
@@ -78,7 +78,7 @@ class Cell:
     def status(self) -> str:
         """``ok``, ``failed``, ``oom``, ``timeout``, ``skipped``, ``load_failed`` or
         ``not_installed``; ``unfinished`` before its end; ``damaged`` where a file of the cell
-        cannot be believed."""
+        cannot be trusted."""
         return self._outcome()[0]
 
     @property

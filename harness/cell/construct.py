@@ -156,14 +156,14 @@ def _construct(record: Mapping[str, Any], problem: Problem) -> TorchMethod | Met
 
 
 def _facts(record: Mapping[str, Any], resources: Resources) -> dict[str, Any]:
-    """What decides activations beside the network and the store: code and arithmetic."""
+    """What decides activations besides the network and the store: code and arithmetic."""
     made_by = record["provenance"]
     protocol = record["protocol"]
     return {
         **{name: made_by.get(name) for name in ("source", "harness_source", "results_version")},
         "packages": {name: version(name) for name in PACKAGES},
         "dataset": record["dataset"]["fingerprint"],
-        # Older records do not say it.
+        # Older records do not have it.
         "rows": record["identity"].get("rows"),
         "device": resources.device.partition(":")[0],
         "threads": resources.threads,

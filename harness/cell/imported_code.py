@@ -36,7 +36,7 @@ def libraries_as_recorded() -> Iterator[None]:
 
 
 def _led_to(error: Exception | None) -> str:
-    # What is behind another of these errors has been said.
+    # The cause of another of these errors has been reported.
     if error is None or isinstance(error, HarnessError):
         return ""
     return f" (it led to {type(error).__name__}: {' '.join(str(error).split())})"

@@ -47,7 +47,7 @@ from harness.training.fit.runner import Fitted, Outputs, Parts, Runner
 
 PROGRESS_EVERY = 0.5
 """Seconds between two progress lines of work that several cells share."""
-LEFT = "its code called sys.exit(); a method or metric that cannot go on raises an exception"
+LEFT = "its code called sys.exit(); a method or metric that cannot continue must raise an exception"
 
 
 def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
@@ -124,7 +124,7 @@ class _Cell:
         self.runner: Runner | None = None
 
     def smaller_batches(self) -> str:
-        """What to do where memory does not suffice, to be appended to a reason."""
+        """What to do where memory is short, to be appended to a reason."""
         advice = "" if self.runner is None else self.runner.smaller_batches()
         return f"; {advice}" if advice else ""
 
@@ -172,7 +172,7 @@ class _Cell:
                     fraction=self.record["fraction"],
                 )
         else:
-            # What the loop does beside its epochs, making optimisers for one, is training as well.
+            # What the loop does between its epochs, such as making optimisers, is training as well.
             with self.clock.bucket("train"), libraries_as_recorded():
                 fitted = runner.fit(
                     parts, lambda outputs: self._validate(runner, outputs, parts.val, store)
@@ -198,7 +198,7 @@ class _Cell:
         )
 
     def _importing(self, plugin: str, reference: str) -> None:
-        """Tells the history whose code is imported next: it may hang."""
+        """Records in the history whose code is imported next: it may hang."""
         module = reference.partition(":")[0]
         self.cell.append_history({"event": "importing", "plugin": plugin, "module": module})
 
@@ -257,7 +257,7 @@ class _Cell:
         return min(steps * protocol.batch_size, protocol.train_images or sys.maxsize)
 
     def _progress(self, event: str) -> Callable[[int, int], None]:
-        """Tells the history how far shared work is, now and then."""
+        """Records the progress of shared work in the history, now and then."""
         last = 0.0
 
         def report(done: int, total: int) -> None:

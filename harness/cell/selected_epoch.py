@@ -23,15 +23,15 @@ TURNED = 2
 
 
 def check_selected(fitted: Fitted, now: Figures, part: Part) -> None:
-    """Compare the figures of the final predictions with those of the best epoch.
+    """Compare the metrics of the final predictions with those of the best epoch.
 
     Args:
         fitted: the selected epoch; nothing is compared where there is none.
-        now: figures of the final predictions of the validation part.
+        now: metrics of the final predictions of the validation part.
         part: that part.
 
     Raises:
-        HarnessError: they are not those of one network.
+        HarnessError: they cannot be of the same network.
     """
     if fitted.best_val is None:
         return

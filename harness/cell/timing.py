@@ -98,7 +98,7 @@ def _timings(protocol: Protocol, run: Callable[[], object]) -> Timings:
 def _inference_speed(
     runner: Runner, protocol: Protocol, test: Part
 ) -> tuple[dict[str, Taken], TimingRecord]:
-    """What the probes took, and the figures that they give."""
+    """What the probes took, and the values that they give."""
     with machine_lock("probe"):
         one = _timings(protocol, runner.forward_fixed(1))
         batch = _timings(protocol, runner.forward_fixed(protocol.batch_size))

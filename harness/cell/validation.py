@@ -1,7 +1,7 @@
 """Metrics of the validation part: after every epoch by torchmetrics, or once by the functions that
 also score the final predictions.
 
-The final figures come from the stored predictions (:mod:`harness.metrics`); a test holds both
+The final metrics come from the stored predictions (:mod:`harness.metrics`); a test holds both
 equal. A metric that torchmetrics does not serve here is computed by its own spec's function.
 """
 

@@ -18,14 +18,14 @@ from harness.storage.names import as_text, is_utf8, on_one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """All that is known of a dataset's images without opening one.
+    """What is known about a dataset's images without opening any.
 
     Every array has one entry per image, in the same order. Raises HarnessError where they do not.
     """
 
     ids: tuple[str, ...]
     """Unique and stable: what split files and prediction files name an image by. In these and all
-    other names, bytes that are no UTF-8 become ``\\xNN``, as no record could hold them."""
+    other names, bytes that are not UTF-8 become ``\\xNN``, as no record could hold them."""
     labels: NDArray[np.int64]
     """Class index per image, [N], each in ``range(len(classes))``."""
     classes: tuple[str, ...]
@@ -34,21 +34,21 @@ class Samples:
     mask_size: int | None
     """Pixels per side of the native grid of the masks, on which they are scored."""
     groups: tuple[str, ...] | None = None
-    """Patient (or look-alike) group per image; None where nobody knows."""
+    """Patient (or look-alike) group per image; None where unknown."""
     sources: tuple[str, ...] | None = None
-    """Where each image came from; None where nobody knows."""
+    """Where each image came from; None where unknown."""
     split: tuple[str, ...] | None = None
     """The dataset's own split: ``train``, ``val``, ``test`` or ``test-…`` per image, empty for an
     image in no part; None where it has none. Without ``val``, one is cut from ``train``."""
     notes: tuple[str, ...] = ()
-    """What a run says once about this dataset, a line each: control characters are escaped."""
+    """What a run notes once about this dataset, a line each: control characters are escaped."""
     left_out: tuple[str, ...] = ()
-    """Ids of images that a run was told to go on without; they are not in ``ids``."""
+    """Ids of images that the run leaves out; they are not in ``ids``."""
     masks_left_out: tuple[str, ...] = ()
-    """Ids of images, still in ``ids``, whose mask a run was told to go on without."""
+    """Ids of images, still in ``ids``, whose mask the run leaves out."""
     same_pixels: tuple[tuple[str, ...], ...] = ()
     """Ids of images that have equal pixels, two or more at a time, as far as the files have been
-    read. It is not a dataset's to say: verification does."""
+    read. Verification finds them, not the dataset."""
     empty_masks: tuple[str, ...] = ()
     """Ids of images whose mask marks no pixel, as ``same_pixels``."""
     full_masks: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Samples:
         object.__setattr__(self, "notes", tuple(map(on_one_line, self.notes)))
         count = len(self.ids)
         if count == 0:
-            raise HarnessError("the dataset holds no image")
+            raise HarnessError("the dataset has no images")
         if len(set(self.ids)) != count:
             raise HarnessError("the dataset names an image twice")
         for what, values in (

@@ -1,7 +1,7 @@
-"""Prompt files: sentences that stand for a class, for methods that compare images with text.
+"""Prompt files: sentences that describe a class, for methods that compare images with text.
 
 One ``class: sentence`` a line, as many lines for a class as it needs. Blank lines and lines that
-start with ``#`` say nothing.
+start with ``#`` are ignored.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ def parse_prompts(
     Args:
         text: content of the file.
         where: what messages call it.
-        classes: all that the file must speak of, and no others; None where any will do.
+        classes: must all have sentences, and no others may; None where any will do.
 
     Returns:
         Class -> its sentences, at least one; in the order of ``classes``, or else of the text.
 
     Raises:
-        HarnessError: a line of another form, a class that is none or has no sentence, or no
+        HarnessError: a malformed line, an unknown class or one without a sentence, or no
             sentence at all; names the line where there is one.
     """
     found: dict[str, tuple[str, ...]] = {}
@@ -39,12 +39,12 @@ def parse_prompts(
             )
         if classes is not None and label not in classes:
             raise HarnessError(
-                f"{where}, line {number}: {_shown(label)} is no class of the dataset"
+                f"{where}, line {number}: {_shown(label)} is not a class of the dataset"
                 f"{_suggestion(label, classes)}; classes: {', '.join(classes)}"
             )
         found[label] = (*found.get(label, ()), sentence)
     if not found:
-        raise HarnessError(f"{where}: holds no prompt; write lines 'class: sentence'")
+        raise HarnessError(f"{where}: has no prompts; write lines 'class: sentence'")
     if classes is None:
         return found
     if missing := [name for name in classes if name not in found]:

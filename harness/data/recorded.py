@@ -1,4 +1,4 @@
-"""A dataset as its study has recorded it: cells read the table and rarely open the images."""
+"""A dataset as recorded by its study: cells read the table and rarely open the images."""
 
 from __future__ import annotations
 

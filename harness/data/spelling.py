@@ -52,7 +52,7 @@ def name_order(text: str) -> OrderKey:
 
 
 def plain_spelling(text: str) -> str:
-    """What is the same for all spellings of a name: see :data:`ALIKE`. Compatible forms of a
+    """A key that is the same for all spellings of a name: see :data:`ALIKE`. Compatible forms of a
     character are the same, too (Unicode's NFKC): composed and decomposed, full-width, ligatures.
     So are all dashes, and all quotes."""
     text = _folded(text)

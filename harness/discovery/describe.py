@@ -106,7 +106,7 @@ def _load(entry_point: EntryPoint) -> ModuleType:
             "a module, 'package.module'"
         )
     if not hasattr(module, "HARNESS_API"):
-        raise HarnessError(f"{module.__name__} does not say HARNESS_API = {HARNESS_API}")
+        raise HarnessError(f"{module.__name__} does not state HARNESS_API = {HARNESS_API}")
     if module.HARNESS_API != HARNESS_API:
         raise IncompatibleError(
             f"{module.__name__} is written for HARNESS_API {module.HARNESS_API!r}, this harness "
@@ -119,7 +119,7 @@ def _implementations(plugin: str, module: ModuleType) -> tuple[Implementation, .
     """The module's hooks. A manager of its own for every plugin: what one breaks, it breaks alone.
 
     Raises:
-        HarnessError: a function that looks like a hook and is none, or whose arguments are wrong.
+        HarnessError: a function that only looks like a hook, or whose arguments are wrong.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
     manager.add_hookspecs(hookspecs)

@@ -29,7 +29,7 @@ Status = Literal["ok", "disabled", "failed", "incompatible", "conflict"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRecord:
-    """What became of one entry point."""
+    """The outcome of one entry point."""
 
     name: str
     target: str

@@ -1,4 +1,4 @@
-"""What is installed: every plugin, what it offers, and what became of those that do not load.
+"""What is installed: every plugin, what it offers, and the outcome of those that do not load.
 
 :mod:`harness.discovery.find` reads metadata, :mod:`harness.discovery.describe` imports a plugin's
 light module, and :func:`discover` puts both together. There is no global manager.

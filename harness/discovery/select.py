@@ -38,7 +38,7 @@ def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) ->
     with about("exclude"):
         for pattern in _split(exclude):
             found = _matches(pattern, plugins)
-            # Whoever leaves out a plugin that is broken has got what they asked for.
+            # A user who leaves out a broken plugin gets what they asked for.
             if not found and pattern != "none" and not _refused(pattern, plugins):
                 raise HarnessError(_unmatched(pattern, plugins))
             chosen -= found

@@ -1,4 +1,4 @@
-"""Session hooks: called with copies, and what they say taken only where it makes sense."""
+"""Session hooks: called with copies, and what they return is used only where it makes sense."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Caller:
 
 
 def environment_facts(call: Caller, warn: Callable[[str], None]) -> dict[str, Any]:
-    """What plugins say of this machine, by plugin, as plain JSON values."""
+    """What plugins state about this machine, by plugin, as plain JSON values."""
     facts = {}
     for plugin, said in call(hookspecs.harness_environment):
         try:
             if not isinstance(said, Mapping):
-                raise TypeError(f"it returned {type(said).__name__} in place of a mapping")
+                raise TypeError(f"it returned {type(said).__name__} instead of a mapping")
             facts[plugin] = json.loads(json.dumps(dict(said), allow_nan=False))
         except (TypeError, ValueError) as error:
             warn(f"hook harness_environment of plugin {plugin!r} failed: {error}")
@@ -91,7 +91,7 @@ def _note(plugin: str, lost: tuple[Cell, ...], planned: int) -> str:
 
 
 class WithHooks:
-    """An observer that also tells plugins; one whose hook fails is named and goes on."""
+    """An observer that also tells plugins; one whose hook fails is named; the others continue."""
 
     def __init__(self, inner: Observer, call: Caller) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""What this machine lacks, and what cells do without it: said once by the run that starts them."""
+"""What this machine lacks, and what cells do without it: the run that starts them notes it once."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ POLL_SECONDS = 0.05
 
 
 class Observer(Protocol):
-    """Told what happens, in the parent process; must return quickly."""
+    """Notified of what happens, in the parent process; must return quickly."""
 
     def started(self, cell: Cell) -> None: ...
 
@@ -42,7 +42,7 @@ class _Running:
     resources: Resources
     started: float
     seen: int | None = 0
-    """History lines that the observer has been told; None once one could not be read."""
+    """History lines that the observer has been given; None once one could not be read."""
     size: int = field(default=-1)
     """Bytes of the history when it was last read."""
     timed_out: bool = False
@@ -51,7 +51,7 @@ class _Running:
 
 
 class BrokenExecutor:
-    """In place of an executor that could not be constructed: every cell fails with the reason."""
+    """Replaces an executor that could not be constructed: every cell fails with the reason."""
 
     def __init__(self, who: str, error: BaseException) -> None:
         self._reason = f"{who} failed: {_said(error)}"
@@ -64,7 +64,7 @@ class BrokenExecutor:
 
 
 class _NotStarted:
-    """In place of a cell that the executor did not take."""
+    """Replaces a cell that the executor did not take."""
 
     def poll(self) -> int:
         return 1
@@ -113,7 +113,7 @@ def run_cells(
 
 
 def _start(executor: Executor, cell: Cell, resources: Resources) -> _Running:
-    # What an earlier run has told is not told again.
+    # What an earlier run has reported is not reported again.
     seen = len(CellDirectory(cell.directory).history)
     item = _Running(cell, _NotStarted(), resources, time.monotonic(), seen)
     try:
@@ -135,7 +135,7 @@ def _poll(item: _Running) -> int | None:
         _kill(item)
         return 1
     if code is not None and not isinstance(code, int):
-        item.broken = f"the executor's poll() returned {code!r:.40} in place of an exit code"
+        item.broken = f"the executor's poll() returned {code!r:.40} instead of an exit code"
         return 1
     return code
 

@@ -36,7 +36,7 @@ def _say(message: dict[str, Any], out: int) -> None:
 
 
 def _warm(modules: list[str], out: int) -> None:
-    """Import what cells will import. A failure is repeated, and told, in the cell that needs it."""
+    """Import what cells will import. A failure recurs, reported, in the cell that needs it."""
     for module in ("harness.cell.run", *modules):
         _import(module, out)
     method = sys.modules.get("harness.training.method")

@@ -43,7 +43,7 @@ class Options:
     rerun: bool = False
     """Whether finished cells are run again."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Plugin -> what it says of this machine, kept beside every cell."""
+    """Plugin -> what it states about this machine, kept beside every cell."""
     surroundings: Surroundings = field(default_factory=Surroundings.capture)
     """What cells inherit: as it was before anything of a plugin ran."""
     limits: Mapping[str, int | str | None] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def run_session(
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished
-            stays as it is, and the same command goes on from there.
+            stays as it is, and the same command resumes from there.
     """
     with _told_about_the_disk(study.directory), locked(study.directory, say):
         write_study(study, command, file)
@@ -199,7 +199,7 @@ def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None
     if found is not None:
         shutil.rmtree(cell.directory)
     cell.directory.mkdir(parents=True, exist_ok=True)
-    # Without its status the directory is unfinished work, which is gone on with.
+    # Without its status the directory is unfinished work, which is resumed.
     (cell.directory / "status.json").unlink(missing_ok=True)
     record: WrittenCell = {
         **cast("PlannedCell", cell.record),
@@ -241,7 +241,7 @@ def _told_about_the_disk(directory: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HarnessError(
                 f"the disk is full ({where}); free some space and repeat the command: "
-                "finished cells are kept and the others go on from their last epoch"
+                "finished cells are kept and the others resume from their last epoch"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             raise HarnessError(

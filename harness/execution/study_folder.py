@@ -1,4 +1,4 @@
-"""The folder of a study: who works in it, and what lies in it beside the cells."""
+"""The folder of a study: who works in it, and what it holds besides the cells."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def write_study(
     study: Study, command: tuple[str, ...], file: Callable[[str | None, Path], str]
 ) -> None:
     """Everything of the study but its cells: the sample table, the split, ``study.json`` and
-    ``study.toml``, both with what earlier runs have said in them.
+    ``study.toml``, both with what earlier runs have recorded in them.
 
     Args:
         file: makes the study file to leave of the one that is there, or of None, and its path.

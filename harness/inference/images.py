@@ -153,7 +153,7 @@ def _look(file: Path) -> _Look:
     if not is_utf8(str(file)):
         return "has a name that is not UTF-8, which no table can hold; rename it"
     if not file.exists():
-        return "is a link that leads nowhere"
+        return "is a broken link"
     if not file.is_file():
         return "is not a regular file"
     try:

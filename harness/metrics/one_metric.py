@@ -100,7 +100,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _number(value: Any) -> float | None:
-    """As a float; None where it is not a number. A truth value is none."""
+    """As a float; None where it is not a number. A truth value is not."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     return float(value)

@@ -32,7 +32,7 @@ class ScoredSet:
         self._notes: list[str] = []
         self.open(file, reference)
         label, mask = self._label, self._mask
-        # What the record says apart from the metrics is told from the predictions here, so that it
+        # All but the metrics in the record is computed from the predictions here, so that it
         # does not depend on what is imported later either.
         self._targets = {"label": label is not None, "mask": mask is not None}
         self._all_classes = all_classes_defined(label) if label is not None else False

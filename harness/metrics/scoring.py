@@ -47,7 +47,7 @@ def score_cell(
         plugins: metric -> the plugin that offers it, for notes and errors.
 
     Raises:
-        HarnessError: there is no prediction file, a primary metric is none of the metrics, or a
+        HarnessError: there is no prediction file, a primary metric is not among the metrics, or a
             primary metric fails.
     """
     return CellScores(cell, metrics, primary, reference, plugins).finish()
@@ -56,7 +56,7 @@ def score_cell(
 class CellScores:
     """A cell's metrics, computed in two steps.
 
-    Whoever scores several cells in one process makes this of all of them before any is finished:
+    To score several cells in one process, make one for each before any is finished:
     no module of a plugin's metric has been imported then, and none can change what the harness's
     own metrics compute. Between the steps it holds no predictions.
 
@@ -107,7 +107,7 @@ def score_files(
     so; unless it is primary.
 
     Raises:
-        HarnessError: a primary metric is none of the metrics, is of a target that a file does not
+        HarnessError: a primary metric is not among the metrics, is of a target that a file does not
             hold, or fails.
     """
     higher_is_better = primary_direction(metrics, primary)

@@ -22,8 +22,8 @@ def cell_hash(identity: Mapping[str, Any], provenance: Mapping[str, Any]) -> str
 
 
 def check_identity(directory: Path, record: Mapping[str, Any]) -> None:
-    """Refuse a record that is not the one that ``directory`` is named by, or whose fields say
-    something else than the identity that was hashed.
+    """Refuse a record that is not the one that ``directory`` is named by, or whose fields
+    disagree with the identity that was hashed.
 
     Raises:
         HarnessError: what differs.

@@ -1,4 +1,4 @@
-"""Prediction files: what a cell predicted on one set, with what the dataset says of its images."""
+"""Prediction files: what a cell predicted on one set, with what the dataset knows of its images."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def read_scored_ids(path: Path, target: str) -> tuple[str, ...]:
 
 
 REFERENCE = ("ids", "labels", "classes", "groups", "sources", "has_mask")
-"""Arrays of a prediction file that repeat what the dataset's table says."""
+"""Arrays of a prediction file that repeat the dataset's table."""
 
 
 def read_reference(path: Path) -> dict[str, NDArray[Any]]:
@@ -161,7 +161,7 @@ def read_reference(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def reference_checksums(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, CRC-32 and size of the arrays of :data:`REFERENCE` that the file says it holds: files
+    """Name, CRC-32 and size of the arrays of :data:`REFERENCE` that the file lists: files
     that agree in them hold the same arrays, which need not be read twice.
 
     Raises:
@@ -181,7 +181,7 @@ def reference_checksums(path: Path) -> tuple[tuple[str, int, int], ...]:
 def _arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
     stored = np.load(path, allow_pickle=False)
     if not isinstance(stored, np.lib.npyio.NpzFile):
-        raise HarnessError("is no prediction file (a single array)")
+        raise HarnessError("is not a prediction file (a single array)")
     with stored:
         if stored["schema"] != _SCHEMA:
             raise HarnessError(f"schema {stored['schema']}, this version reads {_SCHEMA}")
@@ -191,7 +191,7 @@ def _arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray
 
 @contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    """What goes wrong with the file, told with its name."""
+    """Errors of the file, raised with its name."""
     try:
         yield
     except HarnessError as error:
@@ -201,7 +201,7 @@ def _blaming(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise HarnessError(f"{path} is missing") from error
     except (OSError, ValueError, TypeError, EOFError, NotImplementedError) as error:
-        raise HarnessError(f"{path}: is no prediction file ({error})") from error
+        raise HarnessError(f"{path}: is not a prediction file ({error})") from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise HarnessError(f"{path}: is damaged ({error}); run its cell again") from error
 

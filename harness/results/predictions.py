@@ -19,7 +19,7 @@ Reference = Callable[[tuple[str, ...]], NDArray[np.uint8]]
 """Image ids -> their bit-packed reference masks, uint8 [N, B], in the same order."""
 
 _TOLERANCE = 1e-4
-"""By which rounding may carry a probability out of [0, 1]."""
+"""How far rounding may carry a probability outside [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class MaskPredictions:
 
 def check_labels(ids: tuple[str, ...], labels: NDArray[np.int64], classes: tuple[str, ...]) -> None:
     if not ids:
-        raise HarnessError("predictions of no image")
+        raise HarnessError("predictions of no images")
     if labels.shape != (len(ids),):
         raise HarnessError(f"labels have shape {labels.shape}, not ({len(ids)},)")
     if labels.min() < 0 or labels.max() >= len(classes):

@@ -87,7 +87,7 @@ class CellRecord(_ReadCell, total=False):
     metric_plugins: dict[str, str]
     """Metric -> the plugin that offers it."""
     environment: dict[str, dict[str, Any]]
-    """Plugin -> what it says of the machine."""
+    """Plugin -> what it states about the machine."""
     limits: LimitsRecord
 
 
@@ -123,7 +123,7 @@ class _Activations(TypedDict):
     bytes: int
     """What they take, or would."""
     seconds: float
-    """Full price of making them, whoever made them; 0 where nothing is kept."""
+    """Full cost of making them, whichever cell made them; 0 where nothing is kept."""
 
 
 class ActivationsRecord(_Activations, total=False):
@@ -221,7 +221,7 @@ class SetMetrics(_SetMetrics, total=False):
 
 
 class EnvironmentRecord(TypedDict, total=False):
-    """environment.json: what figures depend on, of the facts about the machine."""
+    """environment.json: the facts about the machine that results depend on."""
 
     cpu: str
     gpu: str

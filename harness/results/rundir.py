@@ -42,7 +42,7 @@ from harness.storage.json_files import append_json_line, read_json, read_json_li
 _PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16
 LOG_LINES = 20
-"""Last lines of the log that the status of a failed cell repeats."""
+"""Number of last log lines that the status of a failed cell repeats."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -180,8 +180,8 @@ def newest(cells: Iterable[CellDirectory]) -> dict[CellDirectory, int]:
     """The cells that count, each with the number of older results that it replaces.
 
     Two cells of equal ``identity`` answer the same question with different code; the one created
-    last counts, whatever its status. In which order rows and classes stand is no part of the
-    question: older records do not say it. One whose ``cell.json`` cannot be read replaces nothing.
+    last counts, whatever its status. The order of rows and classes is not part of the
+    question: older records do not have it. One whose ``cell.json`` cannot be read replaces nothing.
     """
     return newest_of({directory: _cell_or_none(directory) for directory in cells})
 
@@ -220,7 +220,7 @@ def write_status(
     """Write ``status.json``, the mark that the cell is finished, and return what it holds.
 
     Args:
-        explained: the reason says all that there is to say; the end of the log is not repeated.
+        explained: the reason is complete; the end of the log is not repeated.
     """
     quiet = explained or status in ("ok", "skipped", "not_installed")
     record: StatusRecord = {

@@ -1,4 +1,4 @@
-"""What a cell predicted on one set, as arrays for people who work on with them."""
+"""What a cell predicted on one set, as arrays for further work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.results.prediction_file import PredictionFile
 
 @dataclass(frozen=True)
 class SetPredictions:
-    """Predictions for the N images of one set, with what the dataset says of these images.
+    """Predictions for the N images of one set, with what the dataset knows about these images.
 
     Images stand in the same order in every array. ``classes`` are C names; a class index is a place
     in it, so that ``classes[labels]`` are the images' reference classes in words.
@@ -67,7 +67,7 @@ class SetPredictions:
     @cached_property
     def groups(self) -> NDArray[np.str_] | None:
         """The patient, or another group that a split never divides, per image, [N]; None where the
-        dataset knows none."""
+        dataset has none."""
         groups = self.file.groups
         return None if groups is None else np.array(groups, dtype=np.str_)
 

@@ -1,4 +1,4 @@
-"""Whether what was read from a file has the shape that a type states, however it got there."""
+"""Whether what was read from a file has the shape that a type states."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class MetricRecord(_Metric, total=False):
 
 
 class LeftOut(TypedDict):
-    """Ids of what a run did without."""
+    """Ids of what a run left out."""
 
     images: list[str]
     masks: list[str]
@@ -199,7 +199,7 @@ class IdentityRecord(TypedDict, total=False):
 
 
 class LimitsRecord(TypedDict, total=False):
-    """What the run allowed the cell, in bytes; None where it said nothing."""
+    """What the run allowed the cell, in bytes; None where it set no limit."""
 
     device_bytes: int | None
     activation_bytes: int | None

@@ -1,7 +1,7 @@
 """How fast a cell trained, with and without the frozen pass.
 
 Layers in front of a frozen boundary are run once and not in every epoch. What that pass took,
-whoever ran it, is part of what an epoch costs: spread over the epochs it is in
+in whichever cell, is part of what an epoch costs: spread over the epochs it is in
 ``minutes_per_epoch`` and ``images_per_second_train``. The same names with ``_steps`` leave it out,
 and what warms up.
 """
@@ -31,7 +31,7 @@ def frozen_pass(activations: Iterable[ActivationsRecord]) -> Taken | None:
 
 
 def training_speed(epochs: Sequence[EpochRecord], frozen: Taken | None) -> TimingRecord:
-    """The figures of an epoch, by wall time and by CPU time; None where nothing was trained."""
+    """The timings of an epoch, by wall time and by CPU time; None where nothing was trained."""
     trained = together([epoch["train"] for epoch in epochs]) or NOTHING
     first = frozen or NOTHING
     count = len(epochs)
@@ -108,8 +108,8 @@ def _speed(images: float, seconds: float | None) -> float | None:
 
 
 def in_current_terms(stored: TimingRecord) -> TimingRecord:
-    """A timing record; of an older version, whose figures leave the frozen pass out, with those
-    that take it in, told from its buckets."""
+    """A timing record; of an older version, whose values leave the frozen pass out, with those
+    that take it in, computed from its buckets."""
     if "blocks" in stored or "minutes_per_epoch" not in stored:
         return stored
     timing: TimingRecord = {**stored}

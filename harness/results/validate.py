@@ -152,4 +152,4 @@ _EVENTS: dict[str, type] = {
     "resumed": _Resumed,
     "restarted": _Restarted,
 }
-"""Event -> what those who read it rely on."""
+"""Event -> the fields that its readers rely on."""

@@ -47,7 +47,7 @@ class Artefact:
     arrays: Mapping[str, NDArray[Any]]
     """Read-only memory maps, by file."""
     taken: Taken
-    """What making it took, whoever made it."""
+    """What making it took, in whichever process."""
     damage: str | None = None
     """What was wrong with the one that this one has replaced."""
     lockable: bool = True
@@ -171,7 +171,7 @@ def _hold(directory: Path) -> bool:
     try:
         descriptor = os.open(directory / META, os.O_RDONLY)
     except OSError:
-        return True  # It is missing, which is told elsewhere.
+        return True  # It is missing, which is reported elsewhere.
     if take(descriptor, fcntl.LOCK_SH) == "impossible":
         os.close(descriptor)
         return False

@@ -31,7 +31,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all.
 
     Raises:
-        ValueError: ``value`` holds NaN or infinity, which JSON has not: unknown figures are None.
+        ValueError: ``value`` holds NaN or infinity, which JSON has not: unknown values are None.
     """
     write_bytes(path, (_dump(path, value, indent=2) + "\n").encode())
 
@@ -48,8 +48,8 @@ def read_json(path: Path) -> Any:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise HarnessError(
-            f"{path}: is not valid JSON ({error}); restore it from a copy, or move its folder away "
-            "and repeat the command that has made it"
+            f"{path}: is not valid JSON ({error}); restore it from a copy, or move its folder "
+            "elsewhere and repeat the command that has made it"
         ) from error
 
 
@@ -92,9 +92,7 @@ def _dump(path: Path, value: Any, indent: int | None = None) -> str:
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent)
     except ValueError as error:
-        raise ValueError(
-            f"{path}: cannot hold {error}; write None for an unknown figure"
-        ) from error
+        raise ValueError(f"{path}: cannot hold {error}; write None for an unknown value") from error
 
 
 def _whole_lines_end(file: BinaryIO) -> int:

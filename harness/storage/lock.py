@@ -47,7 +47,7 @@ def can_lock(folder: Path) -> bool:
 
 
 def without_locks(folder: Path, consequence: str) -> str:
-    """What a user is told of a folder whose file system has no locks."""
+    """The note about a folder whose file system has no locks."""
     return f"{folder} is on a file system without file locks: {consequence}"
 
 
@@ -105,7 +105,7 @@ def _open(path: Path) -> BinaryIO:
 def machine_lock(name: str) -> Iterator[None]:
     """Held by one process of this machine at a time; released by the kernel if the holder dies.
 
-    Where the file system has no locks nothing is held, which the run has said.
+    Where the file system has no locks nothing is held, as the run has reported.
     """
     path = Path(tempfile.gettempdir()) / f"cxr-harness-{name}.lock"
     with _shared_file(path) as handle:

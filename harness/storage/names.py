@@ -6,7 +6,7 @@ import unicodedata
 
 
 def is_utf8(name: str) -> bool:
-    """Whether the name is text: bytes of a file system that are no UTF-8 come as surrogates."""
+    """Whether the name is text: bytes of a file system that are not UTF-8 come as surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -15,7 +15,7 @@ def is_utf8(name: str) -> bool:
 
 
 def as_text(name: str) -> str:
-    """The name, with bytes that are no UTF-8 as ``\\xNN``: what records and tables can hold."""
+    """The name, with bytes that are not UTF-8 as ``\\xNN``: what records and tables can hold."""
     if is_utf8(name):
         return name
     try:

@@ -21,7 +21,7 @@ def special_kind(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        return ""  # Whoever opens it is told.
+        return ""  # Opening it reports the error.
     return next((kind for known, kind in _KINDS if known(mode)), "")
 
 
@@ -29,4 +29,4 @@ def require_regular(path: Path) -> None:
     """Raise HarnessError where a pipe, a socket or a device is in place of a file: opening a pipe
     waits for somebody to write."""
     if kind := special_kind(path):
-        raise HarnessError(f"{path}: is {kind} and no regular file; move it away")
+        raise HarnessError(f"{path}: is {kind}, not a regular file; move it elsewhere")

@@ -1,4 +1,4 @@
-"""The one clock: wall time of a cell, told apart by what it was spent on.
+"""The one clock: wall time of a cell, split by what it was spent on.
 
 Buckets are exclusive: entering one pauses the one around it, so they add up to the whole, and what
 no bucket claims is ``other``. Only the harness holds the clock; a method never reports its time.

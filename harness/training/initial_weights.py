@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 State = dict[str, Tensor]
 
 _WRAPPERS = ("model", "module", "state_dict")
-"""Under one of these names training programs put the parameters beside their other records."""
+"""Under one of these names training programs store the parameters with their other records."""
 
 
 def load_checkpoint(

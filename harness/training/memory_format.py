@@ -10,7 +10,7 @@ def channels_last(
     method: TorchMethod, protocol: Protocol, device: str, precision: Precision
 ) -> bool:
     """What the protocol asks for, or else what pays: on a GPU in half precision, and on a CPU for
-    methods that say that convolutions take their time."""
+    methods that declare that convolutions take most of their time."""
     if protocol.channels_last is not None:
         return protocol.channels_last
     if device.partition(":")[0] == "cuda":

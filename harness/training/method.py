@@ -160,7 +160,7 @@ class TorchMethod(ABC):
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Terms whose sum is minimised, one scalar each. Default: the task's losses, each over the
         samples that have the target. ``outputs`` are float32. Also called on the validation part,
-        in evaluation mode and without gradients, to tell epochs of equal scores apart."""
+        in evaluation mode and without gradients, to rank epochs of equal scores."""
         from harness.tasks.losses import task_losses
 
         return task_losses(self.problem.targets, outputs, batch.targets, batch.present)
@@ -216,7 +216,7 @@ class FitContext:
     directory: Path
     """A folder of its own for scratch files, removed when the cell ends."""
     report: Callable[[Mapping[str, float]], None]
-    """Adds one line of figures to the history, e.g. after an epoch."""
+    """Adds one line of values to the history, e.g. after an epoch."""
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from torch import Tensor
 AHEAD = 3
 """Chunks that a stream reads before they are asked for."""
 SHARE_OF_FREE_MEMORY = 0.5
-"""What a budget takes of the device memory that is free when it is made, unless told otherwise."""
+"""What a budget takes of the device memory that is free when it is made, unless set otherwise."""
 _UPLOAD_BYTES = 256_000_000
 
 

@@ -20,7 +20,7 @@ Transfer = Callable[[str, int | None], AbstractContextManager[Callable[[int], ob
 """Opened with a file's name and its bytes (None: unknown); what it gives is told of every block."""
 
 BLOCK = 1 << 20
-"""Bytes that are read, and told of, at a time."""
+"""Bytes that are read, and reported, at a time."""
 
 
 def unwatched(name: str, total: int | None) -> AbstractContextManager[Callable[[int], object]]:

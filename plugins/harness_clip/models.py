@@ -58,7 +58,7 @@ class ImageClassifier(nn.Module):
 
 
 class ZeroShot(harness.TorchMethod):
-    """CLIP with sentences in place of training.
+    """CLIP with sentences instead of training.
 
     With unit embeddings ``t`` of sentences and ``unit(v) = v / |v|``, a prompt set stands for a
     class by ``unit(mean over its sentences of t)`` (Radford et al. 2021, section 3.1.4), and

@@ -96,7 +96,7 @@ class ClassFolders:
             part: of the split, empty where there is none.
 
         Raises:
-            HarnessError: a file or folder lies where it cannot be meant.
+            HarnessError: a file or folder is misplaced.
         """
         inner = undoubled_folder(folder)
         inside = folder_contents(inner)
@@ -116,7 +116,7 @@ class ClassFolders:
         if not images and others:
             names = ", ".join(path.name for path in inside.folders)
             raise HarnessError(
-                f"{folder}: holds no image but the folders {names}; expected {place}/*.png, or "
+                f"{folder}: holds no images but the folders {names}; expected {place}/*.png, or "
                 f"{place}/images/*.png with {place}/masks/*.png"
             )
         self._count(place, others, inside.others)

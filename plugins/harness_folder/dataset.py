@@ -148,7 +148,7 @@ def _given(root: Path | None) -> Path:
 def _column(
     rows: tuple[Row, ...], said: Callable[[Row], str], otherwise: Callable[[Row], str]
 ) -> tuple[str, ...] | None:
-    """What is said of every image; None where nothing is said of any."""
+    """A value for every image; None where none has one."""
     if not any(said(row) for row in rows):
         return None
     return tuple(said(row) or otherwise(row) for row in rows)

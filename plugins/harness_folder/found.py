@@ -1,4 +1,4 @@
-"""What a layout or a table has to say of images: one row each."""
+"""What a layout or a table states about images: one row each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image. What nobody says of it is empty."""
+    """One image. What is unknown about it is empty."""
 
     id: str
     label: str
@@ -96,9 +96,8 @@ def check(found: Found) -> Found:
 def _missing_classes(rows: Sequence[Row]) -> Iterable[str]:
     if named := [row.label for row in rows if says_missing(row.label)]:
         yield (
-            "taken as a class, although it may say that the label is missing: "
-            f"{counted_spellings(named)} images; take them out of the dataset if nobody knows "
-            "their class"
+            "taken as a class, although it may mean a missing label: "
+            f"{counted_spellings(named)} images; remove them if their class is unknown"
         )
 
 

@@ -33,7 +33,7 @@ def read_folder(given: Path, columns: Columns) -> Found:
         columns: field -> column of ``groups.csv``, where it is not called as usual.
 
     Raises:
-        HarnessError: the folders are no such dataset, a file lies where it cannot be meant, or two
+        HarnessError: the folders are not such a dataset, a file is misplaced, or two
             class folders have one name; see also :func:`with_groups`.
     """
     reader = ClassFolders()
@@ -137,8 +137,8 @@ def _parts(root: Path, tops: list[Path]) -> list[tuple[str, Path]]:
     for top, part in parts.items():
         if part is None:
             raise HarnessError(
-                f"{top}: lies beside the folder train and is no part of a split; "
-                "use train, val, test or test-<name>, or move it away"
+                f"{top}: lies beside the folder train and is not a part of a split; "
+                "use train, val, test or test-<name>, or move it elsewhere"
             )
         if part in found:
             raise HarnessError(f"{top}: {found[part].name!r} is part {part} too; keep one")

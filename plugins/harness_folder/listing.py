@@ -53,7 +53,7 @@ def read_listing(given: Path, columns: Columns) -> Found:
         table, _FIELDS, needed=("path", "label"), chosen=columns, missing=("group", "source")
     )
     if not content.rows:
-        raise HarnessError(f"{table}: has a header and no row; write one row per image")
+        raise HarnessError(f"{table}: has a header and no rows; write one row per image")
     _refuse_missing_labels(table, content.rows)
     rows: dict[str, Row] = {}
     labels: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Where the files beside the images disagree with the images."""
+"""Where the metadata files disagree with the images."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _joins(
         problem = f"names {len(lost)} files that are not here: {_some(lost)}"
         yield _note(layout.root, path, problem, "the rows are ignored", "no-join")
     if silent:
-        problem = f"says nothing of {len(silent)} images: {_some(silent)}"
+        problem = f"has no row for {len(silent)} images: {_some(silent)}"
         yield _note(layout.root, path, problem, effect, "no-join")
 
 

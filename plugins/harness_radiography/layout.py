@@ -27,7 +27,7 @@ _ACCEPTED = (
 _DEEPEST = 4
 """Folders within each other that an archive may have left around the dataset."""
 _HIDDEN = "images in folders that are hidden or begin with __, and hidden images"
-_OTHERS = "files that are no PNG"
+_OTHERS = "files that are not PNG"
 _BELOW = "files in other folders"
 _MASKS = "masks without an image"
 _SPECIAL = "named pipes, sockets and devices"
@@ -77,7 +77,7 @@ def read_layout(given: Path) -> Layout:
     """Index the dataset at ``given``, its folder or the folder that holds it.
 
     Raises:
-        HarnessError: there is no such dataset, a folder is no class, or fewer than two classes
+        HarnessError: there is no such dataset, a folder is not a class, or fewer than two classes
             have images.
     """
     root = _find_root(given)
@@ -134,8 +134,8 @@ def _class_folders(root: Path) -> Mapping[str, Path]:
         name = class_of(folder.name)
         if name is None:
             raise HarnessError(
-                f"{folder}: {folder.name!r} is no class of this dataset; move it away or rename it "
-                f"to one of {_ACCEPTED}"
+                f"{folder}: {folder.name!r} is not a class of this dataset; move it elsewhere or "
+                f"rename it to one of {_ACCEPTED}"
             )
         if name in folders:
             raise HarnessError(f"{folder}: {folders[name].name!r} is class {name} too; keep one")

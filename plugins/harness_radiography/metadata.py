@@ -1,4 +1,4 @@
-"""What the files beside the images say: where each came from, and whose it is."""
+"""What the metadata files say: where each image came from, and which patient's it is."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ def _groups(
     if missing:
         notes.append(f"{GROUPS_FILE} names no patient for {missing} images: each is its own group")
     if strays := len(rows.keys() - {key_of(entry) for entry in entries}):
-        notes.append(f"{GROUPS_FILE} names {strays} files that are no image of this dataset")
+        notes.append(f"{GROUPS_FILE} names {strays} files that are not images of this dataset")
     return groups, tuple(notes)
 
 
 def group_rows(table: Path, columns: Columns) -> tuple[dict[Key, tuple[str, str]], tuple[str, ...]]:
-    """Image -> patient and source, either of which may be empty; and what a run says of the
+    """Image -> patient and source, either of which may be empty; and the notes on the
     table.
 
     Raises:
@@ -145,7 +145,7 @@ def _sheets(root: Path) -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """One row of a class's sheet; url and size are empty where the sheet says nothing."""
+    """One row of a class's sheet; url and size are empty where the sheet has none."""
 
     key: Key
     file: str
@@ -164,7 +164,7 @@ def sheet_rows(path: Path) -> Iterator[SheetRow]:
     header, *rows = _workbook_rows(path) or [()]
     columns = [str(cell).strip().upper() for cell in header]
     if missing := {"FILE NAME", "URL"} - set(columns):
-        raise HarnessError(f"{path}: lacks the column {' and '.join(sorted(missing))}")
+        raise HarnessError(f"{path}: has no column {' and '.join(sorted(missing))}")
     for row in rows:
         cells = dict(zip(columns, row, strict=False))
         if cells.get("FILE NAME") is not None:
@@ -179,7 +179,7 @@ def _workbook_rows(path: Path) -> list[tuple[object, ...]]:
     from openpyxl import load_workbook
 
     if not path.is_file():
-        raise HarnessError(f"{path}: is no regular file; move it away")
+        raise HarnessError(f"{path}: is not a regular file; move it elsewhere")
     try:
         with path.open("rb") as file:
             book = load_workbook(file, read_only=True, data_only=True)

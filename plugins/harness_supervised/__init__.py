@@ -14,7 +14,7 @@ HARNESS_API = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A published network and the small one that stands for it in the quick preset."""
+    """A published network and the small one that replaces it in the quick preset."""
 
     title: str
     family: str

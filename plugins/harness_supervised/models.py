@@ -18,7 +18,7 @@ class Classifier(harness.TorchMethod):
         problem: what to predict.
         family: a name in :data:`harness_supervised.families.FAMILIES`.
         arguments: those of the family's ``build``.
-        head: ``"replace"`` puts one linear layer in the place of the 1,000-way one; ``"study"``
+        head: ``"replace"`` puts one linear layer instead of the 1,000-way one; ``"study"``
             keeps that and adds ReLU and a linear layer behind it, as the original study did.
 
         preprocessing: ``"weights"`` prepares images as the weights were trained; ``"imagenet"`` by

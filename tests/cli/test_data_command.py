@@ -166,7 +166,7 @@ def test_the_embedded_dataset_has_nothing_to_verify(tmp_path: Path) -> None:
         (("folder",), "needs --data-root"),
         (("folder", "--data-root", "nowhere"), "no such folder"),
         (("folder", "--data-root", "a.csv"), "is a file"),
-        (("csv", "--data-root", "a.csv"), "lacks the column"),
+        (("csv", "--data-root", "a.csv"), "has no column"),
         (("phantom", "--data-root", "data"), "takes no --data-root"),
         (("folder", "--data-root", "data", "--data-param", "pda=true"), "did you mean 'pad'"),
         (("folder", "--data-root", "data", "--data-param", "pad=7"), "is true or false"),
@@ -298,7 +298,7 @@ def test_a_run_takes_a_table_as_its_root(root: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "the split is the dataset's own" in done.stderr
-    assert "images of train are cut off for it" in done.stderr
+    assert "images of train are used for it" in done.stderr
     assert cell(tmp_path)["dataset"]["root"] == str(root / "mine.csv")
 
 

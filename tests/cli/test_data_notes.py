@@ -32,7 +32,7 @@ def doubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LEFT_OUT = "left out, files of other formats: 1 (a 1), e.g. film.gif"
 UNUSED = "groups.csv: columns not used: age"
-DUPLICATES = "exact duplicates: 20 films are in 40 images, 20 in several groups"
+DUPLICATES = "exact duplicates: 40 images of 20 films, 20 in several groups"
 
 
 def env(folder: Path) -> dict[str, str]:

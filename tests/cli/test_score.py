@@ -133,7 +133,7 @@ def test_figures_of_a_target_that_a_prediction_file_lost_are_kept(tmp_path: Path
     cell.write_metrics(stored)
     done = inside("score", tmp_path / "study", cwd=tmp_path)
     assert done.returncode == 1
-    assert "test set has figures of target mask, which was not predicted" in done.stderr
+    assert "test set has metrics of target mask, which was not predicted" in done.stderr
     assert cell.metrics == stored
 
 

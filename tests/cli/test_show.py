@@ -92,7 +92,7 @@ def test_a_cell_that_failed_shows_why(tmp_path: Path) -> None:
         ("seed0", "may mean any of these cells"),
         ("zzz", "'harness status results' lists them"),
         ("baselines/pixel", "did you mean 'baselines/pixels'"),
-        ("results", "this folder is no cell's"),
+        ("results", "not a cell's folder"),
         ("", "no cell in results"),
     ],
 )

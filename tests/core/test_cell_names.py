@@ -112,8 +112,8 @@ def test_code_that_can_change_a_result_renames_every_cell(
         ),
         (
             "harness/data/defects/verify.py",
-            "has the pixels of {names[members",
-            "has  the pixels of {names[members",
+            "has the same pixels as {names[members",
+            "has  the same pixels as {names[members",
         ),
         ("harness/report/render.py", "from __future__", "# Edited.\nfrom __future__"),
         ("harness/planning/forecasts/forecast.py", "from __future__", "# Edited.\nfrom __future__"),

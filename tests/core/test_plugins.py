@@ -110,7 +110,7 @@ def test_a_disabled_plugin_is_not_imported(site: Site) -> None:
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
         ("def broken(:", "SyntaxError"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("import harness", "does not say HARNESS_API = 1"),
+        ("import harness", "does not state HARNESS_API = 1"),
         (HEAD + hook("harness_methods", "raise ValueError('bad day')"), "ValueError: bad day"),
         (HEAD + hook("harness_methods", "raise SystemExit('bye')"), "SystemExit: bye"),
         (HEAD + hook("harness_methods", "return None"), "harness_methods returned NoneType"),

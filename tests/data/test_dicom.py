@@ -115,7 +115,7 @@ def test_cut_off_pixels_are_named(tmp_path: Path) -> None:
 
 def test_several_frames_are_refused(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "a.dcm", noise(1, 40, 40), Rows=20, NumberOfFrames=2)
-    with pytest.raises(HarnessError, match="2 frames in place of one image"):
+    with pytest.raises(HarnessError, match="2 frames instead of one image"):
         read_grey(path)
 
 

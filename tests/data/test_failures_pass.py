@@ -93,7 +93,7 @@ def test_compressed_dicom_is_an_error_as_long_as_nothing_decodes_it(
         assert "JPEG 2000" in error.problem
         assert error.remedy == "pip install pylibjpeg pylibjpeg-openjpeg"
         left = without(opened(root), [error]).samples.notes[-1]
-        assert "1 of them only for want of a decoder (pip install pylibjpeg" in left
+        assert "1 of them only because a decoder is missing (pip install pylibjpeg" in left
     assert real(JPEG2000Lossless).is_available
     assert errors_of(root, tmp_path) == []
 
@@ -122,7 +122,7 @@ def test_a_link_that_leads_nowhere_is_left_out(root: Path, tmp_path: Path) -> No
     (root / "a" / "a-2.png").symlink_to(tmp_path / "elsewhere.png")
     errors = errors_of(root, tmp_path)
     assert [(e.file, e.kind) for e in errors] == [("a/a-2.png", "unreadable")]
-    assert errors[0].problem == "is a link that leads nowhere"
+    assert errors[0].problem == "is a broken link"
     rest = without(opened(root), errors)
     assert "a/a-2" in rest.samples.left_out
     broken = rest.fingerprint
@@ -142,7 +142,7 @@ def test_a_folder_or_pipe_under_the_name_of_an_image_is_left_out(
     assert not {"a/a-2", "a/a-3"} & set(samples.ids)
     assert any("named pipes, sockets and devices: 1 (a 1)" in note for note in samples.notes)
     (defect,) = look_at_image(root / "a" / "a-3.png", "a-3.png").defects
-    assert (defect.kind, defect.problem) == ("unreadable", "is no regular file")
+    assert (defect.kind, defect.problem) == ("unreadable", "is not a regular file")
 
 
 NAME = os.fsdecode(b"Lungenentz\xfcndung.png")

@@ -41,7 +41,7 @@ def test_without_val_a_tenth_of_train_is_cut_off_for_it() -> None:
     split = make_split(samples)
     assert len(split.parts["test"]) == 20
     assert (len(split.parts["train"]), len(split.parts["val"])) == (72, 8)
-    assert "it has no val: 8 images of train are cut off for it" in split.notes
+    assert "it has no val: 8 images of train are used for it" in split.notes
 
 
 def test_the_cut_is_stratified_and_keeps_patients_together() -> None:

@@ -256,7 +256,7 @@ def test_floating_point_and_32_bit_levels_are_refused(tmp_path: Path) -> None:
 
 
 def test_several_pages_are_refused_and_a_preview_is_none(tmp_path: Path) -> None:
-    refused(tiff(tmp_path / "a.tif", STORED, STORED), "2 images in place of one")
+    refused(tiff(tmp_path / "a.tif", STORED, STORED), "2 images instead of one")
     path = tiff(tmp_path / "b.tif", STORED, STORED[::2, ::2], subfile=(0, 1))
     assert np.array_equal(read_grey(path), STORED)
 
@@ -265,7 +265,7 @@ def test_several_pages_are_refused_and_a_preview_is_none(tmp_path: Path) -> None
 def test_an_animation_is_refused(tmp_path: Path, suffix: str) -> None:
     first, second = Image.fromarray(STORED), Image.fromarray(255 - STORED)
     first.save(tmp_path / f"a{suffix}", save_all=True, append_images=[second])
-    refused(tmp_path / f"a{suffix}", "2 images in place of one")
+    refused(tmp_path / f"a{suffix}", "2 images instead of one")
 
 
 # DICOM by its bytes

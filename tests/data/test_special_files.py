@@ -91,7 +91,7 @@ for read in (harness.read_grey, harness.read_mask, harness.image_size, lambda pa
     )
     assert (
         done.stdout.splitlines()
-        == [f"{name}: is a named pipe and no regular file; move it away"] * 4
+        == [f"{name}: is a named pipe, not a regular file; move it elsewhere"] * 4
     ), done.stderr
 
 
@@ -100,9 +100,9 @@ def test_a_table_that_names_one_says_so(tmp_path: Path) -> None:
     make(tmp_path / "2.png", "pipe")
     rows = [("path", "label"), ("1.png", "a"), ("2.png", "b")]
     table = write_table(tmp_path / "t.csv", *rows)
-    with pytest.raises(HarnessError, match=r"2\.png: is a named pipe and no regular"):
+    with pytest.raises(HarnessError, match=r"2\.png: is a named pipe, not a regular"):
         open_table(table, pad=False)
-    with pytest.raises(HarnessError, match="is a device and no regular file"):
+    with pytest.raises(HarnessError, match="is a device, not a regular file"):
         open_table(make(tmp_path / "dataset.csv", "device"), pad=False)
 
 
@@ -110,5 +110,5 @@ def test_a_table_that_names_one_says_so(tmp_path: Path) -> None:
 def test_groups_that_cannot_be_read_are_no_missing_groups(tmp_path: Path, where: str) -> None:
     root = make_folders(tmp_path / "data", {"a": 2, "b": 2})
     (root / "groups.csv").symlink_to(where)
-    with pytest.raises(HarnessError, match=r"groups\.csv: is a (device|link)"):
+    with pytest.raises(HarnessError, match=r"groups\.csv: is a (device|broken link)"):
         open_folder(root, pad=False)

@@ -126,7 +126,7 @@ def test_a_part_that_every_run_needs_must_not_be_missing(tmp_path, samples, rows
 
 def test_a_shared_part_beside_val_is_refused(tmp_path, samples, rows):
     rows[0] = (rows[0][0], "val+test")
-    with pytest.raises(HarnessError, match=r"val\+test beside val or test"):
+    with pytest.raises(HarnessError, match=r"val\+test together with val or test"):
         read_split(_file(tmp_path, rows), samples)
 
 

@@ -62,7 +62,7 @@ def test_duplicates_are_counted_across_groups_and_parts(samples: Samples, tmp_pa
     ids = samples.ids
     doubled = replace(samples, same_pixels=((ids[0], ids[1]), (ids[2], ids[3], ids[4])))
     said = split_notes(doubled, tmp_path, "tevtttttttve")
-    assert "2 films are in 5 images, 2 in several groups, 2 in several parts" in said
+    assert "5 images of 2 films, 2 in several groups, 2 in several parts" in said
     said = split_notes(doubled, tmp_path, "ttttttvvveee")
     assert "0 in several parts of the split" in said
     assert "the split leaks" not in said

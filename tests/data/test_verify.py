@@ -97,7 +97,7 @@ def test_a_jpeg_under_the_name_of_a_png_is_an_error(root: Path) -> None:
     Image.fromarray(noise(1)).save(root / IMAGE, format="JPEG")
     defect = only(root)
     assert (defect.severity, defect.kind) == ("error", "format")
-    assert defect.problem == "holds JPEG under this name"
+    assert defect.problem == "holds JPEG despite its name"
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".tif"])

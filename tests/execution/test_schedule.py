@@ -98,7 +98,7 @@ def run(study: Path, *names: str, **more: Any) -> Telling:
     [
         ("submit", "the executor failed to start it: RuntimeError: no queue of this name"),
         ("poll", "the executor failed to say whether it still runs: RuntimeError: lost the conn"),
-        ("word", "the executor's poll() returned 'done' in place of an exit code"),
+        ("word", "the executor's poll() returned 'done' instead of an exit code"),
         ("vanished", "was removed while it ran"),
         ("strange", "killed by signal 200"),
         ("junk", "status.json: holds list [], where a record belongs"),

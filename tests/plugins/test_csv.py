@@ -102,7 +102,7 @@ def test_files_that_the_table_does_not_name_are_nobodys_business(root: Path) -> 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (("file,label", "pictures/0.png,ill"), "lacks the column path.*'file,label'"),
+        (("file,label", "pictures/0.png,ill"), "has no column path.*'file,label'"),
         (("path,label", "pictures/0.png,ill", "pictures/0.png,ill"), "line 3.*named before"),
         (("path,label", "pictures/0.png,"), "line 2: has no label"),
         (("path,label", ",ill"), "line 2: has no path"),
@@ -319,4 +319,7 @@ def test_a_label_that_may_say_it_is_missing_is_a_class_and_is_said(
     rows = ("pictures/0.png,ill", f"pictures/1.png,{spelled}", f"pictures/2.png,{spelled}")
     samples = opened(table(root, "path,label", *rows).parent).samples
     assert spelled in samples.classes
-    assert any(f"label is missing: {spelled!r} 2 images" in note for note in samples.notes)
+    assert any(
+        f"taken as a class, although it may mean a missing label: {spelled!r} 2 images" in note
+        for note in samples.notes
+    )

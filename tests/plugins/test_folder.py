@@ -147,7 +147,7 @@ def test_the_table_of_patients_gives_groups_and_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name,who\n", "lacks the column file and patient_id"),
+        ("name,who\n", "has no column file and patient_id"),
         ("file,patient_id\nhealthy-1.png,p1\n", "must read like healthy/healthy-1.png"),
         ("file,patient_id\n" + "healthy/healthy-1.png,p\n" * 2, "line 3.*named before"),
         ("file,patient_id\n/tmp/a.png,p\n", "line 2.*relative"),

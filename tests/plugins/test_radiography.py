@@ -87,7 +87,7 @@ def test_a_link_that_leads_nowhere_among_the_folders_is_an_error(tree, place):
     if path.exists():
         path.rename(tree.parent / "elsewhere")
     path.symlink_to("nowhere")
-    with pytest.raises(HarnessError, match=f"{place}: is a link that leads nowhere"):
+    with pytest.raises(HarnessError, match=f"{place}: is a broken link"):
         open_radiography(tree)
 
 
@@ -145,7 +145,7 @@ def test_what_is_left_out_is_counted_by_class(tree):
     (tree / "Normal" / "extra").mkdir()
     (tree / "Normal" / "extra" / "Normal-9.png").write_bytes(b"")
     said = "\n".join(open_radiography(tree).samples.notes)
-    assert "files that are no PNG: 1 (COVID/images 1), e.g. COVID-1.jpg; taken are" in said
+    assert "files that are not PNG: 1 (COVID/images 1), e.g. COVID-1.jpg; taken are" in said
     assert "masks without an image: 1 (Normal 1), e.g. Normal-8.png" in said
     assert "files in other folders: 1 (Normal 1), e.g. extra/" in said
 
@@ -268,13 +268,13 @@ def test_an_image_missing_from_the_table_of_patients_is_its_own_group(tree):
     assert samples.groups[:3] == ("p1", "p1", "COVID/COVID-3")
     assert samples.sources[:2] == ("here", "bimcv.cipf.es")
     assert "groups.csv names no patient for 24 images: each is its own group" in samples.notes
-    assert "groups.csv names 1 files that are no image of this dataset" in samples.notes
+    assert "groups.csv names 1 files that are not images of this dataset" in samples.notes
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name,who\n", "lacks the column file and patient_id"),
+        ("name,who\n", "has no column file and patient_id"),
         ("file,patient_id\nCOVID-1.png,p1\n", "a patient for none of the 26 images"),
         ("file,patient_id\n" + "COVID/images/COVID-1.png,p\n" * 2, "line 3.*named before"),
     ],

@@ -89,7 +89,7 @@ def test_what_a_folder_of_the_user_holds_is_not_what_the_card_describes(tmp_path
         smp.Unet("resnet50", encoder_weights=None).encoder, folder / "mine.safetensors"
     )
     card, text = card_of(record_of(weights=str(tmp_path / "weights")), tmp_path)
-    start = "weights of the user's (mine.safetensors) in the place of resnet50.imagenet"
+    start = "weights of the user's (mine.safetensors) instead of resnet50.imagenet"
     assert card["initial_weights"]["start"] == start
     assert start in text
     assert card["initial_weights"]["pretraining_data"] is None
@@ -101,7 +101,7 @@ def test_a_small_network_is_described_by_what_makes_it_small() -> None:
     record = record_of(protocol=QUICK)
     assert title(record) == "segmentation/unet (small)"
     assert sentence(record, {"parameters_total": 741_497}) == (
-        "Small network in the place of the full one: encoder tu-resnet10t, arguments channels "
+        "Small network instead of the full one: encoder tu-resnet10t, arguments channels "
         "[32, 64, 96, 128], stem_width 16, decoder_channels [64, 32, 24, 16, 8]; 0.741 M "
         "parameters; started from random weights"
     )

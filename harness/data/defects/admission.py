@@ -1,4 +1,4 @@
-"""Which errors a dataset has, found once for its content, and the dataset that is left without."""
+"""Which errors a dataset has, detected once for its content, and the dataset without them."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ SEEN = ("same_pixels", "empty_masks", "full_masks")
 """Fields of samples that only reading the files can fill."""
 _NAMED = 5
 _PASSING = frozenset({"decoder", "unreadable"})
-"""Kinds of errors that end when something else than the file changes."""
+"""Kinds of errors that disappear when something other than the file changes."""
 _READERS = ("pillow", "pydicom", "kornia-rs")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What verification found in a dataset's files, as far as a run minds it."""
+    """What verification found in a dataset's files, as far as it matters to a run."""
 
     errors: tuple[Defect, ...]
     notes: tuple[str, ...]
-    """How many files are read otherwise than they are stored, one line per kind."""
+    """How many files are not read exactly as they are stored, one line per kind."""
     same_pixels: tuple[tuple[str, ...], ...]
     """Ids of images that have equal pixels, two or more at a time."""
     empty_masks: tuple[str, ...]
@@ -60,7 +60,7 @@ def verified(dataset: Dataset, cache: Path, progress: Callable[[int, int], None]
 
 
 def remembered(dataset: Dataset, cache: Path) -> Found | None:
-    """What an earlier verification of the same content has found; None where there was none."""
+    """What an earlier verification of the same content found; None without one."""
     path = _remembered(dataset, cache)
     if not path.exists():
         return None
@@ -85,10 +85,10 @@ def known_errors(
 
 
 def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
-    """What a run minds of what was seen, kept for :func:`remembered`.
+    """What matters to a run among the findings, kept for :func:`remembered`.
 
-    Nothing is kept where a file could not be read at all, for want of a decoder or of a
-    permission: that says more of this machine, today, than of the dataset.
+    Nothing is kept where a file could not be read at all because a decoder or a permission is
+    missing: that is a matter of this machine, today, not of the dataset.
     """
     found = Found(
         errors=tuple(defect for defect in seen.defects if defect.severity == "error"),
@@ -113,7 +113,7 @@ def remember(dataset: Dataset, seen: Verified, cache: Path) -> Found:
 
 
 def with_found(dataset: Dataset, found: Found) -> Dataset:
-    """The dataset whose samples also say what was found, errors apart; the same in all else."""
+    """The dataset with the findings, except errors, added to its samples; otherwise the same."""
     seen = {name: getattr(found, name) for name in SEEN}
     if not (found.notes or any(seen.values())):
         return dataset
@@ -122,11 +122,11 @@ def with_found(dataset: Dataset, found: Found) -> Dataset:
 
 
 def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
-    """The dataset without the files that have errors: an image goes altogether, of a mask only the
-    mask. A note of its samples names the files.
+    """The dataset without the files that have errors: a bad image is removed, of a bad
+    mask only the mask. A note of its samples names the files.
 
     Raises:
-        HarnessError: an error is none of an image or mask, or no image is left.
+        HarnessError: an error belongs to neither an image nor a mask, or no image is left.
     """
     samples, errors = dataset.samples, tuple(errors)
     images, masks = sample_names(samples, getattr(dataset, "files", None))
@@ -138,19 +138,18 @@ def without(dataset: Dataset, errors: Iterable[Defect]) -> Dataset:
             f"{strangers[0]}: cannot be left out, as it is neither an image nor a mask; repair it"
         )
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    note = (
-        f"{len(files)} bad files are left out: {', '.join(map(on_one_line, files[:_NAMED]))}{more}"
-    )
+    many = "1 bad file is" if len(files) == 1 else f"{len(files)} bad files are"
+    note = f"{many} left out: {', '.join(map(on_one_line, files[:_NAMED]))}{more}"
     if missing := {error.file: error.remedy for error in errors if error.kind == "decoder"}:
         remedies = ", ".join(sorted(set(missing.values())))
-        note += f"; {len(missing)} of them only for want of a decoder ({remedies})"
+        note += f"; {len(missing)} of them only because a decoder is missing ({remedies})"
     left_out = [image_ids[file] for file in files if file in image_ids]
     masks_left_out = [mask_ids[file] for file in files if file in mask_ids]
     return leave_out(dataset, left_out, masks_left_out, notes=(note,))
 
 
 class _Told:
-    """A dataset of whose samples more is known."""
+    """A dataset with more known about its samples."""
 
     def __init__(self, whole: Dataset, samples: Samples) -> None:
         self.samples = samples

@@ -24,7 +24,7 @@ _BLOCK = 256
 def dataset_card(dataset: Dataset, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Counts of classes, sources, parts, groups, masks and image sizes, as plain JSON values.
 
-    No pixel is decoded. What nobody knows is None; ``"unreadable"`` counts images whose header says
+    No pixel is decoded. What is unknown is None; ``"unreadable"`` counts images whose header says
     no size.
 
     Raises:

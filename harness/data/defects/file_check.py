@@ -1,4 +1,4 @@
-"""One file looked into: what its bytes are, whether they are whole, and what its pixels hold."""
+"""Inspects one file: its format, whether its bytes are complete, and what its pixels show."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def look_at_mask(path: Path, name: str, image: Look) -> Look:
     if between:
         levels = np.unique(read.grey)
         shown = ", ".join(map(str, levels[:5])) + (", …" if len(levels) > 5 else "")
-        problem = f"has {len(levels)} levels ({shown}) in place of 0 and 255"
+        problem = f"has {len(levels)} levels ({shown}) instead of 0 and 255"
         if pixel_digest(_read(path).grey) == image.digest:
             problem = "is the image itself"
         defects.append(
@@ -86,7 +86,7 @@ def look_at_mask(path: Path, name: str, image: Look) -> Look:
         )
     if image.size is not None and not same_field(size, image.size):
         shape = f"is {_times(size)}, its image {_times(image.size)}"
-        remedy = "the mask must cover the whole image in the image's aspect"
+        remedy = "the mask must cover the whole image at its aspect ratio"
         defects.append(an_error(name, "mask-shape", shape, remedy))
     marks = "" if between else mask_marks(read.grey > MASK_THRESHOLD)
     if marks == "nothing":
@@ -123,10 +123,10 @@ def _read(path: Path, *, mask: bool = False) -> Reading:
     if is_dicom_content(data):
         if suffix in _FORMATS:
             remedy = "rename it to what it is, or convert it"
-            raise _UnusableError("format", "holds DICOM under this name", remedy)
+            raise _UnusableError("format", "is DICOM despite its name", remedy)
         return _dicom(path, mask)
     if suffix in DICOM_SUFFIXES:
-        problem = f"holds no DICOM: its first bytes are {data[:8]!r}"
+        problem = f"is not DICOM: its first bytes are {data[:8]!r}"
         raise _UnusableError("format", problem, _RESTORE)
     return _image(data, _FORMATS.get(suffix, ()), mask)
 
@@ -135,15 +135,15 @@ def _content(path: Path) -> bytes:
     try:
         # Opening a pipe would wait for somebody to write.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _UnusableError("unreadable", "is no regular file", "move it away")
+            raise _UnusableError("unreadable", "is not a regular file", "move it elsewhere")
         data = path.read_bytes()
     except OSError as error:
         link = path.is_symlink() and not path.exists()
-        problem = "is a link that leads nowhere" if link else f"cannot be read ({error.strerror})"
+        problem = "is a broken link" if link else f"cannot be read ({error.strerror})"
         remedy = "restore the file or its permissions"
         raise _UnusableError("unreadable", problem, remedy) from error
     if not data:
-        raise _UnusableError("no-bytes", "has no bytes", _RESTORE)
+        raise _UnusableError("no-bytes", "is empty", _RESTORE)
     return data
 
 
@@ -158,7 +158,7 @@ def _image(data: bytes, wanted: tuple[str, ...], mask: bool) -> Reading:
     with image:
         if wanted and image.format not in wanted:
             remedy = "rename it to what it is, or convert it"
-            raise _UnusableError("format", f"holds {image.format} under this name", remedy)
+            raise _UnusableError("format", f"holds {image.format} despite its name", remedy)
         _check_area(image.size)
         if lost := cut_off(data, image.format):
             raise _UnusableError(*lost, _RESTORE)
@@ -176,7 +176,7 @@ def _unopened(data: bytes, wanted: tuple[str, ...], error: Exception) -> _Unusab
         return _missing(missing)
     if any(data.startswith(BEGINNINGS[name]) for name in wanted if name in BEGINNINGS):
         return _UnusableError("truncated", "is cut off or damaged in its header", _RESTORE)
-    return _UnusableError("format", f"holds no image: its first bytes are {data[:8]!r}", _RESTORE)
+    return _UnusableError("format", f"is not an image: its first bytes are {data[:8]!r}", _RESTORE)
 
 
 def _missing(text: str) -> _UnusableError:

@@ -1,4 +1,4 @@
-"""What is said of one file that was read: how its pixels became grey, and what they show."""
+"""Notes on one file that was read: how its pixels became grey, and what they show."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def image_notes(name: str, read: Reading) -> Iterator[Defect]:
 
 
 def otherwise(name: str, kind: str, read: Reading) -> Defect:
-    """A note of a file that is read otherwise than it is stored."""
+    """A note on a file that is not read exactly as it is stored."""
     bits = max(16 if read.halved else 8, read.highest.bit_length())
     quarter = f"uses less than a quarter of the {bits}-bit range"
-    own = "black to white is the range of its own levels"
+    own = "scaled to the range of its own levels"
     problem, done = {
         "turned": (
             f"is stored turned (EXIF orientation {read.turned})",
@@ -45,13 +45,13 @@ def _converted(name: str, read: Reading) -> Defect:
         done = "by its own range" if read.stretched else f"as level * 255 / {read.highest}"
         if read.mode.endswith("A"):
             done += ", transparency laid over black"
-        return a_note(name, "16-bit", f"is {bits}-bit in place of 8-bit grey", f"read {done}")
+        return a_note(name, "16-bit", f"is {bits}-bit instead of 8-bit grey", f"read {done}")
     done = "its luma (ITU-R 601) is taken"
     if read.mode in ("RGBA", "LA", "PA"):
         done += ", transparency laid over black"
     if read.halved:
         done += ", of 16 bits the upper 8"
-    return a_note(name, "colour", f"is {read.mode} in place of grey", done)
+    return a_note(name, "colour", f"is {read.mode} instead of grey", done)
 
 
 def an_error(name: str, kind: str, problem: str, remedy: str) -> Defect:
@@ -60,5 +60,5 @@ def an_error(name: str, kind: str, problem: str, remedy: str) -> Defect:
 
 
 def a_note(name: str, kind: str, problem: str, remedy: str) -> Defect:
-    """A defect that is said."""
+    """A defect that is only reported."""
     return Defect(file=name, severity="note", problem=problem, remedy=remedy, kind=kind)

@@ -1,4 +1,4 @@
-"""Files whose end is missing or whose checksums differ, told from their bytes."""
+"""Files whose end is missing or whose checksums differ, detected from their bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _png_problem(data: bytes) -> tuple[str, str] | None:
     for chunk in chunks(io.BytesIO(data)):
         if chunk.end + CHECKSUM_BYTES > len(data):
             break
-        # Chunks in lower case can be left out of account, damaged or not.
+        # Chunks in lower case can be ignored, damaged or not.
         if chunk.kind[:1].isupper() and not is_whole(chunk, view):
             kind = chunk.kind.decode()
             return "damaged", f"is damaged: the checksum of its {kind} chunk differs"

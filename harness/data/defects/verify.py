@@ -1,4 +1,4 @@
-"""Every defect of a dataset: its files looked into one by one, then compared."""
+"""Every defect of a dataset: its files are inspected one by one, then compared."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Verified:
     """What reading every file of a dataset has shown."""
 
     defects: tuple[Defect, ...]
-    """In the order of the samples; then what the dataset itself says of its files."""
+    """In the order of the samples; then the defects that the dataset itself reports."""
     same_pixels: tuple[tuple[str, ...], ...] = ()
     """Ids of images that have equal pixels, two or more at a time, in the order of the samples."""
     empty_masks: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def inspect(dataset: Dataset, progress: Progress | None = None) -> Verified:
     files: SampleFiles | None = getattr(dataset, "files", None)
     samples = dataset.samples
     with warnings.catch_warnings():
-        # The limit is ours, and what else a decoder mutters is said by the defects.
+        # The limit is ours, and defects report whatever else a decoder warns about.
         warnings.simplefilter("ignore")
         looks = _look_at_all(dataset, files, report)
     names = sample_names(samples, files)
@@ -137,7 +137,7 @@ def _look_at_all(dataset: Dataset, files: SampleFiles | None, report: Progress) 
 def _look_through(
     dataset: Dataset, index: int, image_name: str, mask_name: str | None
 ) -> tuple[Look, Look | None]:
-    """The looks at a sample whose files only the dataset knows."""
+    """The results for a sample whose files only the dataset knows."""
 
     def failed(name: str, error: HarnessError) -> Look:
         missing = isinstance(error, MissingDecoderError)
@@ -181,7 +181,7 @@ def _same_pixels(samples: Samples, names: Sequence[str], looks: _Looks) -> Itera
                 yield Defect(
                     file=names[index],
                     severity="error",
-                    problem=f"has the pixels of {names[others[0]]}, of class {other!r}",
+                    problem=f"has the same pixels as {names[others[0]]}, of class {other!r}",
                     remedy="find out which class is right, and remove the other copy",
                     kind="two-classes",
                 )
@@ -189,8 +189,8 @@ def _same_pixels(samples: Samples, names: Sequence[str], looks: _Looks) -> Itera
                 yield Defect(
                     file=names[index],
                     severity="note",
-                    problem=f"has the pixels of {names[members[0]]}",
-                    remedy="give both one patient, or remove one: a split may part them",
+                    problem=f"has the same pixels as {names[members[0]]}",
+                    remedy="give both the same patient, or remove one: a split may separate them",
                     kind="duplicate",
                 )
 
@@ -255,13 +255,13 @@ def _unusual_names(files: SampleFiles) -> Iterator[Defect]:
             continue
         problem = _name_problem(path)
         if plain[str(path).casefold()] > 1:
-            problem = "differs from another name in upper and lower case only"
+            problem = "differs from another name only in upper and lower case"
         if problem:
             yield Defect(
                 file=files.name(path),
                 severity="note",
                 problem=problem,
-                remedy="used as it is; rename it before the dataset moves elsewhere",
+                remedy="used as it is; rename it before you move the dataset",
                 kind="name",
             )
 
@@ -269,7 +269,7 @@ def _unusual_names(files: SampleFiles) -> Iterator[Defect]:
 def _name_problem(path: Path) -> str:
     name = path.name
     if _UNPORTABLE.search(name):
-        return "has characters in its name that other systems refuse"
+        return "has characters in its name that other systems reject"
     if path.stem != path.stem.strip():
         return "has a blank at an end of its name"
     if unicodedata.normalize("NFC", name) != name:

@@ -11,8 +11,8 @@ from harness.errors import HarnessError
 
 
 class MissingDecoderError(HarnessError):
-    """What would read the file is not installed: says what to install. It is no word on the file,
-    so it must not be remembered."""
+    """The decoder for the file is not installed: says what to install. The file may be fine, so
+    this must not be remembered."""
 
 
 _REINSTALL = "install one that reads it: pip install --upgrade --force-reinstall pillow"

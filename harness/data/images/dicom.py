@@ -38,7 +38,7 @@ def is_dicom(path: Path) -> bool:
         with path.open("rb") as file:
             return is_dicom_content(file.read(HEAD))
     except OSError:
-        return False  # Whoever reads the file is told.
+        return False  # The code that reads the file reports it.
 
 
 def is_dicom_content(content: bytes) -> bool:
@@ -64,14 +64,14 @@ def read_dicom(path: Path, *, mask: bool = False) -> Reading:
     Raises:
         FileNotFoundError: there is no such file.
         MissingDecoderError: pydicom or a decoder for the file's compression is missing.
-        HarnessError: the file is damaged or no DICOM, or it holds no single image; names it.
+        HarnessError: the file is damaged, not DICOM, or not a single image; names it.
     """
     with _told_about_the_file(path):
         record = _pydicom().dcmread(path)
         if "PixelData" not in record:
             raise ValueError("it holds no pixels")
         if int(record.get("NumberOfFrames") or 1) != 1:
-            raise ValueError(f"it holds {record.NumberOfFrames} frames in place of one image")
+            raise ValueError(f"it holds {record.NumberOfFrames} frames instead of one image")
         with _decoders_of(record, path):
             record.pixel_array  # noqa: B018  Decoded here, kept by the record.
         return shown(record, mask=mask)
@@ -82,7 +82,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        HarnessError: pydicom is missing, or the file says no size; names it.
+        HarnessError: pydicom is missing, or the file states no size; names it.
     """
     with _told_about_the_file(path):
         tags = ["Rows", "Columns"]
@@ -96,7 +96,7 @@ def _pydicom() -> Any:
 
 @contextmanager
 def _decoders_of(record: Any, path: Path) -> Iterator[None]:
-    """Says what to install where compressed pixels cannot be decoded with what there is."""
+    """Says what to install where no installed decoder reads the compressed pixels."""
     syntax = record.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated:
         yield
@@ -108,7 +108,7 @@ def _decoders_of(record: Any, path: Path) -> Iterator[None]:
         raise ValueError(f"its compression, {syntax.name}, is not supported") from error
     if not decoder.is_available:
         raise MissingDecoderError(
-            f"{path}: is compressed ({syntax.name}), and what decodes it is not installed: "
+            f"{path}: is compressed ({syntax.name}), and no decoder for it is installed: "
             f"pip install {packages}"
         )
     try:
@@ -118,7 +118,7 @@ def _decoders_of(record: Any, path: Path) -> Iterator[None]:
             raise
         raise MissingDecoderError(
             f"{path}: is compressed ({syntax.name}) and cannot be decoded ({_line(error)}); "
-            f"if the file is whole, install another decoder: pip install {packages}"
+            f"if the file is intact, install another decoder: pip install {packages}"
         ) from error
 
 

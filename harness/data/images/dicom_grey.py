@@ -31,7 +31,7 @@ def shown(record: Any, *, mask: bool = False) -> Reading:
             raise ValueError(f"colour of {record.BitsAllocated} bits is not supported")
         return Reading(np.array(Image.fromarray(pixels).convert("L")), mode="RGB")
     if pixels.ndim != 2:
-        raise ValueError(f"its pixels have shape {list(pixels.shape)} in place of rows and columns")
+        raise ValueError(f"its pixels have shape {list(pixels.shape)} instead of rows and columns")
     kind = record.PhotometricInterpretation
     if kind not in ("MONOCHROME1", "MONOCHROME2"):
         raise ValueError(f"photometric interpretation {kind} is not supported")
@@ -101,7 +101,7 @@ def _by_table(item: Any, values: _Values) -> NDArray[np.uint8]:
 
 
 def _blank(grey: NDArray[np.uint8], values: _Values, film: NDArray[np.bool_] | None) -> bool:
-    """Whether nothing is to be seen: all but a hundredth at either end are black, or white, or of
+    """Whether nothing can be seen: all but a hundredth at either end are black, or white, or of
     two neighbouring levels at most although more are stored."""
     if film is not None and film.any():
         grey, values = grey[film], values[film]
@@ -191,7 +191,7 @@ def _looked_up(values: _Values, first: int, table: NDArray[np.integer]) -> NDArr
 
 
 def _padding(record: Any, pixels: NDArray[np.integer]) -> NDArray[np.bool_] | None:
-    """Pixels that fill the rectangle and are no film (PS3.3, C.7.5.1.1.2); None where none do."""
+    """Pixels that fill the rectangle and are not film (PS3.3, C.7.5.1.1.2); None where none do."""
     if record.get("PixelPaddingValue") is None:
         return None
     allocated, signed = int(record.BitsAllocated), int(record.PixelRepresentation) == 1

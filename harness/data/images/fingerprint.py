@@ -21,7 +21,7 @@ Known = tuple[int, int, int, str]
 _FORMAT = 2
 _FILES_PER_TASK = 64
 _UNREADABLE = "unreadable: "
-"""Begins what stands in place of a digest."""
+"""Prefix of what is recorded instead of a digest."""
 _SETTLED_NS = 2_000_000_000
 """A file changed within the coarsest clock of a file system (2 s) may change again unseen."""
 
@@ -31,8 +31,8 @@ def fingerprint_files(paths: Sequence[Path], root: Path) -> str:
 
     Neither the order of ``paths`` nor where ``root`` lies matters. Content digests are kept in the
     cache folder under path, size and times, so a second call reads only what has changed since.
-    A file that is there and cannot be read, as a link that leads nowhere, counts as such, so that
-    verification can name it and a run can leave it out; nothing of it is kept.
+    A file that exists but cannot be read, such as a broken link, counts as such, so that
+    verification can name it and a run can leave it out; nothing about it is kept.
 
     Raises:
         HarnessError: a file is missing or lies outside ``root``; names it.
@@ -94,7 +94,7 @@ def _digest(path: Path, known: Known | None) -> Known:
 
 
 def _recall(memory: Path) -> dict[str, Known]:
-    """What was kept; nothing where the file is missing or damaged, as it can be made again."""
+    """What was kept; nothing where the file is missing or damaged, as it can be recomputed."""
     try:
         stored = json.loads(memory.read_bytes())
         if stored["format"] != _FORMAT or stored["checksum"] != _checksum(stored["files"]):

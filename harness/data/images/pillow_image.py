@@ -40,7 +40,7 @@ def read_open(image: Image.Image, *, mask: bool = False) -> Reading:
     """
     frames = _frames(image)
     if frames > 1:
-        raise ValueError(f"it holds {frames} images in place of one")
+        raise ValueError(f"it holds {frames} images instead of one")
     tags: Any = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
     bits, photometric = tags.get(_BITS, (16,)), tags.get(_PHOTOMETRIC)
     tiles: Any = getattr(image, "tile", ())

@@ -2,9 +2,9 @@
 
 kornia-rs takes two fifths of Pillow's time. It holds the interpreter's lock meanwhile, so from four
 cores on, threads with Pillow decode more images together, and Pillow it is. The levels are the
-same: a file with anything else in it than pixels and remarks, and one that is damaged, is Pillow's
-on any machine. The one check of Pillow's that is left out is the checksum inside the compressed
-stream; that of the chunk around it covers the same bytes.
+same: a file with anything else in it than pixels and remarks, and one that is damaged, are left to
+Pillow on any machine. The one check of Pillow's that is left out is the checksum inside the
+compressed stream; that of the chunk around it covers the same bytes.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     and DICOM by :func:`harness.data.images.dicom.read_dicom`. 8-bit levels stay as they are.
 
     Raises:
-        HarnessError: the file is missing, no regular file, truncated or no single image; names it.
+        HarnessError: the file is missing, irregular, truncated or not a single image; names it.
     """
     return read_image(path).grey
 
@@ -86,7 +86,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """Width and height in pixels as a viewer shows it, from the file's header.
 
     Raises:
-        HarnessError: the file is missing or its header says no size; names it.
+        HarnessError: the file is missing or its header states no size; names it.
     """
     with _told_about_the_file(path):
         if is_dicom(path):

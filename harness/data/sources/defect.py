@@ -1,6 +1,6 @@
-"""What can be wrong with a dataset's files, and how a dataset says which files it has.
+"""What can be wrong with a dataset's files, and how a dataset lists its files.
 
-Beside what :class:`harness.Dataset` asks for, a dataset may have
+In addition to what :class:`harness.Dataset` requires, a dataset may have
 
 - ``files``, a :class:`SampleFiles`: the shared checks of :mod:`harness.data.defects.verify` then
   look into every file; without it they only try to read every image and mask;
@@ -29,7 +29,7 @@ class Defect:
     file: str
     """Relative to the dataset's folder, with slashes; an image's id where it has no file."""
     severity: Literal["error", "note"]
-    """A run stops at an error; a note says what was done, or what to know."""
+    """A run stops at an error; a note states what was done, or what to know."""
     problem: str
     """What was seen, in one line."""
     remedy: str = ""
@@ -54,14 +54,14 @@ class SampleFiles:
     masks: tuple[Path | None, ...]
 
     def name(self, path: Path) -> str:
-        """The path relative to the dataset's folder, with slashes; bytes that are no UTF-8 as
+        """The path relative to the dataset's folder, with slashes; bytes that are not UTF-8 as
         ``\\xNN``."""
         return as_text(path.relative_to(self.root).as_posix())
 
 
 def stray_files(root: Path, known: Collection[Path]) -> Iterator[Defect]:
     """A note for every file under ``root`` that is not among ``known``; hidden ones, and what
-    systems leave behind, are told apart.
+    systems leave behind, are distinguished.
 
     A hidden folder is one note, whatever it holds.
     """
@@ -90,6 +90,6 @@ def _stray(root: Path, path: Path) -> Defect:
         file=name,
         severity="note",
         problem="belongs to no image of the dataset",
-        remedy="ignored; move it away if it should not be here",
+        remedy="ignored; move it elsewhere if it should not be here",
         kind="stray",
     )

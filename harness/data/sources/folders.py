@@ -1,4 +1,4 @@
-"""What lies in a folder: images, folders that mean something, and what systems leave behind."""
+"""What a folder holds: images, meaningful folders, and what systems leave behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """What lies in one folder, in a fixed order; what systems leave behind is not in it."""
+    """What one folder holds, in a fixed order, without what systems leave behind."""
 
     folders: tuple[Path, ...]
     images: tuple[Path, ...]
@@ -46,8 +46,8 @@ class FolderContents:
     and may be the user's own."""
 
     def refuse_broken_links(self, *names: str) -> None:
-        """Raise HarnessError where a link that has no image's suffix leads nowhere: it may stand
-        for a folder.
+        """Raise HarnessError where a link without an image's suffix is broken: it may have
+        been a folder.
 
         Args:
             names: in lower case; look at links with these names only. Without any, at all.
@@ -55,8 +55,8 @@ class FolderContents:
         for path in self.others:
             if (not names or path.name.lower() in names) and is_broken_link(path):
                 raise HarnessError(
-                    f"{on_one_line(str(path))}: is a link that leads nowhere (to "
-                    f"{on_one_line(str(path.readlink()))}); restore what it leads to, or delete it"
+                    f"{on_one_line(str(path))}: is a broken link (to "
+                    f"{on_one_line(str(path.readlink()))}); restore its target, or delete it"
                 )
 
 
@@ -89,7 +89,7 @@ def folder_contents(folder: Path) -> FolderContents:
     except OSError as error:
         raise HarnessError(
             f"{on_one_line(str(error.filename or folder))}: cannot be read ({error.strerror}); "
-            "make it readable, or move it away"
+            "make it readable, or move it elsewhere"
         ) from error
 
 
@@ -163,7 +163,7 @@ def count_images(path: Path) -> int:
 
 
 class LeftOut:
-    """What is left out of a dataset, counted by class, and said in one note per kind."""
+    """What is left out of a dataset, counted by class, with one note per kind."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {}
@@ -177,7 +177,7 @@ class LeftOut:
             self._examples.setdefault(kind, next(iter(names)))
 
     def notes(self, taken: Mapping[str, str]) -> tuple[str, ...]:
-        """A note per kind; ``taken`` says of each what would be taken."""
+        """A note per kind; ``taken`` maps each to what would be taken."""
         return tuple(
             f"left out, {kind}: {sum(counts.values())} ({_by_class(counts)}), e.g. "
             f"{self._examples[kind]}; {taken[kind]}"

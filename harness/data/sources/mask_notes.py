@@ -1,4 +1,4 @@
-"""What a reader must know of reference masks that mark nothing, or everything."""
+"""What a reader must know about reference masks that mark nothing, or everything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = (
         "no pixel",
         "Dice and IoU are 1 where nothing is predicted for them, and 0 otherwise",
     ),
-    ("full_masks", "every pixel", "a mask of a whole image says nothing of where the lungs lie"),
+    ("full_masks", "every pixel", "a mask of a whole image does not show where the lungs are"),
 )
 """Field of :class:`Samples`, what such a mask marks, and what follows."""
 

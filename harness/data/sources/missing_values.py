@@ -1,4 +1,4 @@
-"""Cells of a table that say that a value is missing."""
+"""Table cells that mark a missing value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORDS = frozenset(
         *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "?", "??", ".", "*"),
     )
 )
-"""How people write it. A class may be called so."""
+"""How people write it. It may also be the name of a class."""
 
 
 def is_missing_mark(text: str) -> bool:

@@ -14,7 +14,7 @@ def relative_path(table: Path, line: int, text: str) -> str:
     will do if it leads into that folder.
 
     Raises:
-        HarnessError: the path leads elsewhere or names no file; names the line.
+        HarnessError: the path leads elsewhere or is not a file; names the line.
     """
     path = _within(table, PurePosixPath(text.replace("\\", "/")))
     where = f"{table}, line {line}: {text!r}"
@@ -24,7 +24,7 @@ def relative_path(table: Path, line: int, text: str) -> str:
             "folder above all of its files and write their paths from there"
         )
     if not path.parts:
-        raise HarnessError(f"{where} names the table's own folder and no file in it")
+        raise HarnessError(f"{where} names the table's own folder, not a file in it")
     return path.as_posix()
 
 

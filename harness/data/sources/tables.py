@@ -33,7 +33,7 @@ _SAVE_AS = "save it as 'CSV UTF-8'"
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row: what it says of each field, empty where it says nothing."""
+    """One row: its text for each field, empty where the row has none."""
 
     line: int
     """Of the file, where the row ends; the first is 1."""
@@ -51,7 +51,7 @@ class Table:
     columns: Mapping[str, str]
     """Field -> the column that it was read from, as the file spells it."""
     notes: tuple[str, ...]
-    """What a run says once about the file: columns that are not used, an unusual encoding."""
+    """What a run notes once about the file: columns that are not used, an unusual encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def read_table(
     chosen: Mapping[str, str] | None = None,
     missing: Collection[str] = (),
 ) -> Table:
-    """The file's rows, each field read from the column that is called so.
+    """The file's rows, each field read from the column of that name.
 
     Upper and lower case, blanks, ``_``, ``-`` and ``.`` in a column's name do not matter.
 
@@ -80,8 +80,8 @@ def read_table(
         needed: fields that must have a column.
         chosen: field -> name of its column, in place of what it is usually called; empty for a
             field that is not to be read.
-        missing: fields in which ``nan``, ``unknown``, ``-`` and the like say nothing: they are read
-            as empty, and a note counts them.
+        missing: fields in which ``nan``, ``unknown``, ``-`` and the like mean missing values: they
+            are read as empty, and a note counts them.
 
     Raises:
         HarnessError: the file cannot be read, two of its columns have one name, a field has no
@@ -92,17 +92,17 @@ def read_table(
     chosen = chosen or {}
     if unknown := [name for name in chosen if name not in fields]:
         raise HarnessError(
-            f"--column {unknown[0]}=…: {path.name} has nothing called so"
+            f"--column {unknown[0]}=…: {path.name} has no field of that name"
             f"{did_you_mean(unknown[0], fields)}; columns can be chosen for {', '.join(fields)}",
             about=f"column.{unknown[0]}",
         )
     places = {name: _place(path, sheet, name, others, chosen) for name, others in fields.items()}
     if lacking := [name for name in needed if places[name] is None]:
         if sheet.guessed:
-            raise HarnessError(f"{path}: cannot be read as CSV: it is no text in UTF-8; {_SAVE_AS}")
+            raise HarnessError(f"{path}: cannot be read as CSV: it is not UTF-8 text; {_SAVE_AS}")
         wanted = " and ".join(fields[name][0] if fields[name] else name for name in lacking)
         raise HarnessError(
-            f"{path}: lacks the column {wanted}; its first line reads {sheet.first_line!r}. "
+            f"{path}: has no column {wanted}; its first line reads {sheet.first_line!r}. "
             f"Another column can be chosen: --column {lacking[0]}=NAME"
         )
     found = {name: place for name, place in places.items() if place is not None}
@@ -213,7 +213,7 @@ def _place(
         return _chosen_place(path, sheet, field, chosen[field]) if chosen[field] else None
     keys = {_key(name) for name in (field, *others)}
     every = [i for i, column in enumerate(sheet.header) if _key(column) in keys]
-    # A column without any text says nothing that another one could contradict.
+    # A column without any text cannot contradict another one.
     filled = [i for i in every if any("".join(cells[i : i + 1]).strip() for _, cells in sheet.rows)]
     found = filled or every
     # The first name is the one that the documents give; a column with it is meant.
@@ -244,7 +244,7 @@ def _notes(path: Path, sheet: _Sheet, used: Collection[int]) -> list[str]:
     notes = []
     if sheet.guessed:
         notes.append(
-            f"{path.name} is no UTF-8 and was read as Windows-1252; if letters are wrong, "
+            f"{path.name} is not UTF-8 and was read as Windows-1252; if letters are wrong, "
             f"{_SAVE_AS}"
         )
     filled = Counter(i for _, cells in sheet.rows for i, text in enumerate(cells) if text.strip())

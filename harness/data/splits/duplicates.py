@@ -1,4 +1,4 @@
-"""Images whose pixels are equal: how many there are, and what they lie across."""
+"""Images whose pixels are equal: how many, and across which groups and parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.data.dataset import Samples
 
 
 def duplicate_notes(samples: Samples, part_of: Mapping[int, str] | None = None) -> list[str]:
-    """How many films are there more than once, as far as files have been read, and across what.
+    """How many films occur more than once, as far as files have been read, and across what.
 
     Args:
         part_of: sample -> its part; None takes the dataset's own split, if any.
@@ -20,7 +20,8 @@ def duplicate_notes(samples: Samples, part_of: Mapping[int, str] | None = None) 
         return []
     if part_of is None and samples.split is not None:
         part_of = {index: part for index, part in enumerate(samples.split) if part}
-    told = [f"exact duplicates: {len(found)} films are in {sum(map(len, found))} images"]
+    films = "film" if len(found) == 1 else "films"
+    told = [f"exact duplicates: {sum(map(len, found))} images of {len(found)} {films}"]
     if samples.groups is not None:
         told.append(f"{_across(found, dict(enumerate(samples.groups)))} in several groups")
     parts = 0 if part_of is None else _across(found, part_of)
@@ -31,5 +32,5 @@ def duplicate_notes(samples: Samples, part_of: Mapping[int, str] | None = None) 
 
 
 def _across(found: Sequence[Sequence[int]], where: Mapping[int, str]) -> int:
-    """How many of the sets of samples are not in one place alone."""
+    """How many of the sets of samples are in more than one place."""
     return sum(len({where[index] for index in indices if index in where}) > 1 for indices in found)

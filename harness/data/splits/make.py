@@ -96,14 +96,14 @@ def given_split(samples: Samples, seed: int) -> Split:
         units = train.ids if train.groups is None else train.groups
         cut, scarce = _divided(train, units, _FROM_TRAIN, "standard", seed)
         parts |= {name: parts["train"][rows] for name, rows in cut.items()}
-        notes += [f"it has no val: {len(cut['val'])} images of train are cut off for it", *scarce]
+        notes += [f"it has no val: {len(cut['val'])} images of train are used for it", *scarce]
     return build_split(parts, samples, notes)
 
 
 def _divided(
     samples: Samples, units: Sequence[str], shares: Mapping[str, float], kind: str, seed: int
 ) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
-    """The parts of these shares, no unit in two, and what a reader must know of them."""
+    """The parts of these shares, no unit in two, and what a reader must know about them."""
     features = _features(samples)
     names = sorted(set(units))
     number = {name: i for i, name in enumerate(names)}

@@ -1,5 +1,5 @@
-"""What a reader must know of a split, whoever made it: leaks that names and pixels show, and
-classes that a part has not."""
+"""What a reader must know about a split, however it was made: leaks that names and pixels show,
+and classes that a part lacks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def absent_class_notes(parts: _Parts, samples: Samples) -> list[str]:
         if name == "train":
             where = [o for o, found in others.items() if found & set(absent)]
             count = sum(int(np.isin(samples.labels[parts[o]], absent).sum()) for o in where)
-            note += f": the {count} of it in {' and '.join(where)} cannot be predicted right"
+            note += f": the {count} of it in {' and '.join(where)} cannot be predicted correctly"
         notes.append(note)
     return notes
 
@@ -61,7 +61,7 @@ def _alike_groups(part_of: Mapping[int, str], samples: Samples) -> list[str]:
     shown = _some([" and ".join(alike) for alike in apart])
     return [
         f"groups that are spelled alike lie in several parts: {shown}; if they are one patient, "
-        "the split leaks: write each patient in one way"
+        "the split leaks: spell each patient one way"
     ]
 
 

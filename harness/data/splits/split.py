@@ -1,4 +1,4 @@
-"""What a split is, whoever made it."""
+"""What a split is, however it was made."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Split:
     selected_on_test: bool
     """Whether val and test are the same images, so that the best epoch was chosen on the test."""
     notes: tuple[str, ...]
-    """What a run says once about this split."""
+    """Notes that a run prints once about this split."""
 
 
 def build_split(parts: Mapping[str, Indices], samples: Samples, notes: Sequence[str]) -> Split:

@@ -53,8 +53,8 @@ def read_split(path: Path, samples: Samples) -> Split:
     left out of the dataset are passed over.
 
     Raises:
-        HarnessError: the file is missing or no split file, names an image twice or one that the
-            dataset has not, uses an unknown part, or leaves train, val or test empty.
+        HarnessError: the file is missing or not a split file, names an image twice or one that the
+            dataset lacks, uses an unknown part, or leaves train, val or test empty.
     """
     every = _rows(path, {*samples.ids, *samples.left_out})
     gone = set(samples.left_out)
@@ -89,7 +89,7 @@ def _rows(path: Path, known: Collection[str]) -> list[tuple[str, str]]:
     table = read_table(path, dict.fromkeys(COLUMNS, ()), needed=())
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise HarnessError(
-            f"{path}: is no split file: its first line lacks {' and '.join(missing)}; "
+            f"{path}: is not a split file: its first line lacks {' and '.join(missing)}; "
             "write 'id,part'"
         )
     return [
@@ -102,11 +102,11 @@ def _check(path: Path, rows: Sequence[tuple[str, str]], samples: Samples) -> Non
     if unknown := sorted({part for _, part in rows if not is_part(part)}):
         raise HarnessError(
             f"{path}: unknown part {_some(unknown)}; "
-            f"use train, val, test, test-<name>, or {SHARED} in place of val and test"
+            f"use train, val, test, test-<name>, or {SHARED} instead of val and test"
         )
     used = {part for _, part in rows}
     if SHARED in used and used & {"val", "test"}:
-        raise HarnessError(f"{path}: uses {SHARED} beside val or test; use one or the other")
+        raise HarnessError(f"{path}: uses {SHARED} together with val or test; use one or the other")
     known = set(samples.ids)
     if strangers := [name for name, _ in rows if name not in known]:
         raise HarnessError(

@@ -50,7 +50,7 @@ class Store:
     mask_size: int | None
     """Pixels per side of the native grid of the reference masks; None where there are none."""
     taken: Taken
-    """What building it took, whoever built it."""
+    """What building it took, in whichever process."""
     images: NDArray[np.uint8]
     """Grey images [N, size, size], a read-only memory map."""
     mask_bits: NDArray[np.uint8] | None
@@ -58,7 +58,7 @@ class Store:
     [N, ceil(size * size / 8)], all zero where an image has none; None where the dataset has none.
     A read-only memory map."""
     notes: tuple[str, ...] = ()
-    """What a run says once about this store."""
+    """Notes that a run prints once about this store."""
     _reference: NDArray[np.uint8] | None
 
     @property

@@ -7,7 +7,7 @@ _WIDEST = 1e7
 
 
 def decimals(value: float | None, digits: int = 4, *, signed: bool = False) -> str:
-    """A figure with that many decimals, a dash where it is unknown.
+    """A number with that many decimals, a dash where it is unknown.
 
     From 1e7 on it has an exponent and as many digits: all its digits would fill a line. What rounds
     to zero has no minus.

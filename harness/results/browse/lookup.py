@@ -1,4 +1,4 @@
-"""One cell by what a user calls it."""
+"""One cell by the name that a user gives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.results.rundir import CellDirectory, find_cells, newest
 _SHOWN = 8
 """Cells that an error lists."""
 _DIGITS = 8
-"""Of a fingerprint that tells one dataset from another."""
+"""Digits of a fingerprint that distinguish datasets."""
 
 
 def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
@@ -74,7 +74,7 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
     folder = Path(text)
     if text and (folder / "cell.json").is_file():
         return [CellDirectory(folder.absolute())]
-    no_cell = f"{text}: this folder is no cell's (it holds no cell.json)"
+    no_cell = f"{text}: not a cell's folder (it has no cell.json)"
     if not out.is_dir():
         seen = no_cell if text and folder.is_dir() else f"{text!r}: there is no such folder"
         raise HarnessError(
@@ -90,13 +90,13 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
         raise HarnessError(no_cell)
     known = {name for cell in every for name in (cell.path.name, method_of(cell))}
     raise HarnessError(
-        f"{text!r}: no cell in {out} has a name or hash that begins so, nor is it the id of a "
+        f"{text!r}: no cell in {out} has this beginning of a name or hash, nor is it the id of a "
         f"method there{did_you_mean(text, sorted(known))}; 'harness status {out}' lists them"
     )
 
 
 def _to_choose(cells: list[CellDirectory]) -> list[str]:
-    """A line per cell with what tells it from the others, the newest first."""
+    """A line per cell with what distinguishes it from the others, the newest first."""
     newest_first = sorted(cells, key=lambda cell: cell.cell["created"], reverse=True)
     datasets, studies = _datasets(cells), last_names([_study(cell) for cell in cells])
     rows = [
@@ -153,7 +153,7 @@ def last_names(paths: list[Path]) -> dict[Path, str]:
 
 
 def _score(cell: CellDirectory) -> str:
-    """The primary metric on the test set, or what has become of the cell."""
+    """The primary metric on the test set, or the status of the cell."""
     status = cell.status
     if status is None or status["status"] != "ok":
         return "unfinished" if status is None else status["status"]

@@ -1,7 +1,7 @@
-"""What a cell's network is, told from what was built and not from what its method is called.
+"""What a cell's network is, by what was built and not by what its method is called.
 
 A method's id and summary name its full network. The presets for a laptop build a small one of the
-same code in its place, and any of them may start from other weights than the published ones.
+same code instead, and any of them may start from other weights than the published ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SMALL = "(small)"
-"""Behind the id of a method whose small member stands for it."""
+"""Follows the id of a method whose small member was built."""
 
 
 def is_small(record: Mapping[str, Any]) -> bool:
@@ -27,7 +27,7 @@ def title(record: Mapping[str, Any]) -> str:
 def sentence(record: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     """What was built, how large it is, and what it started from; no full stop.
 
-    A small member is described by the parameters that make it small: the method's summary speaks of
+    A small member is described by the parameters that make it small: the method's summary describes
     the full one. A method without a network has neither size nor start.
     """
     parameters = timing.get("parameters_total")
@@ -44,7 +44,7 @@ def what(record: Mapping[str, Any]) -> str:
     # A parameter that was changed on the command line is what was built.
     built = {name: method["params"].get(name, small) for name, small in method["tiny"].items()}
     made = ", ".join(f"{name} {_plain(value)}" for name, value in built.items())
-    return f"Small network in the place of the full one: {made}"
+    return f"Small network instead of the full one: {made}"
 
 
 def size(parameters: int) -> str:
@@ -61,7 +61,7 @@ def start(record: Mapping[str, Any]) -> str:
         return "random weights"
     if weights["kind"] == "directory":
         files = ", ".join(weights.get("files") or ()) or "files"
-        return f"weights of the user's ({files}) in the place of {weights['card']}"
+        return f"weights of the user's ({files}) instead of {weights['card']}"
     source = record["method"]["weights"]
     return (
         f"pretrained weights {weights['card']} ({source['pretraining_method']}, "

@@ -15,9 +15,9 @@ from harness.results.record import CellRecord, MetricsRecord, StatusRecord, Timi
 from harness.results.rundir import CellDirectory
 
 DAMAGED = "damaged"
-"""What a report says in place of the status of a cell with a file that cannot be believed."""
+"""What a report shows instead of the status of a cell with a file that cannot be trusted."""
 UNFINISHED = "unfinished"
-"""What it says of a cell without a status."""
+"""What it shows for a cell without a status."""
 
 T = TypeVar("T")
 R = TypeVar("R", TimingRecord, MetricsRecord)
@@ -41,11 +41,11 @@ class Found:
     where there is none."""
 
     lost: bool = False
-    """Whether prediction files are missing: figures can be had again only by running the cell."""
+    """Whether prediction files are missing: only running the cell again brings its results back."""
 
     @property
     def finished(self) -> bool:
-        """Whether the cell is ok and every file of it can be believed."""
+        """Whether the cell is ok and every file of it can be trusted."""
         return self.status is not None and self.status["status"] == "ok" and not self.damage
 
 
@@ -55,13 +55,13 @@ def outcome(found: Found) -> tuple[str, str]:
     if found.damage:
         return DAMAGED, "; ".join(found.damage)
     if found.status is None:
-        return UNFINISHED, "has no status yet; repeat the run to go on"
+        return UNFINISHED, "has no status yet; repeat the run to resume it"
     return found.status["status"], found.status["reason"]
 
 
 def look(directory: CellDirectory, tables: Tables) -> Found:
-    """Read a cell's records. Raises for none of them; a status that is not ``ok`` makes figures
-    void, and so they are not looked at."""
+    """Read a cell's records. Never raises; a status that is not ``ok`` makes its
+    results void, so they are not read."""
     found = Found(directory)
     found.cell = _read(found, lambda: directory.cell)
     found.status = _read(found, lambda: directory.status)
@@ -114,8 +114,8 @@ def _with(directory: CellDirectory, name: str, key: str, record: R | None) -> R 
 
 
 def settled(directory: CellDirectory, tables: Tables) -> Found | None:
-    """The cell as it was found, where its status says that it need not run: ``ok``, or damaged so
-    that nobody can tell. None where it is to be run."""
+    """The cell as it was found, where its status says that it need not run: ``ok``, or too damaged
+    to tell. None where it is to be run."""
     if not (directory.path / "status.json").exists():
         return None
     found = look(directory, tables)

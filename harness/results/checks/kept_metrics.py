@@ -1,4 +1,4 @@
-"""What may replace the metrics that a cell has on record: never fewer figures than it has."""
+"""What may replace the metrics that a cell has on record: never fewer values than it has."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _TARGETS: tuple[Literal["label", "mask"], ...] = ("label", "mask")
 
 
 def with_kept(path: Path, old: MetricsRecord | None, new: MetricsRecord) -> MetricsRecord:
-    """``new``, and with it the figures of metrics that nobody offers any more.
+    """``new``, and with it the values of metrics that no plugin offers any more.
 
     Args:
         path: of the record, named in errors.
         old: what it holds; None where it is missing or damaged.
 
     Raises:
-        HarnessError: ``old`` has a set, or a target of a set, that ``new`` has not; names it.
+        HarnessError: ``old`` has a set, or a target of a set, that ``new`` lacks; names it.
     """
     merged = deepcopy(new)
     for part, before in (old or {}).items():
         if part not in new:
-            raise HarnessError(f"{path} has figures of set {part}, which was not scored")
+            raise HarnessError(f"{path} has metrics of set {part}, which was not scored")
         for target in _TARGETS:
             _keep(f"{path}: {part} set", target, before, merged[part])
     return merged
@@ -49,7 +49,7 @@ def _keep(
     if was is None:
         return
     if values is None:
-        raise HarnessError(f"{where} has figures of target {target}, which was not predicted")
+        raise HarnessError(f"{where} has metrics of target {target}, which was not predicted")
     for name, value in was.items():
         # A metric that has failed has None, and a note that says so.
         values.setdefault(name, value)

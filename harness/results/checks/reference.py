@@ -1,4 +1,4 @@
-"""Whether prediction files still repeat what the study's own table says of their images.
+"""Whether prediction files still agree with the study's own table about their images.
 
 What a method is scored against is the dataset's, never the method's: ids, labels, classes, groups,
 sources and which images have a mask are compared when a cell ends and whenever it is reported.
@@ -57,10 +57,10 @@ class Table:
         Args:
             path: the file.
             part: the set that it is of.
-            images: how many the cell was to predict; None where nobody knows.
+            images: how many the cell was to predict; None where unknown.
 
         Raises:
-            HarnessError: the file cannot be read or says something else; names file and image.
+            HarnessError: the file cannot be read or disagrees; names file and image.
         """
         # Cells of one study predict the same images: of equal arrays one is read.
         key = (part, images, reference_checksums(path))
@@ -76,11 +76,11 @@ class Table:
     def _compare(self, arrays: Mapping[str, NDArray[Any]], part: str, images: int | None) -> None:
         classes = tuple(map(str, arrays["classes"]))
         if classes != self.samples.classes:
-            raise HarnessError(f"its classes are {', '.join(classes)}, the dataset's are others")
+            raise HarnessError(f"its classes are {', '.join(classes)}, the dataset's are different")
         rows = self._rows(arrays["ids"])
         count = len(rows)
         if images is not None and count != images:
-            raise HarnessError(f"it holds {count} images, {images} were to be predicted")
+            raise HarnessError(f"it holds {count} images, {images} were expected")
         if len(np.unique(rows)) != count:
             raise HarnessError("it names an image twice")
         strangers = ~np.isin(rows, self.split.parts.get(part, ()))
@@ -132,7 +132,7 @@ class Tables:
         self._read[study, fingerprint, table.split.digest] = table
 
     def of(self, cell: CellDirectory, record: CellRecord) -> Table | str:
-        """The table of the cell's study, or why there is none to compare with."""
+        """The table of the cell's study, or why none can be compared with."""
         study = cell.path.parents[3]
         key = (study, record["dataset"]["fingerprint"], record["split"]["digest"])
         if key not in self._read:

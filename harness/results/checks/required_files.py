@@ -33,7 +33,7 @@ def _size(path: Path) -> int:
 def missing_predictions(
     directory: CellDirectory, cell: CellRecord, metrics: MetricsRecord | None
 ) -> list[Path]:
-    """Prediction files that a cell that is ok has written, and that are not there.
+    """Prediction files that a cell that is ok has written, and that are missing.
 
     Args:
         metrics: what the cell has on record; None where that is missing or damaged.

@@ -1,4 +1,4 @@
-"""Checkpoints: ``last`` to go on from after an interrupt, ``best`` to predict with."""
+"""Checkpoints: ``last`` to resume from after an interrupt, ``best`` to predict with."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ has one that is finite."""
 
 def nothing_kept(path: Path) -> str:
     """The message about a finished cell that has no weights."""
-    return f"{path}: the trained weights are not there any more; {TRAIN_AGAIN}"
+    return f"{path}: the trained weights are missing; {TRAIN_AGAIN}"
 
 
 class DamagedCheckpointError(HarnessError):
-    """A checkpoint to go on from is not what was written."""
+    """A checkpoint to resume from is not what was written."""
 
 
 @dataclass
 class Progress:
-    """What, beside tensors, decides how training goes on."""
+    """What, apart from tensors, decides how training continues."""
 
     epochs_done: int = 0
     best_epoch: int | None = None
     best_primary: float | None = None
     best_val: Figures | None = None
-    """All figures of the best epoch on the validation part."""
+    """All metrics of the best epoch on the validation part."""
     resumed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     """The clock's buckets until this checkpoint."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """An ``EpochRecord`` per finished epoch."""
     activations: dict[str, Any] = field(default_factory=dict)
-    """By stage: what became of the activations at its frozen boundary."""
+    """By stage: what happened to the activations at its frozen boundary."""
 
 
 class Checkpoints:
     """The folder ``checkpoint/`` of a cell. Every file appears whole or not at all.
 
-    While training goes on, only what training can have changed is written: a frozen encoder is made
-    again from its seed or its weights. Saving copies the tensors and returns; a thread writes them
-    beside the next epoch. What is kept of a finished cell is complete.
+    During training, only what training can have changed is written: a frozen encoder is rebuilt
+    from its seed or its weights. Saving copies the tensors and returns; a thread writes them
+    during the next epoch. What is kept of a finished cell is complete.
 
-    New best weights take the place of the old ones only once ``last``, which says what epoch they
+    New best weights replace the old ones only once ``last``, which says what epoch they
     are of, is written: whenever the process is killed, both belong together.
     """
 
@@ -87,7 +87,7 @@ class Checkpoints:
 
         Args:
             moved: names of the parameters that any stage trains; buffers are kept anyway.
-            stepping: state of the optimiser; None where no step will go on from it.
+            stepping: state of the optimiser; None where no step will resume from it.
 
         Raises:
             HarnessError: the checkpoint before this one could not be written.
@@ -103,7 +103,7 @@ class Checkpoints:
         self._writing = self._writer.submit(self._write, state, best)
 
     def wait(self) -> None:
-        """Return once all that was saved is on disk; raises what kept it from there."""
+        """Return once all that was saved is on disk; raises the error that prevented it."""
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
@@ -123,7 +123,7 @@ class Checkpoints:
         nothing.
 
         Raises:
-            DamagedCheckpointError: it cannot be read, or the best weights that it speaks of.
+            DamagedCheckpointError: it cannot be read, or the best weights that it refers to.
         """
         for half_written in self.last.parent.glob(".*.*"):
             half_written.unlink()
@@ -171,7 +171,7 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def load_finished(self, module: nn.Module, device: torch.device) -> None:
-        """The best weights of a cell that has ended; HarnessError where there are none to use."""
+        """The best weights of a cell that has ended; HarnessError where none can be used."""
         try:
             load_model(module, str(self.best), device=str(device))
         except FileNotFoundError as error:
@@ -191,7 +191,7 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Put a new file in the place of one, whole or not at all."""
+        """Replace a file by a new one, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -246,7 +246,7 @@ def _epoch_of(path: Path) -> int:
     """The epoch whose weights the file holds.
 
     Raises:
-        DamagedCheckpointError: it is not there, cut off or something else.
+        DamagedCheckpointError: it is missing, cut off or something else.
     """
     try:
         with safe_open(path, "pt") as file:

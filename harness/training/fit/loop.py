@@ -165,7 +165,7 @@ def _run_stage(
 def _train_epoch(
     training: Training, take_step: Stepper, modes: Modes, epoch: int
 ) -> dict[str, Any]:
-    """One pass over the training part; figures of it. Everything random in it comes from the
+    """One pass over the training part; returns its values. Everything random in it comes from the
     cell's seed and the epoch's number, so a resumed run repeats it bit by bit."""
     watch = Stopwatch()
     waited = 0.0
@@ -207,7 +207,7 @@ def _keep(
     progress: Progress,
     line: dict[str, Any],
 ) -> None:
-    """Save the epoch, with the optimiser where the stage goes on."""
+    """Save the epoch, with the optimiser where the stage continues."""
     better = _better(line["val"], progress.best_val, higher=training.higher_is_better)
     if better:
         progress.best_epoch, progress.best_primary = line["epoch"], line["val"]["primary"]

@@ -70,7 +70,7 @@ def as_probabilities(
     outputs: Mapping[str, Tensor], targets: Mapping[str, TargetSpec]
 ) -> dict[str, Tensor]:
     """The logits of one batch as probabilities, per target: [B, C] of classes, [B, H, W] of a
-    mask; ContractError where they are none."""
+    mask; ContractError where they are not logits."""
     found = {}
     for name, target in targets.items():
         values = _activated(name, target, outputs)
@@ -79,7 +79,7 @@ def as_probabilities(
 
 
 def _activated(name: str, target: TargetSpec, outputs: Mapping[str, Tensor]) -> Tensor:
-    """Probabilities of one target; ContractError where the logits are none."""
+    """Probabilities of one target; ContractError where they are not logits."""
     check_outputs(outputs, {name: target}, len(outputs[name]) if name in outputs else 0)
     if not outputs[name].isfinite().all():
         raise ContractError(f"forward() returned {name!r} with logits that are not finite")

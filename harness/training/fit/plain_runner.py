@@ -140,7 +140,7 @@ class PlainRunner:
             self._method.load(directory)
         except Exception as error:
             raise HarnessError(
-                f"{directory}: the method cannot load what is there "
+                f"{directory}: the method cannot load its files "
                 f"({type(error).__name__}: {error}); {TRAIN_AGAIN}"
             ) from error
 

@@ -43,7 +43,7 @@ class Setting:
     device_budget: int | None = None
     """Bytes of the GPU's memory for images and activations; None: half of what is free."""
     keep_checkpoints: Literal["none", "best", "all"] = "best"
-    """Of a finished cell: nothing, the weights it predicted with, or all that there is."""
+    """Of a finished cell: nothing, the weights it predicted with, or everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +83,14 @@ class Fitted:
     epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     best_val: Mapping[str, float] | None = None
-    """Figures of the best epoch on the validation part; None where no epoch was selected."""
+    """Metrics of the best epoch on the validation part; None where no epoch was selected."""
     rounding: Rounding = "none"
     """How the final predictions may differ from those that the best epoch was selected by."""
     resumed: int = 0
 
 
 Score = Callable[[Outputs], dict[str, float]]
-"""Figures of predictions of the validation part, as in ``val`` of the history."""
+"""Metrics of the predictions of the validation part, as in ``val`` of the history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class Runner(TypingProtocol):
 
     @property
     def activations(self) -> Mapping[str, ActivationsRecord]:
-        """By stage: what became of the activations at its frozen boundary."""
+        """By stage: what happened to the activations at its frozen boundary."""
         ...
 
     def build(self) -> None:
@@ -125,7 +125,7 @@ class Runner(TypingProtocol):
         ...
 
     def fit(self, parts: Parts, score: Score) -> Fitted:
-        """Learn; ``score`` gives the figures of predictions of the validation part."""
+        """Learn; ``score`` gives the metrics of predictions of the validation part."""
         ...
 
     def predict(self, part: Part, *, loss: bool = False) -> Outputs:
@@ -133,10 +133,10 @@ class Runner(TypingProtocol):
         ...
 
     def load(self) -> None:
-        """Take what a finished cell has kept, in place of ``fit``; after ``build``.
+        """Load what a finished cell has kept, instead of ``fit``; after ``build``.
 
         Raises:
-            HarnessError: the cell has learned something and kept nothing, or something else.
+            HarnessError: the cell has learned something but kept nothing, or other files.
         """
         ...
 

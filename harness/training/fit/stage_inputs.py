@@ -65,7 +65,7 @@ class View:
         return self.boundary.of(batches, self.budget, flips=flips)
 
     def logits(self, batches: Batches) -> Logits:
-        """What the stage's layers say of a part, which is read ahead where it is not at hand."""
+        """The layers' inputs for a part, read ahead where they are not in memory."""
         inputs = self.inputs(batches)
 
         def chunk_by_chunk(
@@ -83,7 +83,7 @@ class View:
         return chunk_by_chunk
 
     def note(self, activations: dict[str, ActivationsRecord], stage: Stage) -> None:
-        """Write down what became of the activations at the stage's boundary, if it has one."""
+        """Record what happened to the activations at the stage's boundary, if it has one."""
         if self.boundary is not None:
             activations[stage.name] = self.boundary.kept.to_json()
 
@@ -119,7 +119,7 @@ class Views:
     _last: tuple[Stage, View] | None = None
 
     def of(self, stage: Stage) -> View:
-        """The stage's view; computes the activations at its boundary where nobody has.
+        """The stage's view; computes the activations at its boundary where they are missing.
 
         Raises:
             HarnessError: the method's prefix holds a parameter that the stage trains.

@@ -76,7 +76,7 @@ class Stepper:
         return {"optimizer": self.optimizer.state_dict(), "scaler": scaler}
 
     def load(self, saved: Mapping[str, Any]) -> None:
-        """Go on from a :meth:`state`."""
+        """Resume from a :meth:`state`."""
         self.optimizer.load_state_dict(saved["optimizer"])
         for parameter, state in self.optimizer.state.items():
             for name, value in state.items():

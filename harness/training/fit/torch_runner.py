@@ -169,7 +169,7 @@ class TorchRunner:
         return self._predicted(self._views.of(self._stage).logits(batches), batches, loss=loss)
 
     def _predicted(self, logits: Logits, batches: Batches, *, loss: bool = True) -> Outputs:
-        # What is random in it, if anything, is the same after every epoch and in the end.
+        # Its random draws, if any, are the same after every epoch and in the end.
         torch.manual_seed(derive_seed("prediction", self._setting.seed))
         losses = ValidationLoss(self._method, batches) if loss else None
         watch = None if losses is None else losses.add
@@ -257,7 +257,7 @@ class TorchRunner:
             return f"{advice}: the gradients add up to the same batch"
         return (
             f"{advice}; the method has batch normalisation, which then sees fewer images at a "
-            "time: this is another training than without it, and the table says so"
+            "time: this trains differently than without it, and the table says so"
         )
 
     def finish(self) -> None:

@@ -37,7 +37,7 @@ _NUMPY = {torch.float16: "<f2", torch.float32: "<f4"}
 class Boundary:
     """The frozen prefix of a network, and its activations where these can be kept.
 
-    Maps with more than one position per image are kept in half precision unless told otherwise,
+    Maps with more than one position per image are kept in half precision unless set otherwise,
     vectors in float32: they are small, and what is trained on them is most sensitive.
 
     Args:

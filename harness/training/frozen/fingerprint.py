@@ -1,4 +1,4 @@
-"""What tells one module from another: its parameters to the last bit, and its settings."""
+"""What distinguishes one module from another: its parameters to the last bit, and its settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _content(value: Tensor) -> str:
 def architecture(module: nn.Module) -> list[Any]:
     """Name, class and settings (attributes that are plain values) of the module and of all in it.
 
-    Parameters alone do not tell how many heads share them, or which activation follows them.
+    Parameters alone do not show how many heads share them, or which activation follows them.
     """
     return [
         [name, _qualified(type(part)), {k: _plain(v) for k, v in sorted(_settings(part).items())}]

@@ -1,4 +1,4 @@
-"""Where activations of frozen layers may be kept, and what became of them."""
+"""Where activations of frozen layers may be kept, and what happened to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHARE_OF_FREE_MEMORY = 0.4
 
 @dataclass(frozen=True, kw_only=True)
 class Sharing:
-    """Where activations may be kept, and what decides them beside the prefix and the images."""
+    """Where activations may be kept, and what decides them besides the prefix and the images."""
 
     cache: Path
     facts: Mapping[str, Any]
@@ -49,13 +49,13 @@ class Sharing:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What became of the activations of one prefix."""
+    """What happened to the activations of one prefix."""
 
     where: Literal["disk", "memory", "per batch"]
     nbytes: int
     """What they take, or would."""
     taken: Taken | None = None
-    """Full price of making them, whoever made them; None where nothing is kept."""
+    """Full cost of making them, whichever cell made them; None where nothing is kept."""
     key: str | None = None
     """Names those on the disk: stages with the same one use the same activations."""
     array: NDArray[Any] | None = None
@@ -84,7 +84,7 @@ def file_name(computed: torch.dtype) -> str:
 
 
 def computed_in(name: str) -> torch.dtype | None:
-    """The type that a file of this name says; None for the name of something else."""
+    """The type that a file's name states; None for any other name."""
     said = re.fullmatch(r"activations-(\w+)\.npy", name)
     dtype = said and getattr(torch, said[1], None)
     return dtype if isinstance(dtype, torch.dtype) else None

@@ -114,7 +114,7 @@ def check_independent(method: TorchMethod, module: nn.Module, images: Tensor) ->
     """In eval mode ``forward`` makes of the first and of the last image what it makes of them among
     the others, so that predictions depend on no batch size and on no order.
 
-    Nothing is said of a ``forward`` that draws random numbers in eval mode: it makes something else
+    Not checked for a ``forward`` that draws random numbers in eval mode: it makes something else
     even of the same images. Random numbers and buffers are afterwards as they were.
 
     Args:

@@ -1,6 +1,6 @@
-"""What a method promises, checked where breaking it would give wrong numbers without a word.
+"""What a method promises, checked where breaking it would silently give wrong numbers.
 
-Each check runs once or a few times per cell and says in one sentence, in the contract's own words
+Each check runs once or a few times per cell and states in one sentence, in the contract's own words
 (:mod:`harness.training.method`), which promise does not hold.
 """
 

@@ -93,7 +93,7 @@ def is_offline() -> bool:
 def fetch_missing(
     cards: Sequence[WeightsCard], watcher: Watcher, say: Callable[[str], None]
 ) -> bool:
-    """Whether any of the cards could be fetched; ``say`` is told why the others could not.
+    """Whether any of the cards could be fetched; ``say`` is given the reasons for the others.
 
     Gives up within :data:`ANSWER_SECONDS` where no server answers, and asks none, of any library,
     under ``HF_HUB_OFFLINE``.
