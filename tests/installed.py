@@ -47,11 +47,15 @@ class Installed:
             shutil.rmtree(old)
         info = self.folder / f"cxr_harness-{version}.dist-info"
         info.mkdir()
-        for name in ("METADATA", "entry_points.txt"):
-            text = distribution("cxr-harness").read_text(name)
-            assert text is not None
-            own = distribution("cxr-harness").version
-            (info / name).write_text(text.replace(f"\nVersion: {own}\n", f"\nVersion: {version}\n"))
+        here = distribution("cxr-harness")
+        texts = {
+            "METADATA": here.read_text("METADATA") or here.read_text("PKG-INFO"),
+            "entry_points.txt": here.read_text("entry_points.txt"),
+        }
+        for name, text in texts.items():
+            assert text is not None, f"the installed harness has no {name}"
+            now = text.replace(f"\nVersion: {here.version}\n", f"\nVersion: {version}\n")
+            (info / name).write_text(now)
         files = sorted(file for file in self.folder.rglob("*") if self._is_recorded(file))
         lines = [f"{file.relative_to(self.folder).as_posix()},{_hash(file)},0" for file in files]
         (info / "RECORD").write_text("\n".join(lines) + "\n")

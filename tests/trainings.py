@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from harness import TorchMethod
+from harness import Problem, TargetSpec, TorchMethod
 from harness.protocol import Protocol
 from harness.training.batches import Batches, Part, union
 from harness.training.clock import Clock
@@ -24,6 +24,22 @@ from harness.training.frozen.placement import Sharing
 from harness.training.rows import Budget
 
 CPU = torch.device("cpu")
+LABEL = TargetSpec(
+    name="label",
+    kind="classes",
+    names=("dark", "bright"),
+    loss="harness.tasks.losses:cross_entropy",
+    activation="softmax",
+)
+PROBLEM = Problem(
+    task="classification",
+    targets={"label": LABEL},
+    image_size=32,
+    weights="random",
+    weights_files={},
+    seed=0,
+)
+"""Two classes at 32 px, for networks that a test makes."""
 
 
 def make_part(

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.api.how import How
 from harness.api.results import Results, as_recorded
-from harness.api.session import How, Voice, execute, prepare
+from harness.api.session import Voice, execute, prepare
 from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
 from harness.planning.study_files.study_file import StudyFile, read_study_file

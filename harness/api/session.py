@@ -9,44 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from harness import hookspecs
+from harness.api.how import How
 from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import meant
-from harness.errors import HarnessError
 from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.study_keys import asked_again
 from harness.planning.study_files.study_runs import with_run
-from harness.planning.units import number_of_bytes
 from harness.progress.run_progress import progress
 from harness.runtime.surroundings import Surroundings
 from harness.study import Request, Study
-
-KEPT = ("none", "best", "all")
-"""Checkpoints of a cell that is ok: none, the best epoch's, or the last epoch's as well."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
-    """How cells are run; none of it changes a result."""
-
-    executor: str = "process"
-    jobs: int | None = None
-    """Cells at a time; None: one per core or GPU."""
-    threads: int | None = None
-    """Per cell; None: one on a CPU."""
-    timeout: float | None = None
-    """Seconds per cell."""
-    rerun: bool = False
-    """Whether finished cells run again."""
-    device_memory: str | None = None
-    """Of a GPU, for images and activations: ``8GB``."""
-    activation_space: str | None = None
-    """On disk, for the activations of one frozen prefix."""
-    keep_checkpoints: str = "best"
-    strict: bool = False
-    """Whether any plugin that did not load counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,24 +76,7 @@ def prepare(
     Raises:
         HarnessError: anything invalid in the request.
     """
-    from harness.execution.devices import check_threads
-
-    for name, least in (("jobs", 1), ("threads", 1)):
-        if (value := getattr(how, name)) is not None and value < least:
-            raise HarnessError(f"--{name} {value}: give a whole number from {least}", about=name)
-    if how.timeout is not None and how.timeout <= 0:
-        raise HarnessError(f"--timeout {how.timeout:g}: give seconds, more than 0", about="timeout")
-    check_threads(how.threads)
-    if how.keep_checkpoints not in KEPT:
-        raise HarnessError(
-            f"--keep-checkpoints {how.keep_checkpoints!r}: use one of {', '.join(KEPT)}",
-            about="keep_checkpoints",
-        )
-    limits = {
-        "device_bytes": number_of_bytes("--device-memory", how.device_memory),
-        "activation_bytes": number_of_bytes("--activation-space", how.activation_space),
-        "keep_checkpoints": how.keep_checkpoints,
-    }
+    limits = how.limits(plugins)
     call = Caller(plugins, voice.warn)
     admit = admission(request.skip_bad, shown=voice.shown)
     study = keep_selected(plan(request, plugins, admit), call, voice.warn)

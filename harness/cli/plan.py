@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from harness.api.how import How
 from harness.api.skip_bad import admission, recollection
 from harness.cli.shared.options import study_options
 from harness.cli.shared.plan_output import as_json, as_text
@@ -90,6 +91,17 @@ def command(
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
         plugins = installed_plugins(prompts)
+        how = How(
+            executor=executor,
+            jobs=jobs,
+            threads=threads,
+            timeout=timeout,
+            rerun=rerun,
+            device_memory=device_memory,
+            activation_space=activation_space,
+            keep_checkpoints=keep_checkpoints,
+        )
+        how.limits(plugins)
         call = Caller(plugins, _warn)
         study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from harness.api.session import How, Ran, Voice, execute, prepare
+from harness.api.how import How
+from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
 from harness.cli.shared.options import study_options
 from harness.cli.shared.print_report import broken_plugins, print_report

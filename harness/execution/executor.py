@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.discovery.registry import Plugins
+from harness.errors import HarnessError, did_you_mean
 from harness.machine import Resources
 from harness.runtime.surroundings import Surroundings
 
@@ -41,3 +43,13 @@ class Executor(Protocol):
     def close(self) -> None:
         """Kill what still runs and give everything back."""
         ...
+
+
+def check_executor(name: str, plugins: Plugins) -> None:
+    """HarnessError where no plugin offers an executor of this name."""
+    if name not in plugins.executors:
+        raise HarnessError(
+            f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
+            f"executors: {', '.join(plugins.executors)}",
+            about="executor",
+        )

@@ -14,7 +14,7 @@ from typing import Any, cast
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError
 from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
@@ -174,12 +174,6 @@ def _close(executor: Executor, say: Callable[[str], None]) -> None:
 
 def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
     name = options.executor
-    if name not in plugins.executors:
-        raise HarnessError(
-            f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
-            f"executors: {', '.join(plugins.executors)}",
-            about="executor",
-        )
     entry = plugins.executors[name]
     try:
         executor: Executor = resolve(entry.spec.factory)(

@@ -96,8 +96,8 @@ def check(found: Found) -> Found:
 def _missing_classes(rows: Sequence[Row]) -> Iterable[str]:
     if named := [row.label for row in rows if says_missing(row.label)]:
         yield (
-            "taken as a class, although it may mean a missing label: "
-            f"{counted_spellings(named)} images; remove them if their class is unknown"
+            "taken as a class, although its name may mean a missing label (with its images): "
+            f"{counted_spellings(named)}; remove them if their class is unknown"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_tools import TINY, harness, small_disk
+from tests.cli_tools import TINY, harness, inside, small_disk
 from tests.trees import make_tree
 
 
@@ -153,3 +153,21 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
         assert "full" in done.stderr
         assert "Traceback" not in done.stderr
         assert not list(mount.rglob("*.npy"))
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--executor", "nope", "unknown executor 'nope'; executors: process, inline"),
+        ("--device-memory", "much", "--device-memory 'much'"),
+        ("--activation-space", "much", "--activation-space 'much'"),
+    ],
+)
+def test_how_cells_are_run_is_checked_before_anything_is_written(
+    verb: str, option: str, value: str, said: str, tmp_path: Path
+) -> None:
+    done = inside(verb, "--plugins", "baselines", option, value, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"harness: {said}")
+    assert list(tmp_path.iterdir()) == []

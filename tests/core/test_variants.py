@@ -153,7 +153,7 @@ def without(label: str) -> str:
     ("content", "says"),
     [
         pytest.param("", ["is empty"], id="empty"),
-        pytest.param("# nothing\n\n", ["holds no prompt"], id="comments only"),
+        pytest.param("# nothing\n\n", ["has no prompts"], id="comments only"),
         pytest.param(b"\xff\xfeC\x00O\x00", ["UTF-8"], id="UTF-16"),
         pytest.param("COVID: x\n" * 120_000, ["1,080,000 bytes", "1,000,000"], id="large"),
         pytest.param(GOOD + "clear lungs\n", ["line 7", "'clear lungs'"], id="no colon"),
@@ -185,7 +185,7 @@ def test_a_file_whose_name_cannot_name_a_method_is_refused(name: str, tmp_path: 
 
 def test_a_file_named_like_a_set_of_the_plugin_is_refused(tmp_path: Path) -> None:
     write(tmp_path, name="findings.txt")
-    refused(tmp_path, "findings.txt", ["clip/vit_l14@findings already", "rename"])
+    refused(tmp_path, "findings.txt", ["clip/vit_l14@findings exists already", "rename"])
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_an_empty_class_folder_is_noted(tmp_path: Path) -> None:
         ((), "holds no folder"),
         (("images/a.png", "masks/a.png"), "images and masks but no class folders.*--dataset csv"),
         (("only/a.png", "only/b.png"), "the one folder 'only'"),
-        (("a/1.png", "b/2.png", "c/x/3.png", "c/y/4.png"), "no image but the folders x, y"),
+        (("a/1.png", "b/2.png", "c/x/3.png", "c/y/4.png"), "no images but the folders x, y"),
         (("NORMAL/1.png", "normal/2.png", "b/3.png"), "'NORMAL' .*and 'normal' .*one way"),
         (("stage1/1.png", "stage01/2.png"), "'stage01' .*and 'stage1' "),
         (("train/NORMAL/1.png", "train/b/2.png", "test/normal/3.png"), "train/NORMAL.*test/normal"),
@@ -445,4 +445,6 @@ def test_a_patient_that_says_it_is_missing_is_none_and_is_said(tmp_path: Path) -
 def test_a_class_folder_named_as_a_missing_value_is_said(tmp_path: Path, name: str) -> None:
     samples = opened(files(tmp_path, "a/1.png", f"{name}/1.png")).samples
     assert samples.classes == ("a", name)
-    assert any(f"label is missing: {name!r} 1 images" in note for note in samples.notes)
+    assert any(
+        f"may mean a missing label (with its images): {name!r} 1;" in note for note in samples.notes
+    )

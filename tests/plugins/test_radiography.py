@@ -71,7 +71,7 @@ def test_renamed_class_folders_give_the_same_classes_and_ids(tree):
 
 def test_a_folder_that_is_no_class_is_named_with_the_accepted_ones(tree):
     (tree / "Tuberculosis").mkdir()
-    with pytest.raises(HarnessError, match=r"'Tuberculosis' is no class.*Viral Pneumonia"):
+    with pytest.raises(HarnessError, match=r"'Tuberculosis' is not a class.*Viral Pneumonia"):
         open_radiography(tree)
 
 

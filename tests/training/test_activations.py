@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
+from harness import HarnessError, InputSpec, Problem, Stage, TorchMethod
 from harness.protocol import QUICK, override
 from harness.training.batches import Part
 from harness.training.fit.loop import Training, fit
@@ -19,15 +19,7 @@ from harness.training.fit.stage_inputs import Logits
 from harness.training.frozen import activations
 from harness.training.frozen.fingerprint import architecture, state_digest
 from harness.training.rows import Streamed
-from tests.trainings import make_part, make_training, some
-
-LABEL = TargetSpec(
-    name="label",
-    kind="classes",
-    names=("dark", "bright"),
-    loss="harness.tasks.losses:cross_entropy",
-    activation="softmax",
-)
+from tests.trainings import PROBLEM, make_part, make_training, some
 
 
 def head_only(module: nn.Module) -> list[str]:
@@ -74,16 +66,6 @@ class Frozen(TorchMethod):
 
 class Uncached(Frozen):
     cached = False
-
-
-PROBLEM = Problem(
-    task="classification",
-    targets={"label": LABEL},
-    image_size=32,
-    weights="random",
-    weights_files={},
-    seed=0,
-)
 
 
 CHECKS = 1 + 2 * (QUICK.batch_size + 4)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
+from harness import InputSpec, Stage, TargetSpec, TorchMethod
 from harness.errors import HarnessError, SpecError
 from harness.protocol import QUICK, override
 from harness.specs import TaskSpec
@@ -20,28 +20,13 @@ from harness.training.fit.loop import fit
 from harness.training.fit.stage_inputs import Logits
 from harness.training.promises.agreement import check_independent, check_split
 from harness.training.promises.contract import check_probabilities
-from tests.trainings import make_part, make_training, some
+from tests.trainings import LABEL, PROBLEM, make_part, make_training, some
 
-LABEL = TargetSpec(
-    name="label",
-    kind="classes",
-    names=("dark", "bright"),
-    loss="harness.tasks.losses:cross_entropy",
-    activation="softmax",
-)
 MASK = TargetSpec(
     name="mask",
     kind="binary-mask",
     loss="harness.tasks.losses:bce_dice",
     activation="sigmoid",
-)
-PROBLEM = Problem(
-    task="classification",
-    targets={"label": LABEL},
-    image_size=32,
-    weights="random",
-    weights_files={},
-    seed=0,
 )
 
 

@@ -12,29 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import HarnessError, InputSpec, Problem, Stage, TargetSpec, TorchMethod
+from harness import HarnessError, InputSpec, Stage, TorchMethod
 from harness.protocol import QUICK, override
 from harness.training.batches import Part
 from harness.training.clock import Clock
 from harness.training.fit.loop import Training, fit
 from harness.training.fit.stage_inputs import Logits
-from tests.trainings import make_part, make_training, some
-
-LABEL = TargetSpec(
-    name="label",
-    kind="classes",
-    names=("dark", "bright"),
-    loss="harness.tasks.losses:cross_entropy",
-    activation="softmax",
-)
-PROBLEM = Problem(
-    task="classification",
-    targets={"label": LABEL},
-    image_size=32,
-    weights="random",
-    weights_files={},
-    seed=0,
-)
+from tests.trainings import PROBLEM, make_part, make_training, some
 
 
 class SmallNet(nn.Module):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import InputSpec, Problem, Stage, TargetSpec, TorchMethod
+from harness import InputSpec, Stage, TorchMethod
 from harness.errors import HarnessError
 from harness.protocol import QUICK, override
 from harness.training.batches import Batches
@@ -21,23 +21,8 @@ from harness.training.fit.stage_inputs import Logits
 from harness.training.frozen.activations import Boundary
 from harness.training.frozen.fingerprint import contents
 from harness.training.promises.agreement import check_split
-from tests.trainings import make_part, make_training, some
+from tests.trainings import PROBLEM, make_part, make_training, some
 
-LABEL = TargetSpec(
-    name="label",
-    kind="classes",
-    names=("dark", "bright"),
-    loss="harness.tasks.losses:cross_entropy",
-    activation="softmax",
-)
-PROBLEM = Problem(
-    task="classification",
-    targets={"label": LABEL},
-    image_size=32,
-    weights="random",
-    weights_files={},
-    seed=0,
-)
 BATCH = QUICK.batch_size
 ran: list[int] = []
 """Images of every call that a body was run for."""
