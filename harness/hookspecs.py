@@ -20,7 +20,7 @@ Registration hooks run when plugins are described: they return specs and import 
 plugin that pulls in torch, timm, transformers or segmentation-models-pytorch there is quarantined).
 Session hooks run in the process of ``harness run``, never in a cell's. Their arguments are copies,
 and what they change of the process's environment, working directory, umask and signal handlers is
-put back. The clock is not handed to any of them, and what they cost is nobody's training time.
+put back. The clock is not handed to any of them, and what they cost counts as no training time.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Protocol:
     flip: bool = False
     """Random horizontal flips in training, image and mask alike. A chest has a heart side."""
     tiny: bool = False
-    """Use every method's small member (``MethodSpec.tiny``) in place of the full network."""
+    """Use every method's small member (``MethodSpec.tiny``) instead of the full network."""
     train_images: int | None = None
     """At most so many training images, cut alike for every method; None for all."""
     test_images: int | None = None

@@ -72,7 +72,7 @@ class Cell:
     blocked: tuple[str, str] | None = None
     """(status, reason) of a cell that cannot run here."""
     missing_weights: bool = False
-    """Blocked for want of files that a network might still bring."""
+    """Blocked by missing files that could still be downloaded."""
 
     @property
     def status(self) -> str:

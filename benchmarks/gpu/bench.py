@@ -37,7 +37,7 @@ class Settings:
     batch: int
     """Images per step."""
     tiny: bool
-    """Small members in place of the full networks."""
+    """Small members instead of the full networks."""
     blocks: int
     """Per contestant."""
     seconds_per_method: float

@@ -35,7 +35,7 @@ COURSE = "ssl/dinov2_base@full"
 @click.option("--images", default=21_165, show_default=True, type=click.IntRange(4))
 @click.option("--size", default=224, show_default=True, type=click.IntRange(32), help="Pixels.")
 @click.option("--batch", default=64, show_default=True, type=click.IntRange(2))
-@click.option("--tiny", is_flag=True, help="Small members in place of the full networks.")
+@click.option("--tiny", is_flag=True, help="Small members instead of the full networks.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--blocks", default=4, show_default=True, type=click.IntRange(2), help="Of steps.")
 @click.option(

@@ -1,6 +1,6 @@
 """Hugging Face's Trainer with its defaults, but for what would change the result.
 
-Adam in place of AdamW, a constant learning rate and no clipping of gradients make it the training
+Adam instead of AdamW, a constant learning rate and no clipping of gradients make it the training
 of the others. As with Lightning, the pictures are normalised tensors in memory.
 """
 

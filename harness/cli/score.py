@@ -157,7 +157,7 @@ def _scores(
     return CellScores(
         cell,
         [entry.spec for entry in entries],
-        # The record has what the protocol selected by in place of the task's own.
+        # The record has what the protocol selected by instead of the task's own.
         tuple(record["task"].get("primary", task.spec.primary))
         if record["protocol"].get("select_by")
         else task.spec.primary,

@@ -68,7 +68,7 @@ class ImportGuard(MetaPathFinder):
     def forget(self, package: str) -> None:
         """Unload what was loaded of ``package`` meanwhile.
 
-        A module that catches the refusal goes on with ``torch = None`` and would stay so.
+        A module that catches the refusal keeps ``torch = None``.
         """
         for name in set(sys.modules) - self._before:
             if name.partition(".")[0] == package:

@@ -17,7 +17,7 @@ from harness.storage.lock import take, without_locks
 from harness.study import Study
 
 NAME = "study.toml"
-"""What a folder that is given in place of a file must hold, and what every run leaves behind."""
+"""What a folder that is given instead of a file must hold, and what every run leaves behind."""
 
 LOCK = ".lock"
 """Held (``flock``) by the run that works in the folder; holds the number of its process."""

@@ -1,6 +1,6 @@
 """The schema of a cell directory's JSON files. ``docs/results-schema.md`` describes every field.
 
-Every key of a record is required unless its class says otherwise; None stands for unknown.
+Every key of a record is required unless its class says otherwise; None means unknown.
 """
 
 from __future__ import annotations

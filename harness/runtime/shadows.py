@@ -45,7 +45,7 @@ LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A file that is found in place of another."""
+    """A file that is found instead of another."""
 
     module: str
     file: Path
@@ -78,7 +78,7 @@ def _places(distribution: str) -> tuple[Path, ...]:
 
 
 def misplaced(distribution: str) -> Shadow | None:
-    """What Python imports in place of an installed distribution; None where it imports that, or
+    """What Python imports instead of an installed distribution; None where it imports that, or
     where either is missing."""
     module = module_of(distribution)
     file = _file_of(module)
@@ -103,7 +103,7 @@ def libraries(distributions: Iterable[str]) -> Iterator[Shadow]:
 
 
 def behind(error: BaseException | None, distributions: Iterable[str] = LIBRARIES) -> Shadow | None:
-    """What Python imports in place of an installed distribution and the error comes from, be it
+    """What Python imports instead of an installed distribution and the error comes from, be it
     while it is imported, which leaves no module behind; None for any other error."""
     files: set[Path] = set()
     while error is not None:
@@ -129,7 +129,7 @@ def standard_modules() -> Iterator[Shadow]:
 
 
 def in_folder(folder: Path, distributions: Iterable[str]) -> Iterator[Shadow]:
-    """Files of a folder that would be imported in place of a library or of a standard module if
+    """Files of a folder that would be imported instead of a library or of a standard module if
     the folder came first on the path."""
     for distribution in distributions:
         if file := _in_folders(module_of(distribution), [str(folder)]):

@@ -1,7 +1,7 @@
 """What must happen before anything else is imported.
 
 ``python -m harness`` puts the working directory first on the path, where a script of the
-user's called ``select.py`` or a clone of a library would be imported in place of the real one.
+user's called ``select.py`` or a clone of a library would be imported instead of the real one.
 """
 
 # ruff: noqa: PTH109, PTH119, PTH120
@@ -49,7 +49,7 @@ def explain_hidden_modules(
         return
     file, name = found
     sys.stderr.write(
-        f"harness: {file} is imported in place of {name}: give it another "
+        f"harness: {file} is imported instead of {name}: give it another "
         f"name, or take its folder off PYTHONPATH ({kind.__name__}: {error})\n"
     )
     sys.stderr.flush()

@@ -51,7 +51,7 @@ class Artefact:
     damage: str | None = None
     """What was wrong with the one that this one has replaced."""
     lockable: bool = True
-    """Whether its file system has locks, so that nobody else makes or removes it meanwhile."""
+    """Whether its file system has locks, so that no other process makes or removes it meanwhile."""
 
 
 def obtain(plan: Plan, make: Callable[[Path], None], waiting: Callable[[], None]) -> Artefact:
@@ -144,7 +144,7 @@ def existing(directory: Path) -> Artefact | None:
 
 def write_header(file: Any, layout: Layout) -> None:
     """Begin a file of the format ``.npy``; the rows follow by plain writes. On a full disk, a
-    writable memory map would end the process in place of an error."""
+    writable memory map would end the process instead of an error."""
     header = {"descr": layout.dtype, "fortran_order": False, "shape": layout.shape}
     np.lib.format.write_array_header_1_0(file, header)
 

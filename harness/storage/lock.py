@@ -80,9 +80,9 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
 
 @contextmanager
 def unless_held(path: Path) -> Iterator[Outcome]:
-    """Hold the lock file at ``path`` if nobody does, and tell how that ended.
+    """Hold the lock file at ``path`` unless another process does, and say how that ended.
 
-    A file that is missing is held by nobody, and is not made.
+    A missing file counts as held by no other process, and is not made.
     """
     try:
         file = _open(path)

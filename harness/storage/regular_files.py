@@ -16,7 +16,7 @@ _KINDS = (
 
 
 def special_kind(path: Path) -> str:
-    """What is there in place of a file or folder: ``"a named pipe"``, ``"a socket"`` or
+    """What is there instead of a file or folder: ``"a named pipe"``, ``"a socket"`` or
     ``"a device"``; empty where it is a file, a folder or nothing."""
     try:
         mode = path.stat().st_mode
@@ -26,7 +26,7 @@ def special_kind(path: Path) -> str:
 
 
 def require_regular(path: Path) -> None:
-    """Raise HarnessError where a pipe, a socket or a device is in place of a file: opening a pipe
+    """Raise HarnessError where a pipe, a socket or a device is instead of a file: opening a pipe
     waits for somebody to write."""
     if kind := special_kind(path):
         raise HarnessError(f"{path}: is {kind}, not a regular file; move it elsewhere")

@@ -165,7 +165,7 @@ class Streamed:
 
 
 def _shared(array: NDArray[Any]) -> Tensor:
-    """The array's own memory as a tensor, which nobody here writes to."""
+    """The array's own memory as a tensor; it is never written to."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -131,7 +131,7 @@ def imported(folder: Path, requirements: Iterable[str] | None = None) -> Iterato
             name=shadow.module,
             value=str(shadow.file),
             state="wrong",
-            remedy=f"is imported in place of {shadow.hidden}; take its folder off PYTHONPATH, "
+            remedy=f"is imported instead of {shadow.hidden}; take its folder off PYTHONPATH, "
             "or give it another name",
         )
     found = {shadow.file.resolve() for shadow in wrong}

@@ -28,7 +28,7 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
         card: what to look for.
         weights: ``"pretrained"`` for the published files in the library's own cache, checked
             against the card's sizes and SHA-256; or a folder ``DIR`` that holds
-            ``DIR/<card id>/<file name>`` with any content. There, in place of a card's only file,
+            ``DIR/<card id>/<file name>`` with any content. There, instead of a card's only file,
             the only checkpoint of the folder is taken whatever its name.
 
     Raises:

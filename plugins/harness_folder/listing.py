@@ -44,7 +44,7 @@ def read_listing(given: Path, columns: Columns) -> Found:
     Raises:
         HarnessError: there is no such table, it lacks a column, or a row cannot be meant; names
             table and line. Also where it names files that do not exist, one class in two ways, or
-            a missing value in place of a class.
+            a missing value instead of a class.
     """
     table = given / TABLE if given.is_dir() else given
     if not os.path.lexists(table):

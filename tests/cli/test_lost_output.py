@@ -1,4 +1,4 @@
-"""A full device and a closed pipe in place of a reader."""
+"""A full device and a closed pipe instead of a reader."""
 
 from __future__ import annotations
 

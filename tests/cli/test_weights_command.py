@@ -88,7 +88,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def run(server: str, tmp_path: Path) -> Run:
-    """``harness ARGUMENTS``, with empty caches and the server in place of the internet."""
+    """``harness ARGUMENTS``, with empty caches and the server instead of the internet."""
     code = PLUGIN.format(
         location=f"{server}/models/nut-1.pth",
         revision=REVISION,

@@ -122,7 +122,7 @@ def test_a_copy_that_the_command_itself_cannot_import_is_one_message(tmp_path: P
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     file = folder / "numpy" / "__init__.py"
-    assert f"harness: {file} is imported in place of numpy" in done.stderr
+    assert f"harness: {file} is imported instead of numpy" in done.stderr
 
 
 def names(folder: Path, *requirements: str) -> dict[str, str]:
@@ -148,7 +148,7 @@ def test_doctor_calls_wrong_what_hides_a_library_on_the_path(tmp_path: Path) -> 
     done = harness("doctor", cwd=tmp_path, env={"PYTHONPATH": path})
     assert done.returncode == 1, done.stderr
     assert str(tmp_path / "mine" / "timm" / "__init__.py") in done.stdout
-    assert "is imported in place of timm" in done.stdout
+    assert "is imported instead of timm" in done.stdout
 
 
 def test_a_script_that_hides_a_standard_module_on_the_path_is_one_message(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_script_that_hides_a_standard_module_on_the_path_is_one_message(tmp_pa
     path = os.pathsep.join([str(tmp_path), str(ROOT), str(ROOT / "plugins")])
     done = harness("doctor", cwd=tmp_path, env={"PYTHONPATH": path})
     assert done.returncode == 2
-    assert done.stderr.startswith(f"harness: {tmp_path / 'selectors.py'} is imported in place of")
+    assert done.stderr.startswith(f"harness: {tmp_path / 'selectors.py'} is imported instead of")
     assert "Traceback" not in done.stderr
 
 

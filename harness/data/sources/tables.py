@@ -78,7 +78,7 @@ def read_table(
     Args:
         fields: field -> other names of its column. A column with the field's own name wins.
         needed: fields that must have a column.
-        chosen: field -> name of its column, in place of what it is usually called; empty for a
+        chosen: field -> name of its column, instead of what it is usually called; empty for a
             field that is not to be read.
         missing: fields in which ``nan``, ``unknown``, ``-`` and the like mean missing values: they
             are read as empty, and a note counts them.

@@ -79,7 +79,7 @@ def _status(row: Row) -> str:
 
 def _weights(row: Row) -> str | None:
     """What the network started from. A method without parameters has no start; of one that did not
-    finish and has no weights of its own nobody knows whether it has parameters."""
+    finish and has no weights of its own it is not known whether it has parameters."""
     ended = row.status == "ok"
     if (ended or row.weights == "random") and row.timing.get("parameters_total") is None:
         return None

@@ -58,7 +58,7 @@ def _parts(text: str, known: Mapping[str, Column]) -> tuple[Column, str, str]:
     parts = _SHAPE.match(text)
     if parts is None:
         raise HarnessError(
-            f"--filter {text!r}: write COLUMN=VALUE, or !=, <, <=, >, >= in place of ="
+            f"--filter {text!r}: write COLUMN=VALUE, or !=, <, <=, >, >= instead of ="
         )
     return find(parts["name"], known, f"--filter {text!r}"), parts["sign"], parts["value"]
 

@@ -96,7 +96,7 @@ class Row:
 
     @property
     def normalised_over(self) -> int | None:
-        """Images of a micro-batch, where batch normalisation saw these in place of a batch; None
+        """Images of a micro-batch, where batch normalisation saw these instead of a batch; None
         for a row that trained as it would have without micro-batches."""
         micro = self.protocol.get("micro_batch")
         stages = self.timing.get("stages", [])

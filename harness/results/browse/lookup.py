@@ -82,7 +82,7 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
         )
     every = find_cells(out)
     found = [cell for cell in every if _begins(cell, text)]
-    # A method's older results, made by other code, are no other cells.
+    # A method's older results, made by other code, do not count as other cells.
     found = found or list(newest(cell for cell in every if method_of(cell) == text))
     if found:
         return found

@@ -25,7 +25,7 @@ R = TypeVar("R", TimingRecord, MetricsRecord)
 
 @dataclass(slots=True)
 class Found:
-    """What could be read. None stands for missing, or damaged."""
+    """What could be read. None means missing or damaged."""
 
     directory: CellDirectory
     cell: CellRecord | None = None

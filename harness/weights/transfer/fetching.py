@@ -200,7 +200,7 @@ def _download_from_hub(card: WeightsCard, names: Iterable[str]) -> None:
     for name in names:
         try:
             hf_hub_download(card.location, name, revision=card.revision, cache_dir=hub_cache())
-        # Which exception stands for a failed download differs between the library's versions.
+        # Which exception means a failed download differs between the library's versions.
         except Exception as error:
             address = f"{constants.ENDPOINT}/{card.location}"
             raise _unavailable(card, address, brief(error)) from error
