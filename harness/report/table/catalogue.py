@@ -8,7 +8,14 @@ from functools import partial
 from typing import Literal
 
 from harness.errors import HarnessError, did_you_mean
-from harness.report.table.column import Column, Value, changes_of, metric_columns, name_of
+from harness.report.table.column import (
+    Column,
+    Value,
+    changes_of,
+    columns_called,
+    metric_columns,
+    name_of,
+)
 from harness.report.table.numbers import millions, number, percent, size_of, whole
 from harness.report.table.quiet_timing import disturbed_blocks
 from harness.report.table.rows import Row
@@ -26,13 +33,18 @@ def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str
 
 
 def find(name: str, known: Mapping[str, Column], option: str) -> Column:
-    """The column of this name.
+    """The column of this name, or the only one that is called so in another way.
 
     Raises:
-        HarnessError: no such column; ``option`` says where it was named.
+        HarnessError: no such column, or several; ``option`` says where it was named.
     """
     if name in known:
         return known[name]
+    meant = columns_called(name, known)
+    if len(meant) == 1:
+        return known[meant[0]]
+    if meant:
+        raise HarnessError(f"{option}: {name!r} may mean the columns {', '.join(meant)}; name one")
     # All names are a screenful: only where none is near.
     hint = did_you_mean(name, known) or f"; columns: {', '.join(known)}"
     raise HarnessError(f"{option}: no column {name!r}{hint}")
@@ -47,8 +59,9 @@ def find_all(text: str, known: Mapping[str, Column], option: str) -> list[Column
     """
     pieces, found = text.split(","), list[Column]()
     while pieces:
-        names = (",".join(pieces[:end]).strip() for end in range(len(pieces), 0, -1))
-        name = next((name for name in names if name in known), pieces[0].strip())
+        names = [",".join(pieces[:end]).strip() for end in range(len(pieces), 0, -1)]
+        fitting = (name for name in names if name in known or columns_called(name, known))
+        name = next(fitting, pieces[0].strip())
         found.append(find(name, known, option))
         del pieces[: 1 + name.count(",")]
     return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from harness.report.table.numbers import UNKNOWN, mean_and_range, number
 from harness.report.table.quiet_timing import Time, mark, worst
@@ -16,6 +18,16 @@ from harness.specs import TARGET_OF_KIND, MetricSpec
 
 Value = str | bool | int | float | None
 """What CSV and JSON hold; None is unknown."""
+
+_SEVERAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "params,mtrain/all": ("parameters_trainable", "parameters_total"),
+        "params,m": ("parameters_trainable", "parameters_total"),
+        "imagestrain/test": ("images_train", "images"),
+        "maskstrain/test": ("masks_train", "masks"),
+    }
+)
+"""Headings that tables have for two columns -> their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +134,22 @@ def changes_of(row: Row) -> str | None:
         for name, (_, value) in row.changed_params.items()
     )
     return ", ".join(changes) or None
+
+
+def columns_called(text: str, known: Mapping[str, Column]) -> list[str]:
+    """The names of the columns whose heading this is, or whose name is this behind its dot; upper
+    and lower case, blanks and hyphens do not matter."""
+    wanted = _plain(text)
+    if wanted in _SEVERAL:
+        return list(_SEVERAL[wanted])
+    return [
+        name
+        for name, column in known.items()
+        if wanted in (_plain(name), _plain(name.partition(".")[2]), _plain(column.head))
+    ]
+
+
+def _plain(text: str) -> str:
+    """Without what a table adds to a heading: line breaks, and the classes of a macro average."""
+    one_line = re.sub(r"\d+ of \d+\s+classes", "", text.replace("\n", " "))
+    return re.sub(r"[\s_\-]", "", one_line).lower()

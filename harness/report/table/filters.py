@@ -1,7 +1,7 @@
 """Conditions on rows: ``--filter``.
 
     CONDITION = COLUMN OPERATOR VALUE
-    OPERATOR  = "=" | "!=" | "<" | "<=" | ">" | ">="
+    OPERATOR  = "=" | "==" | "!=" | "<" | "<=" | ">" | ">="
 
 A column's name may hold operators itself, as one of a class may: of those that fit, the longest is
 meant. Text is compared with a glob, numbers as numbers in the column's unit. What is unknown meets
@@ -23,6 +23,8 @@ from harness.report.table.rows import Row
 
 Condition = Callable[[Row], bool]
 
+_SAME: Mapping[str, str] = MappingProxyType({"==": "="})
+"""What programmers write -> the operator."""
 _NUMBERS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {
         "=": operator.eq,
@@ -33,7 +35,7 @@ _NUMBERS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
         ">=": operator.ge,
     }
 )
-_REST = re.compile(r"\s*(?P<sign>!=|<=|>=|=|<|>)\s*(?P<value>.*?)\s*\Z")
+_REST = re.compile(r"\s*(?P<sign>!=|<=|>=|==|=|<|>)\s*(?P<value>.*?)\s*\Z")
 _SHAPE = re.compile(r"\s*(?P<name>[^=!<>]+?)" + _REST.pattern)
 
 
@@ -54,13 +56,17 @@ def _parts(text: str, known: Mapping[str, Column]) -> tuple[Column, str, str]:
     given = text.lstrip()
     for name in sorted(known, key=len, reverse=True):
         if given.startswith(name) and (rest := _REST.match(given, len(name))):
-            return known[name], rest["sign"], rest["value"]
+            return known[name], _sign(rest), rest["value"]
     parts = _SHAPE.match(text)
     if parts is None:
         raise HarnessError(
             f"--filter {text!r}: write COLUMN=VALUE, or !=, <, <=, >, >= instead of ="
         )
-    return find(parts["name"], known, f"--filter {text!r}"), parts["sign"], parts["value"]
+    return find(parts["name"], known, f"--filter {text!r}"), _sign(parts), parts["value"]
+
+
+def _sign(parts: re.Match[str]) -> str:
+    return _SAME.get(parts["sign"], parts["sign"])
 
 
 def _about_text(text: str, column: Column, sign: str, wanted: str) -> Condition:
