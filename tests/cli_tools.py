@@ -78,6 +78,18 @@ def inside(
     return subprocess.CompletedProcess(words, code or 0, *printed)
 
 
+def refused(*arguments: str | Path, cwd: Path, says: str) -> None:
+    """One line ``harness: …`` with the words in it, exit code 2, and nothing left behind."""
+    before = sorted(cwd.rglob("*"))
+    done = inside(*arguments, cwd=cwd)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("harness: ")
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+    assert sorted(cwd.rglob("*")) == before
+
+
 def write_plugin(folder: Path, name: str, code: str, models: str = "") -> Path:
     """A distribution ``harness-NAME`` with one plugin: ``code`` is its light module, ``models`` the
     module ``<package>_models`` that its specs may name. Returns the folder, for ``plugins=``."""

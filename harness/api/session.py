@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from harness import hookspecs
 from harness.api.how import How
 from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
-from harness.discovery.select import meant
+from harness.discovery.select import in_full, meant
 from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
@@ -82,8 +82,10 @@ def prepare(
     study = keep_selected(plan(request, plugins, admit), call, voice.warn)
     if prompts is not None:
         check_prompts(study, prompts)
+    # The record names methods in full: another plugin may offer one of the same name later.
+    methods, exclude = (in_full(p, plugins) for p in (request.methods, request.exclude))
     return Prepared(
-        request=request,
+        request=replace(request, methods=methods, exclude=exclude),
         how=how,
         study=study,
         plugins=plugins,

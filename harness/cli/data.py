@@ -10,10 +10,11 @@ from harness.cli.data_get import get_command
 from harness.cli.data_info import info_command
 from harness.cli.data_prepare import prepare_command
 from harness.cli.data_verify import verify_command
+from harness.cli.words.verb_group import VerbGroup
 from harness.planning.installed_plugins import installed_plugins
 
 
-@click.group(name="data")
+@click.group(name="data", cls=VerbGroup)
 def command() -> None:
     """List, check, describe, prepare and download datasets.
 

@@ -11,6 +11,7 @@ import click
 
 from harness.api.skip_bad import recollection
 from harness.cli.data_verify import data_options
+from harness.cli.words.stray_words import ListsCommand
 from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
@@ -23,7 +24,7 @@ _SHOWN = 8
 _UNKNOWN = "unknown"
 
 
-@click.command(name="info")
+@click.command(name="info", cls=ListsCommand)
 @data_options
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def info_command(
@@ -36,7 +37,8 @@ def info_command(
     """Describe a dataset: classes, sources, sizes, masks, groups, fingerprint, licence."""
     from harness.data.defects.dataset_card import dataset_card
 
-    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
+    settings = (*data_params, *column_settings(columns))
+    spec = find_dataset(installed_plugins(), name, settings, option="")
     dataset = recollection(spec, open_dataset(spec, data_root))
     with counting("reading headers") as report:
         card = dataset_card(dataset, report)

@@ -9,6 +9,8 @@ import click
 
 from harness.api.skip_bad import admission
 from harness.cli.data_verify import data_options
+from harness.cli.words.stray_words import ListsCommand
+from harness.cli.words.value_types import Pixels
 from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
     from harness.data.store.prepared import Interpolation
 
 
-@click.command(name="prepare")
+@click.command(name="prepare", cls=ListsCommand)
 @data_options
 @click.option(
     "--size",
-    type=click.IntRange(8, LARGEST_IMAGE),
+    "--image-size",
+    "size",
+    type=Pixels(8, LARGEST_IMAGE),
     default=224,
+    metavar="PIXELS",
     help="Pixels per side (default: 224).",
 )
 @click.option(
@@ -51,7 +56,8 @@ def prepare_command(
     from harness.data.store.prepared import open_store
     from harness.storage.cache import cache_directory
 
-    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
+    settings = (*data_params, *column_settings(columns))
+    spec = find_dataset(installed_plugins(), name, settings, option="")
     dataset = admission(skip_bad)(spec, open_dataset(spec, data_root))
     for note in dataset.samples.notes:
         click.echo(f"note: {note}", err=True)

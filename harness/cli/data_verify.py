@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.shared.options import DATA_OPTIONS
+from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset, open_dataset
 from harness.planning.installed_plugins import installed_plugins
@@ -35,7 +36,7 @@ def data_options(command: Any) -> Any:
     return command
 
 
-@click.command(name="verify")
+@click.command(name="verify", cls=ListsCommand)
 @data_options
 @click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
 @click.option("--all", "every", is_flag=True, help=f"Every note, not only {_ALIKE} of a kind.")
@@ -58,7 +59,8 @@ def verify_command(
     from harness.data.splits.duplicates import duplicate_notes
     from harness.storage.cache import cache_directory
 
-    spec = find_dataset(installed_plugins(), name, (*data_params, *column_settings(columns)))
+    settings = (*data_params, *column_settings(columns))
+    spec = find_dataset(installed_plugins(), name, settings, option="")
     dataset = open_dataset(spec, data_root)
     found = Verified(())
     if spec.needs_root:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.words.usage import usage_message
+from harness.cli.words.verb_group import VerbGroup
 from harness.errors import HarnessError
 from harness.runtime.distribution import DISTRIBUTION
 
@@ -58,7 +60,7 @@ def _closed_pipes() -> Iterator[None]:
         raise ReaderGoneError from error
 
 
-class LazyGroup(click.Group):
+class LazyGroup(VerbGroup):
     """Lists verbs without importing them."""
 
     @_closed_pipes()
@@ -77,17 +79,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from harness.errors import did_you_mean
-
-            raise click.UsageError(
-                f"no verb {args[0]!r}{did_you_mean(args[0], VERBS)}; verbs: {', '.join(VERBS)}"
-            )
-        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
@@ -168,7 +159,7 @@ def _run() -> int | str | None:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(f"harness: {usage_message(error)}", err=True)
         return error.exit_code
     except HarnessError as error:
         click.echo(f"harness: {error}", err=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from harness.cli.shared.print_report import print_report
+from harness.cli.words.stray_words import ListsCommand
 from harness.planning.installed_plugins import installed_plugins
 from harness.report.render import Format
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
 
 
-@click.command(name="report")
+@click.command(name="report", cls=ListsCommand)
 @click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format",

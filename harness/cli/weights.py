@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import click
 
+from harness.cli.shared.fitted_tables import fitted_table, path_lines, stacked_tables, widest
+from harness.cli.shared.terminal import terminal_width
+from harness.cli.words.verb_group import VerbGroup
 from harness.planning.installed_plugins import installed_plugins
 from harness.progress.transfers import Transfers
 from harness.specs import to_json
@@ -24,10 +27,12 @@ from harness.weights.transfer.catalogue import (
 )
 from harness.weights.transfer.fetching import TIMEOUT_SECONDS, fetch_all
 
+_UNKNOWN = "unknown"
+
 Found = Sequence[tuple[UsedCard, Sequence[FileState]]]
 
 
-@click.group(name="weights")
+@click.group(name="weights", cls=VerbGroup)
 def command() -> None:
     """List, fetch and check the published weights that networks start from.
 
@@ -63,7 +68,7 @@ def list_command(form: Literal["text", "json", "markdown"]) -> None:
     if form == "json":
         click.echo(json.dumps([_facts(used, states) for used, states in found], indent=2))
     else:
-        click.echo(_tables(found, "simple" if form == "text" else "github"))
+        click.echo(_text(found, terminal_width()) if form == "text" else _markdown(found))
     for record in plugins.broken:
         click.echo(f"note: plugin {record.name!r} did not load; its weights are unknown", err=True)
 
@@ -140,11 +145,12 @@ def _facts(used: UsedCard, states: Sequence[FileState]) -> dict[str, Any]:
     return {**to_json(used.card), "methods": methods, "state": _overall(states), "files": files}
 
 
-def _tables(found: Found, style: str) -> str:
-    """One table of the cards, one of their files."""
-    from tabulate import tabulate
+_CARD_HEADS = ("weights", "source", "size", "licence", "labels used", "state", "methods")
+_FILE_HEADS = ("weights", "SHA-256", "is or would be at")
 
-    cards = [
+
+def _cards(found: Found) -> list[tuple[str, ...]]:
+    return [
         (
             used.card.id,
             used.card.source,
@@ -156,18 +162,45 @@ def _tables(found: Found, style: str) -> str:
         )
         for used, states in found
     ]
+
+
+def _markdown(found: Found) -> str:
+    """One table of the cards, one of their files."""
+    from tabulate import tabulate
+
     files = [
-        (used.card.id, _digest(state.file.sha256, style), str(state.path))
+        (used.card.id, state.file.sha256 or _UNKNOWN, str(state.path))
         for used, states in found
         for state in states
     ]
-    heads = ("weights", "source", "size", "licence", "labels used", "state", "methods")
-    widths = [*[None] * 6, 48 if style == "simple" else None]
-    tables = (
-        tabulate(cards, heads, style, maxcolwidths=widths, disable_numparse=True),
-        tabulate(files, ("weights", "SHA-256", "is or would be at"), style, disable_numparse=True),
+    tables = ((_CARD_HEADS, _cards(found)), (_FILE_HEADS, files))
+    return "\n\n".join(
+        tabulate(rows, heads, "github", disable_numparse=True) for heads, rows in tables
     )
-    return "\n\n".join(tables)
+
+
+def _text(found: Found, width: int) -> str:
+    """The same in lines of at most ``width`` characters."""
+    groups = ((2, 3, 5), (1, 4), (6,))
+    cards = stacked_tables(_CARD_HEADS, _cards(found), width, groups=groups, wrapped=(6,))
+    files = [
+        (used.card.id, _digest(state.file.sha256), str(state.path))
+        for used, states in found
+        for state in states
+    ]
+    table = fitted_table(_FILE_HEADS, files, width, wrapped=())
+    return f"{cards}\n\n{table if widest(table) <= width else _folders(found, width)}"
+
+
+def _folders(found: Found, width: int) -> str:
+    """The files below their folders: a path takes more than the rest of a narrow line."""
+    lines = ["Where files are or would be, with the beginning of their SHA-256"]
+    for used, states in found:
+        for folder in dict.fromkeys(state.path.parent for state in states):
+            files = [state for state in states if state.path.parent == folder]
+            lines += ["", used.card.id, *(f"  {part}" for part in path_lines(folder, width - 2))]
+            lines += [f"    {_digest(one.file.sha256):17}  {one.path.name}" for one in files]
+    return "\n".join(lines)
 
 
 def _overall(states: Sequence[FileState]) -> str:
@@ -180,12 +213,12 @@ def _overall(states: Sequence[FileState]) -> str:
 def _size(states: Sequence[FileState]) -> str:
     known = [state.size for state in states if state.size is not None]
     if not known:
-        return "unknown"
+        return _UNKNOWN
     total = size_text(sum(known))
     return total if len(known) == len(states) else f"over {total}"
 
 
-def _digest(sha256: str | None, style: str) -> str:
+def _digest(sha256: str | None) -> str:
     if sha256 is None:
-        return "unknown"
-    return f"{sha256[:16]}…" if style == "simple" and len(sha256) > 16 else sha256
+        return _UNKNOWN
+    return f"{sha256[:16]}…" if len(sha256) > 16 else sha256

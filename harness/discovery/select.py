@@ -1,7 +1,8 @@
 """The grammar of ``--plugins`` and ``--exclude``.
 
-A pattern is ``all``, ``none``, a method's id, a glob on ids (``ssl/*``), a plugin's name, or
-``task:…``, ``family:…``, ``tag:…``. It is never a substring and never a path.
+A pattern is ``all``, ``none``, a method's id, a glob on ids (``ssl/*``), a plugin's name,
+``task:…``, ``family:…``, ``tag:…``, or the name of the only method that is called so, as ``swin_b``
+for ``supervised/swin_b``. It is never a substring and never a path.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import takewhile
 
 from harness.discovery.registry import MethodEntry, PluginRecord, Plugins
 from harness.errors import HarnessError, about, did_you_mean
+from harness.values.bare_names import ids_called, plain_name
 
 KEYS = ("task", "family", "tag")
 UNNAMED = "?"
 """The name of a plugin whose metadata cannot be read."""
+_SHOWN = 8
+"""Methods that an error lists."""
 
 
 def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) -> tuple[str, ...]:
@@ -33,16 +38,39 @@ def select(patterns: Sequence[str], exclude: Sequence[str], plugins: Plugins) ->
         for pattern in _split(patterns):
             found = _matches(pattern, plugins)
             if not found and pattern != "none":
-                raise HarnessError(_refused(pattern, plugins) or _unmatched(pattern, plugins))
+                if refused := _refused(pattern, plugins):
+                    raise HarnessError(refused)
+                found = _called(pattern, plugins)
             chosen |= found
     with about("exclude"):
         for pattern in _split(exclude):
             found = _matches(pattern, plugins)
             # A user who leaves out a broken plugin gets what they asked for.
             if not found and pattern != "none" and not _refused(pattern, plugins):
-                raise HarnessError(_unmatched(pattern, plugins))
+                found = _called(pattern, plugins)
             chosen -= found
     return tuple(sorted(chosen))
+
+
+def in_full(items: Sequence[str], plugins: Plugins) -> tuple[str, ...]:
+    """The items with the ids of methods in place of their bare names; others as they are.
+
+    Raises:
+        HarnessError: as :func:`select`.
+    """
+    return tuple(",".join(_in_full(pattern, plugins) for pattern in _split([i])) for i in items)
+
+
+def taken(items: Sequence[str], plugins: Plugins) -> dict[str, str]:
+    """Bare name of a method among the patterns -> the id that it is taken for."""
+    pairs = ((pattern, _in_full(pattern, plugins)) for pattern in _split(items))
+    return {pattern: full for pattern, full in pairs if pattern != full}
+
+
+def _in_full(pattern: str, plugins: Plugins) -> str:
+    if pattern == "none" or _matches(pattern, plugins) or _refused(pattern, plugins):
+        return pattern
+    return next(iter(_called(pattern, plugins)))
 
 
 def meant(
@@ -126,6 +154,41 @@ def _refused(pattern: str, plugins: Plugins) -> str | None:
         if record.name == named and record.status != "ok":
             return f"pattern {pattern!r}: plugin {named!r} is {record.status}: {record.reason}"
     return None
+
+
+def _called(pattern: str, plugins: Plugins) -> set[str]:
+    """The one method whose name the pattern is.
+
+    Raises:
+        HarnessError: there is none, or there are several; names them.
+    """
+    exact = ids_called(pattern, plugins.methods)
+    if len(exact) == 1:
+        return set(exact)
+    plain, names = plain_name(pattern), {i: i.partition("/")[2] for i in plugins.methods}
+    begun = [i for i, name in names.items() if plain_name(name).startswith(plain)]
+    globbed = [i for i, name in names.items() if fnmatchcase(name, pattern)]
+    if len(found := exact or begun or globbed) < 2:
+        raise HarnessError(_unmatched(pattern, plugins))
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    raise HarnessError(
+        f"pattern {pattern!r} matches no method alone; it may mean {', '.join(found[:_SHOWN])}"
+        f"{more}; {_glob_of(found, plugins)!r} takes them all"
+    )
+
+
+def _glob_of(found: Sequence[str], plugins: Plugins) -> str:
+    """A pattern that takes these methods and no other; the shortest one that is found."""
+    homes = {i.partition("/")[0] for i in found}
+    names = [i.partition("/")[2] for i in found]
+    columns = zip(*names, strict=False)
+    begin = "".join(letters[0] for letters in takewhile(lambda it: len(set(it)) == 1, columns))
+    home = homes.pop() if len(homes) == 1 else "*"
+    globs = [f"{home}/{begin.rstrip('@')}*", f"{home}/{begin}*"]
+    if len(bases := {name.partition("@")[0] for name in names}) == 1:
+        globs.insert(0, f"{home}/{bases.pop()}@*")
+    fitting = (glob for glob in globs if _matches(glob, plugins) == set(found))
+    return next(fitting, ",".join(found))
 
 
 def _unmatched(pattern: str, plugins: Plugins) -> str:

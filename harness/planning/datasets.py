@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import shlex
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +21,29 @@ if TYPE_CHECKING:
     from harness.data.dataset import Dataset
 
 
-def find_dataset(plugins: Plugins, name: str | None, settings: Iterable[str] = ()) -> DatasetSpec:
+_MOST_FILES = 50_000
+"""Files under a folder that is still looked into: a guess must not take long."""
+
+
+def find_dataset(
+    plugins: Plugins, name: str | None, settings: Iterable[str] = (), option: str = "--dataset"
+) -> DatasetSpec:
     """The named dataset, or the embedded one, with the parameters that ``settings`` change.
+
+    Args:
+        option: that names the dataset; empty where it is an argument.
 
     Raises:
         HarnessError: no such dataset or parameter.
     """
     if name is None:
         name = plugins.default_dataset().name
+    if name not in plugins.datasets and _is_path(name):
+        raise HarnessError(
+            f"{as_text(name)!r} is a path and not the name of a dataset; give both: "
+            f"{with_its_root(Path(name), plugins, option)}",
+            about="dataset",
+        )
     if name not in plugins.datasets:
         raise HarnessError(
             f"unknown dataset {name!r}{did_you_mean(name, plugins.datasets)}; "
@@ -70,3 +88,44 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
     with undisturbed(), about("dataset" if root is None else "data_root"):
         dataset: Dataset = resolve(spec.factory)(root, **spec.params)
     return dataset
+
+
+def _is_path(name: str) -> bool:
+    return os.sep in name or name in (".", "..") or name.startswith("~") or Path(name).exists()
+
+
+def with_its_root(root: Path, plugins: Plugins, option: str = "--dataset") -> str:
+    """What to write for the path: its dataset and itself, with the datasets that can read it, or
+    with the names of all where that is not known.
+
+    Args:
+        option: that names the dataset; empty where it is an argument.
+    """
+    where = as_text(shlex.quote(str(root)))
+    found = _reading(root, plugins)
+    before = f"{option} " if option else ""
+    if found:
+        return ", or ".join(f"{before}{name} --data-root {where}" for name in found)
+    names = [name for name, entry in plugins.datasets.items() if entry.spec.needs_root]
+    missing = "" if root.exists() else "no such file or folder; "
+    return f"{before}NAME --data-root {where} ({missing}names: {', '.join(names)})"
+
+
+def _reading(root: Path, plugins: Plugins) -> list[str]:
+    """The datasets that can read the path."""
+    if not root.exists() or len(list(islice(_files(root), _MOST_FILES))) == _MOST_FILES:
+        return []
+    found = []
+    for name, entry in plugins.datasets.items():
+        if entry.spec.needs_root:
+            try:
+                open_dataset(entry.spec, root)
+            except Exception:  # Whatever a plugin's code raises, it does not read this.
+                continue
+            found.append(name)
+    return found
+
+
+def _files(root: Path) -> Iterator[str]:
+    for _, _, names in os.walk(root):
+        yield from names

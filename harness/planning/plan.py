@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.data.splits.make import make_split, read_split
 from harness.discovery.registry import Plugins
-from harness.discovery.select import select
+from harness.discovery.select import select, taken
 from harness.errors import HarnessError, about
-from harness.planning.datasets import find_dataset, open_dataset
+from harness.planning.datasets import find_dataset, open_dataset, with_its_root
 from harness.planning.methods import Resolver
 from harness.planning.params import refuse_unused
 from harness.planning.planner import Planner
@@ -36,6 +36,12 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
 
     ids = select(request.methods, request.exclude, plugins)
     spec = find_dataset(plugins, request.dataset, request.data_params)
+    if request.dataset is None and request.data_root is not None and not spec.needs_root:
+        raise HarnessError(
+            f"--data-root alone: dataset {spec.name!r}, the default, takes no --data-root; give "
+            f"both: {with_its_root(request.data_root, plugins)}",
+            about="data_root",
+        )
     dataset = open_dataset(spec, request.data_root)
     if admit is not None:
         dataset = admit(spec, dataset)
@@ -69,5 +75,11 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         dataset=dataset,
         samples=samples,
         split=split,
-        notes=(*samples.notes, *split.notes),
+        notes=(*_taken(request, plugins), *samples.notes, *split.notes),
     )
+
+
+def _taken(request: Request, plugins: Plugins) -> list[str]:
+    """A note for each method that is named without its plugin."""
+    chosen = taken((*request.methods, *request.exclude), plugins)
+    return [f"{name} is taken as {full}" for name, full in chosen.items()]

@@ -139,7 +139,7 @@ def line(text: str, *begins: str) -> list[str]:
 
 def test_the_list_says_what_where_and_under_which_licence(run: Run, tmp_path: Path) -> None:
     put(nut(tmp_path), NUT)
-    done = run("weights", "list")
+    done = run("weights", "list", COLUMNS="400")
     assert done.returncode == 0, done.stderr
     assert line(done.stdout, "nut.v1", "torchvision") == [
         "nut.v1", "torchvision", "3.91 KiB", "BSD-3-Clause", "yes", "here",

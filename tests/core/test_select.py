@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -12,7 +13,7 @@ import pytest
 import harness
 from harness import HarnessError, MethodSpec
 from harness.discovery.registry import Plugins, discover
-from harness.discovery.select import meant, select
+from harness.discovery.select import in_full, meant, select, taken
 
 
 def method(name: str, task: str, family: str, *tags: str) -> MethodSpec:
@@ -122,7 +123,7 @@ def test_excluding_what_was_not_selected_is_no_mistake(plugins: Plugins) -> None
 
 
 @pytest.mark.parametrize(
-    "pattern", ["swin", "super", "dinov2_base@freeze8", "ssl/dinov2_base", "./lungs", "SSL/*"]
+    "pattern", ["swin", "super", "freeze8", "ssl/dinov2_base", "./lungs", "SSL/*"]
 )
 def test_no_pattern_is_a_substring_or_a_path(plugins: Plugins, pattern: str) -> None:
     with pytest.raises(HarnessError, match="matches no method"):
@@ -134,8 +135,7 @@ def test_no_pattern_is_a_substring_or_a_path(plugins: Plugins, pattern: str) -> 
     [
         ("supervized", "supervised"),
         ("supervised/swin_t", "supervised/swin_b"),
-        ("swin_b", "supervised/swin_b"),
-        ("dinov2_base", "ssl/dinov2_base@freeze8"),
+        ("swin", "supervised/swin_b"),
         ("transformer", "tag:transformer"),
         ("clasification", "task:classification"),
         ("task:clasification", "task:classification"),
@@ -152,6 +152,42 @@ def test_a_pattern_that_matches_nothing_suggests_one_that_does(
         select(patterns, exclude, plugins)
     assert f"pattern {pattern!r} matches no method (did you mean {meant!r}?)" in str(raised.value)
     assert select([meant], [], plugins)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "full"),
+    [
+        ("swin_b", "supervised/swin_b"),
+        ("Swin-B", "supervised/swin_b"),
+        ("dinov2_base@freeze8", "ssl/dinov2_base@freeze8"),
+        ("beitv2_base", "ssl/beitv2_base@freeze8"),
+    ],
+)
+def test_the_name_of_one_method_is_taken_for_its_id(
+    plugins: Plugins, pattern: str, full: str
+) -> None:
+    assert select([pattern], [], plugins) == (full,)
+    assert select(["all"], [pattern], plugins) == tuple(i for i in ALL if i != full)
+    assert taken([f"lungs,{pattern}", "none"], plugins) == {pattern: full}
+    assert in_full([f"lungs,{pattern}", "none"], plugins) == (f"lungs,{full}", "none")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "glob", "count"),
+    [
+        ("dinov2_base", "ssl/dinov2_base@*", 2),
+        ("dinov2", "ssl/dinov2_base@*", 2),
+        ("d", "*/d*", 3),
+        ("dino*", "ssl/dinov2_base@*", 2),
+    ],
+)
+def test_the_name_of_several_methods_names_a_pattern_that_takes_them_all(
+    plugins: Plugins, pattern: str, glob: str, count: int
+) -> None:
+    for patterns, exclude in (([pattern], []), (["all"], [pattern])):
+        with pytest.raises(HarnessError, match=rf"it may mean .*; {re.escape(repr(glob))} takes"):
+            select(patterns, exclude, plugins)
+    assert len(select([glob], [], plugins)) == count
 
 
 def test_without_anything_alike_there_is_no_suggestion(plugins: Plugins) -> None:

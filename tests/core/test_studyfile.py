@@ -18,7 +18,7 @@ KEYS = {
     "preset": Key("text"),
     "seeds": Key("numbers"),
     "jobs": Key("whole"),
-    "timeout": Key("number"),
+    "timeout": Key("time"),
     "tf32": Key("flag"),
     "space": Key("size"),
     "data_root": Key("path"),

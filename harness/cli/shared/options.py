@@ -13,6 +13,7 @@ import click
 
 from harness.cli.shared.completions import datasets, methods, words
 from harness.cli.shared.study_file_argument import study_file_argument
+from harness.cli.words.short_options import short_options
 from harness.protocol import PRESETS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -79,8 +80,9 @@ _OPTIONS = (
         "settings",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Change the preset, e.g. --set epochs=5.",
+        help="Change the preset, e.g. --set flip=true.",
     ),
+    *short_options(),
     click.option(
         "--param",
         "params",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from harness.cli.shared.completions import words
+from harness.cli.words.value_types import Duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,7 +26,7 @@ _OPTIONS = (
     ),
     click.option("--threads", type=click.IntRange(1), help="Per cell (default: 1 on a CPU)."),
     click.option(
-        "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Per cell."
+        "--timeout", type=Duration(), metavar="TIME", help="Per cell: seconds, or e.g. 10m, 1h30m."
     ),
     click.option("--rerun", is_flag=True, help="Run finished cells again."),
     click.option(

@@ -10,7 +10,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from harness.cli.words.short_options import ShortOption, into_settings
+from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
+from harness.execution.study_folder import NAME
 from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, name_of, read_study_file
 from harness.planning.study_files.study_keys import KEYS
 
@@ -30,7 +33,7 @@ def study_file_argument() -> Any:
     )
 
 
-class StudyCommand(click.Command):
+class StudyCommand(ListsCommand):
     """A verb that takes a study file: called once for each run in it.
 
     Its callback returns what ``finish``, given in the decorator, is handed for all runs at the end.
@@ -41,8 +44,15 @@ class StudyCommand(click.Command):
         self._finish = finish
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta.setdefault(_WORDS, list(args))
-        return super().parse_args(ctx, args)
+        words = list(args)
+        ctx.meta.setdefault(_WORDS, words)
+        rest = super().parse_args(ctx, args)
+        if not ctx.resilient_parsing:
+            into_settings(self, ctx.params, words)
+        return rest
+
+    def takes(self, word: str) -> bool:
+        return Path(word).is_file() or Path(word, NAME).is_file() or word.endswith(".toml")
 
     def invoke(self, ctx: click.Context) -> None:
         file: StudyFile | None = ctx.params["study_file"]
@@ -152,7 +162,7 @@ def _options(command: click.Command) -> dict[str, click.Option]:
     """Key of a study file -> the option that it sets."""
     found = {}
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and not isinstance(option, ShortOption):
             name = max(option.opts, key=len).removeprefix("--").replace("-", "_")
             if name not in ONCE:
                 found[name] = option

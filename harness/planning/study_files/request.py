@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.planning.params import column_settings
+from harness.planning.study_files.protocol_options import read_settings, with_short
 from harness.planning.study_files.study_file import StudyFile, protocol_settings
 from harness.protocol import override, preset
 from harness.study import Request
@@ -71,12 +72,13 @@ def request_of(
         "deterministic": deterministic,
         "time_only": time_only,
     }
-    extra = [f"{flag}=true" for flag, given in flags.items() if given]
-    if time_only:
-        extra.append("probe_seconds=none")
+    short = {
+        name: (f"--{name.replace('_', '-')}", "true") for name, given in flags.items() if given
+    }
     if micro_batch is not None:
-        extra.append(f"micro_batch={micro_batch}")
-    own = (*extra, *settings)
+        short["micro_batch"] = (f"--micro-batch {micro_batch}", str(micro_batch))
+    untimed = ("probe_seconds=none",) if time_only else ()
+    own = (*untimed, *read_settings(with_short(short, settings)))
     file_params = () if study_file is None else study_file.settings("param", params)
     file_data = () if study_file is None else study_file.settings("data_param", data_params)
     file_columns = () if study_file is None else study_file.settings("column", columns)
@@ -88,7 +90,7 @@ def request_of(
         data_root=data_root,
         data_params=(*file_data, *data_params, *column_settings((*file_columns, *columns))),
         skip_bad=skip_bad,
-        protocol=override(preset(preset_name), asked),
+        protocol=override(preset(preset_name), read_settings(asked)),
         params=(*file_params, *params),
         weights=weights,
         device=resolve_device(device),

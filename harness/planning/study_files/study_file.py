@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from harness.errors import HarnessError, did_you_mean
 from harness.execution.study_folder import NAME
+from harness.planning.study_files.protocol_options import nearly, other_place
 from harness.planning.study_files.study_runs import RUN, over
+from harness.planning.units import duration
 from harness.runtime.home import expanded
 from harness.storage.toml_text import line_of
 from harness.values.check import fits, value_of
@@ -24,7 +26,7 @@ from harness.values.check import fits, value_of
 SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
 """Keys that are short for an entry of ``[set]``."""
 
-Kind = Literal["text", "texts", "numbers", "size", "whole", "number", "flag", "path", "table"]
+Kind = Literal["text", "texts", "numbers", "size", "whole", "time", "flag", "path", "table"]
 
 _TYPES: Mapping[Kind, Any] = {
     "text": str,
@@ -32,7 +34,7 @@ _TYPES: Mapping[Kind, Any] = {
     "numbers": float | list[float] | str,
     "size": int | str,
     "whole": int,
-    "number": float,
+    "time": float | str,
     "flag": bool,
     "path": str,
 }
@@ -45,7 +47,7 @@ _EXPECTED: Mapping[Kind, str] = {
     "numbers": "a number, or a list of numbers: [0, 1, 2]",
     "size": 'a number of bytes, or text with a unit: "8GB"',
     "whole": "a whole number",
-    "number": "a number",
+    "time": 'a number of seconds, or text with a unit: "10m"',
     "flag": "true or false",
     "path": "a path in quotes",
     "table": "a table of NAME = VALUE",
@@ -115,6 +117,11 @@ def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
             another type than its key wants; names the line.
     """
     if path.is_dir():
+        if not (path / NAME).exists():
+            raise HarnessError(
+                f"{path}: holds no {NAME}; a folder of images is given as --dataset NAME "
+                f"--data-root {path}"
+            )
         path = path / NAME
     text = _read(path)
     try:
@@ -138,12 +145,17 @@ def _values(file: StudyFile, found: Mapping[str, Any], keys: Mapping[str, Key]) 
     for name, value in found.items():
         if name not in keys:
             what = "table" if isinstance(value, dict) else "key"
-            raise HarnessError(
-                f"{file.at(name)}: no {what} {name!r}{did_you_mean(name, keys)}; "
-                f"keys: {', '.join(keys)}"
-            )
+            raise HarnessError(f"{file.at(name)}: no {what} {name!r}{unknown_key(name, keys)}")
         values[name] = _value(file, name, value, keys[name], folder)
     return values
+
+
+def unknown_key(name: str, keys: Mapping[str, Key]) -> str:
+    """The end of a message about a key that is none of ``keys``: where or how to write it."""
+    place = None if nearly(name, keys) or "set" not in keys else other_place(name)
+    if place is not None:
+        return f": {place}"
+    return f"{did_you_mean(name, keys)}; keys: {', '.join(keys)}"
 
 
 def _has(value: Any, key: Iterable[str]) -> bool:
@@ -199,6 +211,8 @@ def checked(name: str, value: Any, key: Key, folder: Path, where: str) -> Any:
         return ",".join(map(repr, value if isinstance(value, list) else [value]))
     if key.kind == "path" and value not in key.words:
         return str(folder / expanded(value, where))
+    if key.kind == "time" and isinstance(value, str):
+        return duration(f"{where}: {name} =", value, name)
     return str(value) if key.kind == "size" else value
 
 

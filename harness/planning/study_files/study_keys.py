@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError
 from harness.planning.params import columns_of
 from harness.planning.study_files.request import request_of
 from harness.planning.study_files.study_file import (
@@ -18,6 +18,7 @@ from harness.planning.study_files.study_file import (
     checked,
     is_entry,
     table_of,
+    unknown_key,
 )
 from harness.planning.study_files.study_runs import over
 from harness.protocol import Protocol, preset
@@ -54,7 +55,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "executor": Key("text"),
         "jobs": Key("whole"),
         "threads": Key("whole"),
-        "timeout": Key("number"),
+        "timeout": Key("time"),
         "device_memory": Key("size"),
         "activation_space": Key("size"),
         "keep_checkpoints": Key("text"),
@@ -77,9 +78,7 @@ def values_of(given: Mapping[str, Any], file: StudyFile | None = None) -> dict[s
     values = {}
     for name, value in given.items():
         if name not in KEYS:
-            raise HarnessError(
-                f"no study key {name!r}{did_you_mean(name, KEYS)}; keys: {', '.join(KEYS)}"
-            )
+            raise HarnessError(f"no study key {name!r}{unknown_key(name, KEYS)}")
         if value is not None:
             values[name] = _value(name, _plain(value))
     return values if file is None else over(file.values, values)
@@ -178,6 +177,7 @@ def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dic
     }
     values |= {
         "plugins": request.methods,
+        "exclude": request.exclude,
         "dataset": study.cells[0].record["dataset"]["name"],
         "preset": named.name,
         "device": request.device,

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from harness.errors import HarnessError, did_you_mean
 from harness.results.browse.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
+from harness.values.bare_names import ids_called
 
 _SHOWN = 8
 """Cells that an error lists."""
@@ -20,7 +21,7 @@ _DIGITS = 8
 
 def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
     """The cell that ``text`` means: its folder, the beginning of its name or hash, or the id of a
-    method that has one cell.
+    method that has one cell, also without its plugin.
 
     Args:
         out: where cells are looked for unless ``text`` is a cell's folder.
@@ -83,7 +84,9 @@ def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
     every = find_cells(out)
     found = [cell for cell in every if _begins(cell, text)]
     # A method's older results, made by other code, do not count as other cells.
-    found = found or list(newest(cell for cell in every if method_of(cell) == text))
+    called = {text} & (methods := {method_of(cell) for cell in every})
+    called = called or set(ids_called(text, methods) if text else ())
+    found = found or list(newest(cell for cell in every if method_of(cell) in called))
     if found:
         return found
     if text and folder.is_dir():
