@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from harness.cli.shared.fitted_tables import fitted_table
+from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.planning.installed_plugins import installed_plugins
 from harness.specs import Spec
@@ -18,6 +20,8 @@ from harness.values.wording import counted
 @click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
 def command(as_json: bool) -> None:
     """List every installed plugin and method, and why a plugin does not load.
+
+    A method's id begins with its plugin.
 
     Reads the plugins' own descriptions; no network is built and no heavy library imported. A broken
     plugin affects no other: it is listed with the reason. The environment
@@ -31,22 +35,23 @@ def command(as_json: bool) -> None:
     Exit codes: 0 always, but 2 where CXR_HARNESS_DISABLE names an unknown plugin.
     """
     plugins = installed_plugins()
-    click.echo(json.dumps(_facts(plugins), indent=2) if as_json else _text(plugins))
+    click.echo(
+        json.dumps(_facts(plugins), indent=2) if as_json else _text(plugins, terminal_width())
+    )
 
 
-def _text(plugins: Plugins) -> str:
-    from tabulate import tabulate
-
+def _text(plugins: Plugins, width: int) -> str:
     found = [(r.name, r.status, _distribution(r), _offers(r)) for r in plugins.records]
-    records = {record.name: record for record in plugins.records}
-    methods = [
-        (e.id, e.spec.task, e.spec.family, _distribution(records[e.plugin]), e.spec.summary)
-        for e in plugins.methods.values()
-    ]
-    blocks = [tabulate(found, headers=("plugin", "status", "distribution", "offers"))]
-    if methods:
-        heads = ("method", "task", "family", "distribution", "summary")
-        blocks.append(tabulate(methods, headers=heads))
+    heads = ("plugin", "status", "distribution", "offers")
+    blocks = [fitted_table(heads, found, width, wrapped=(2, 3))]
+    for task in dict.fromkeys(entry.spec.task for entry in plugins.methods.values()):
+        methods = [
+            (entry.id, entry.spec.family, entry.spec.summary)
+            for entry in plugins.methods.values()
+            if entry.spec.task == task
+        ]
+        heads_of_task = (f"{task} method", "family", "summary")
+        blocks.append(fitted_table(heads_of_task, methods, width, wrapped=(2,)))
     reasons = [f"{r.name}: {r.status}: {r.reason}" for r in plugins.records if r.status != "ok"]
     printed = [f"{r.name} printed: {r.output.strip()}" for r in plugins.records if r.output.strip()]
     blocks += ["\n".join(lines) for lines in (reasons, printed) if lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -81,13 +82,36 @@ def command(
     click.echo("\n".join(["Protocol", *lines]) + "\n")
     click.echo("Commands")
     for arguments in commands:
-        click.echo(f"  harness {shlex.join(arguments)}")
+        click.echo(_command(arguments, None if form == "markdown" else width))
     click.echo("\nExpected time\n\n" + expected_time(study, _rows(folder), width) + "\n")
     code = _run(commands) if asked_to_run else 0
     metrics = [entry.spec for entry in plugins.metrics.values()]
     markdown = form == "markdown"
     click.echo(beside(study, _rows(folder), metrics, markdown=markdown, width=width), nl=False)
     raise SystemExit(code)
+
+
+def _command(arguments: tuple[str, ...], width: int | None) -> str:
+    """The command as a shell takes it; in lines of at most ``width`` characters where its words
+    allow that, each but the last with a backslash at its end."""
+    lines = ["  harness"]
+    for option in _options(arguments):
+        if width is not None and len(f"{lines[-1]} {option} \\") > width:
+            lines.append(f"    {option}")
+        else:
+            lines[-1] += f" {option}"
+    return " \\\n".join(lines)
+
+
+def _options(arguments: tuple[str, ...]) -> list[str]:
+    """The words of a command, quoted; the value of an option with the option."""
+    found: list[str] = []
+    for last, word in pairwise(("", *arguments)):
+        if last.startswith("--") and "=" not in last and not word.startswith("-"):
+            found[-1] += f" {shlex.quote(word)}"
+        else:
+            found.append(shlex.quote(word))
+    return found
 
 
 def _rows(folder: Path) -> list[Row]:

@@ -352,3 +352,18 @@ def test_settings_are_read_as_harness_run_reads_them() -> None:
     assert found["baselines/majority"][0].protocol["epochs"] == 7
     assert found["baselines/majority"][0].weights == "random"
     assert found["baselines/majority"][0].selected_on_test is False
+
+
+# In a terminal
+
+
+def test_rows_of_several_protocols_and_seeds_fit_80_columns(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        changed = {**asdict(STUDY), "epochs": 3, "train_images": 1000, "test_images": 500}
+        make_cell(tmp_path, label={"f1": 0.5}, seed=seed, protocol=changed)
+    row = replace(published_row(label__f1=0.25), label="A network with quite a name of its own")
+    text = beside(study_of(row), rows_of(tmp_path), METRICS, width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    told = " ".join(text.split())
+    assert "train_images 1000" in told
+    assert "seed 1]" in told

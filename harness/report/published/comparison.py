@@ -19,6 +19,8 @@ from harness.values.wording import counted
 
 DIFFERENCE = "Δ"
 IMPOSSIBLE = "†"
+_ONE_METRIC = 44
+"""Characters of a metric's three columns and the column of fractions, at most."""
 
 
 def expected_time(study: Published, ours: Iterable[Row], width: int | None = None) -> str:
@@ -112,7 +114,7 @@ def beside(
         blocks += [title, *tables, *([notes] if notes else [])]
     used = sorted({described_protocol(row.protocol) for row in ours})
     who = f"protocol {'; '.join(used)}" if used else "nothing has been run yet"
-    blocks.append(f"Ours: {who}. {DIFFERENCE} is ours minus published.")
+    blocks.append(wrapped(f"Ours: {who}. {DIFFERENCE} is ours minus published.", width))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -187,6 +189,9 @@ def _tables(
     """One table, or several with the same rows that fit the width."""
     lines = [(row, own) for row in table.rows for own in _answers(row, ours)]
     key = [_key(table), *(_who(row, own, study, table, ours) for row, own in lines)]
+    if width is not None:
+        # The columns of one metric must fit next to it.
+        key = [[textwrap.fill(label, max(width - _ONE_METRIC, 20)), *data] for label, *data in key]
     stacked: list[list[list[str]]] = []
     for name in _names(table):
         group = [[labels.get(name, name), "ours", DIFFERENCE]]
@@ -213,7 +218,9 @@ def _tables(
 def _width(lines: Sequence[Sequence[str]]) -> int:
     # tabulate gives a heading two spaces that a cell does not get.
     widths = [
-        max(len(lines[0][i]) + 2, *(len(line[i]) for line in lines[1:]))
+        max(
+            len(lines[0][i]) + 2, *(len(part) for line in lines[1:] for part in line[i].split("\n"))
+        )
         for i in range(len(lines[0]))
     ]
     return sum(widths) + 2 * (len(widths) - 1)
