@@ -159,7 +159,8 @@ def _run() -> int | str | None:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        click.echo(f"harness: {usage_message(error)}", err=True)
+        verb = next((word for word in sys.argv[1:2] if word in VERBS), "")
+        click.echo(f"harness: {usage_message(error, verb)}", err=True)
         return error.exit_code
     except HarnessError as error:
         click.echo(f"harness: {error}", err=True)

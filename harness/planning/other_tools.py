@@ -128,7 +128,7 @@ _RUN: Table = (
         "at a time, --threads N sets the threads of each",
     ),
     (
-        "jobs parallel num-jobs n-jobs processes num-processes procs n j",
+        "jobs parallel num-jobs n-jobs processes num-processes procs j",
         "--jobs N runs N cells at a time",
     ),
     (

@@ -40,6 +40,7 @@ SOME = ("plan", "--plugins", "baselines")
         (("--list",), "'harness plugins' lists methods"),
         (("run", "--plguins", "all"), "--plugins"),
         (("data", "verify", "x", "--fix"), "'harness data verify --help'"),
+        (("run", "--plugins"), "'harness run --help'"),
     ],
 )
 def test_an_option_of_another_tool_is_answered_with_what_there_is(
@@ -96,7 +97,7 @@ def test_a_key_of_another_tool_is_answered_in_a_study_file_and_in_python(tmp_pat
     [
         (("run", "--set", "a=1", "epochs=5"), "write one --set for each: --set a=1 --set epochs=5"),
         (("plan", "--param", "a=1", "b=2"), "--param a=1 --param b=2"),
-        (("run", "--seeds", "0", "1", "2"), "separate values by commas: --seeds 0,1,2"),
+        (("run", "--seeds", "0", "1", "2"), "separate values by commas alone: --seeds 0,1,2"),
         (("run", "--seeds=0", "1", "--rerun"), "--seeds 0,1"),
         (("run", "--fractions", "0.5", "1"), "--fractions 0.5,1"),
         (("plan", "--plugins", "ssl/*", "clip"), "--plugins 'ssl/*,clip'"),
@@ -104,6 +105,9 @@ def test_a_key_of_another_tool_is_answered_in_a_study_file_and_in_python(tmp_pat
         (("report", "there", "--columns", "method", "f1"), "--columns method,f1"),
         (("report", "there", "--filter", "a=1", "b>2"), "--filter a=1 --filter 'b>2'"),
         (("data", "info", "csv", "--column", "a=b", "c=d"), "--column a=b --column c=d"),
+        (("run", "--seeds", "0,", "1,", "2"), "--seeds 0,1,2"),
+        (("run", "--set", "epochs", "=", "5"), "write it without spaces: --set epochs=5"),
+        (("run", "--set", "epochs", "=5"), "write it without spaces: --set epochs=5"),
     ],
 )
 def test_several_words_after_an_option_of_one_say_how_to_write_them(
@@ -111,6 +115,15 @@ def test_several_words_after_an_option_of_one_say_how_to_write_them(
 ) -> None:
     (tmp_path / "there").mkdir()
     refused(*arguments, cwd=tmp_path, says=says)
+
+
+def test_the_argument_of_a_verb_may_follow_such_an_option(tmp_path: Path) -> None:
+    refused("report", "--columns", "method", "away", cwd=tmp_path, says="away holds no run")
+    says = "--columns method,f1"
+    refused("report", "--columns", "method", "f1", "away", cwd=tmp_path, says=says)
+    refused(
+        "data", "info", "--column", "a=b", "fantom", cwd=tmp_path, says="did you mean 'phantom'"
+    )
 
 
 @pytest.mark.parametrize("file", ["study.toml", "folder", "other"])

@@ -14,7 +14,7 @@ from harness.bundled import harness_metrics
 from harness.discovery.registry import discover
 from harness.planning.published.conditions import asked
 from harness.planning.published.study import find_published
-from harness.protocol import STUDY
+from harness.protocol import QUICK, STUDY
 from harness.report.published.comparison import beside, expected_time
 from harness.report.published.conditions import differences
 from harness.report.published.impossible import impossible
@@ -352,6 +352,13 @@ def test_settings_are_read_as_harness_run_reads_them() -> None:
     assert found["baselines/majority"][0].protocol["epochs"] == 7
     assert found["baselines/majority"][0].weights == "random"
     assert found["baselines/majority"][0].selected_on_test is False
+
+
+def test_short_options_of_a_published_command_are_conditions_too() -> None:
+    run = ("--plugins", "majority", "--epochs=7", "--lr", "1e-2", "--micro-batch", "4", "--tf32")
+    (one,) = asked(("--set", "flip=true"), [run], discover())["baselines/majority"]
+    changed = {"epochs": 7, "learning_rate": 1e-2, "micro_batch": 4, "tf32": True, "flip": True}
+    assert one.protocol == {**asdict(QUICK), **changed}
 
 
 # In a terminal

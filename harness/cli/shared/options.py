@@ -47,8 +47,8 @@ _OPTIONS = (
         multiple=True,
         metavar="PATTERN",
         shell_complete=methods,
-        help="Methods to run: all, ID, a glob on ids, a plugin's name, task:…, family:…, tag:…; "
-        "separated by commas, or repeated.",
+        help="Methods to run: all, ID, a method's or a plugin's name, a glob on ids, task:…, "
+        "family:…, tag:…; separated by commas, or repeated.",
     ),
     click.option(
         "--exclude",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,7 +37,13 @@ class ListsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
-            for option, value, strays in _strays(self, args):
+            found, others = _strays(self, args)
+            needed = any(isinstance(one, click.Argument) and one.required for one in self.params)
+            if needed and not others and found:
+                # The last word is the argument that the verb cannot do without.
+                option, value, strays = found[-1]
+                found[-1] = (option, value, strays[:-1])
+            for option, value, strays in found:
                 _refuse(option, value, [word for word in strays if not self.takes(word)])
         return super().parse_args(ctx, args)
 
@@ -46,8 +52,12 @@ class ListsCommand(click.Command):
         return Path(word).exists()
 
 
-def _strays(command: click.Command, args: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """Every option with its value and the words behind that."""
+_Option = tuple[str, str, list[str]]
+"""An option, its value and the words behind that."""
+
+
+def _strays(command: click.Command, args: Sequence[str]) -> tuple[list[_Option], list[str]]:
+    """Every option with a value, and the words that stand behind none."""
     flags = {
         name
         for option in command.params
@@ -55,19 +65,22 @@ def _strays(command: click.Command, args: Sequence[str]) -> Iterator[tuple[str, 
         for name in (*option.opts, *option.secondary_opts)
     }
     words = iter(args)
-    found: list[tuple[str, str, list[str]]] = []
-    behind: list[str] = []
+    found: list[_Option] = []
+    others: list[str] = []
+    behind = others
     for word in words:
         if word == "--":
+            others += words
             break
         if not word.startswith("-") or _NUMBER.fullmatch(word[1:]):
             behind.append(word)
             continue
         name, equals, value = word.partition("=")
-        behind = []
+        behind = others
         if name not in flags:
+            behind = []
             found.append((name, value if equals else next(words, ""), behind))
-    yield from found
+    return found, others
 
 
 def _refuse(option: str, value: str, strays: Sequence[str]) -> None:
@@ -85,7 +98,11 @@ def _refuse(option: str, value: str, strays: Sequence[str]) -> None:
         return
     typed = shlex.join([option, value, *more])
     if joined:
-        how = f"separate values by commas: {option} {shlex.quote(','.join([value, *more]))}"
+        values = ",".join(one.strip(",") for one in (value, *more))
+        how = f"separate values by commas alone: {option} {shlex.quote(values)}"
+    elif strays[0].startswith("="):
+        whole = value + "".join(strays[: 2 if strays[0] == "=" else 1])
+        how = f"write it without spaces: {option} {shlex.quote(whole)}"
     else:
         meant = " ".join(f"{option} {shlex.quote(one)}" for one in (value, *more))
         how = f"write one {option} for each: {meant}"

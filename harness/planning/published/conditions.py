@@ -8,6 +8,8 @@ from dataclasses import asdict
 from harness.discovery.registry import MethodEntry, Plugins
 from harness.discovery.select import select
 from harness.planning.params import changes_of, parse
+from harness.planning.study_files.protocol_options import SHORT, read_settings
+from harness.planning.study_files.study_file import SHORTHANDS
 from harness.protocol import QUICK, effective, override, preset
 from harness.report.published.study import Asked
 from harness.specs import WeightsFile
@@ -39,7 +41,7 @@ def asked(
 def _asked(words: Sequence[str], entry: MethodEntry, plugins: Plugins) -> Asked:
     spec = entry.spec
     stated = preset(last_value(words, "preset", QUICK.name))
-    protocol = effective(override(stated, _values(words, "set")), entry.id, spec.protocol)
+    protocol = effective(override(stated, _settings(words)), entry.id, spec.protocol)
     params = {**spec.params, **(spec.tiny if protocol.tiny else {})}
     start, digest = last_value(words, "weights", protocol.weights), None
     if spec.weights is None:
@@ -63,6 +65,21 @@ def _digest(files: Iterable[WeightsFile]) -> str | None:
     if any(len(found) != 64 for _, found in known):
         return None
     return digest_of(known)
+
+
+def _settings(words: Sequence[str]) -> tuple[str, ...]:
+    """What the options of the protocol say, as ``--set`` has it."""
+    short = [
+        f"{field}={value}"
+        for field, options in SHORT.items()
+        for option in options
+        for value in _values(words, option.removeprefix("--"))
+    ]
+    short += [f"micro_batch={value}" for value in _values(words, "micro-batch")]
+    flags = [name for name in SHORTHANDS if f"--{name.replace('_', '-')}" in words]
+    short += [f"{name}=true" for name in flags if name != "micro_batch"]
+    short += ["probe_seconds=none"] if "time_only" in flags else []
+    return read_settings((*short, *_values(words, "set")))
 
 
 def _values(words: Sequence[str], option: str) -> list[str]:
