@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import harness as package
 from tests.builders import make_cell
 from tests.cli_tools import inside, refused
 
@@ -82,6 +83,8 @@ def test_a_name_of_several_methods_names_them_and_the_pattern_for_all(
     refused("plan", "--plugins", pattern, cwd=tmp_path, says=says)
     (tmp_path / "study.toml").write_text(f'plugins = "{pattern}"\n')
     refused("plan", "study.toml", cwd=tmp_path, says="study.toml, line 1 (plugins): pattern")
+    with pytest.raises(package.HarnessError, match=r"takes them all|did you mean"):
+        package.run(pattern)
 
 
 def test_a_cell_is_found_by_the_name_of_its_method_alone(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import harness as package
+from harness.planning.study_files.study_keys import values_of
 from tests.cli_tools import harness, inside, refused
 
 SOME = ("plan", "--plugins", "baselines")
@@ -92,6 +94,12 @@ def test_a_timeout_may_have_a_unit(timeout: str, tmp_path: Path) -> None:
 def test_a_timeout_of_another_unit_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text('timeout = "soon"\n')
     refused("plan", "study.toml", cwd=tmp_path, says="study.toml, line 1: timeout = soon: give")
+    with pytest.raises(package.HarnessError, match="timeout = soon: give seconds"):
+        package.run("baselines", timeout="soon")
+
+
+def test_python_takes_a_timeout_with_a_unit() -> None:
+    assert values_of({"timeout": "10m"}) == {"timeout": 600}
 
 
 def test_a_size_in_pixels_is_that_size(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def _use(ctx: click.Context, file: StudyFile) -> None:
                 options[name].type_cast_value(ctx, value)
         except click.BadParameter as error:
             raise HarnessError(f"{file.at(name)}: {name}: {error.message}") from error
+        except HarnessError as error:
+            raise HarnessError(f"{file.at(name)}: {name}: {error}") from error
     for name in set(SHORTHANDS) & file.values.keys() & file.values.get("set", {}).keys():
         raise HarnessError(
             f"{file.at('set', name)}: {name} is also a key above the tables; keep one"
