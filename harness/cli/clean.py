@@ -21,7 +21,7 @@ from harness.upkeep.cleaning import Item
 @click.option(
     "--older-than",
     metavar="TIME",
-    help="Cached data that was not used for this long, e.g. 30d (units m, h, d, w).",
+    help="Cached data that was not used for this long, e.g. 30d (units s, m, h, d, w).",
 )
 @click.option(
     "--larger-than",

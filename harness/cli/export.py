@@ -26,8 +26,8 @@ from harness.storage.staging import staged
 def command(cell: str, out: Path, results: Path, force: bool) -> None:
     """Write a finished network and its card: for research only, not for diagnosis.
 
-    CELL is its folder, the beginning of its name or hash, or the id of a method with one cell. DIR
-    gets model.safetensors, card.json, card.md and, where the network and the packages of
+    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
+    cell. DIR gets model.safetensors, card.json, card.md and, where the network and the packages of
     'cxr-harness[export]' allow it, model.onnx.
 
     \b

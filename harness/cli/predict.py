@@ -60,7 +60,8 @@ def command(
 ) -> None:
     """Apply a finished model to image files: research only, not for diagnosis.
 
-    CELL is its folder, the beginning of its name or hash, or the id of a method with one cell.
+    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
+    cell.
     IMAGES are files, or folders with files at any depth.
 
     \b

@@ -19,7 +19,8 @@ from harness.results.browse.lookup import find_cell
 def command(cell: str, results: Path, as_json: bool) -> None:
     """Print one cell in full: the request, the training history, every value, every file.
 
-    CELL is its folder, the beginning of its name or hash, or the id of a method with one cell.
+    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
+    cell.
 
     \b
     harness show segmentation/unet

@@ -168,7 +168,7 @@ def test_the_table_says_what_would_go_and_how_to_do_it(full_cache: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--older-than", "30x"), "--older-than '30x': give a number with m, h, d or w"),
+        (("--older-than", "30x"), "--older-than '30x': give a number with s, m, h, d or w"),
         (("--older-than", "30"), "--older-than '30'"),
         (("--larger-than", "big"), "--larger-than 'big': give bytes"),
         (("--unfinished", "nowhere"), "nowhere holds no run"),
