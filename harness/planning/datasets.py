@@ -91,7 +91,7 @@ def open_dataset(spec: DatasetSpec, root: Path | None) -> Dataset:
 
 
 def _is_path(name: str) -> bool:
-    return os.sep in name or name in (".", "..") or name.startswith("~") or Path(name).exists()
+    return os.sep in name or name.startswith("~") or (name != "" and Path(name).exists())
 
 
 def with_its_root(root: Path, plugins: Plugins, option: str = "--dataset") -> str:

@@ -63,8 +63,8 @@ def duration(option: str, text: str, about: str) -> float:
         found = _seconds(text)
     if found is None or not 0 < found < math.inf:
         raise HarnessError(
-            f"{option} {text}: give seconds, more than 0, or a time with a unit, such as 90s, 10m "
-            "or 1h30m",
+            f"{option} {text!r}: give seconds, more than 0, or a time with a unit, such as 90s, "
+            "10m or 1h30m",
             about=about,
         )
     return found
@@ -83,7 +83,8 @@ def number_of_pixels(option: str, text: str, about: str | None = None) -> int:
     found = re.fullmatch(form, text.strip().lower())
     if found is None or found[2] not in (None, found[1]):
         raise HarnessError(
-            f"{option} {text}: give the pixels of a side, such as 512 or 512px; images are square",
+            f"{option} {text!r}: give the pixels of a side, such as 512 or 512px; images are "
+            "square",
             about=about,
         )
     return int(found[1])

@@ -73,7 +73,7 @@ def test_a_short_option_may_repeat_what_set_says(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ((*SOME, "--timeout", "10 parsecs"), "such as 90s, 10m or 1h30m"),
-        ((*SOME, "--timeout", "0"), "--timeout 0: give seconds, more than 0"),
+        ((*SOME, "--timeout", "0"), "--timeout '0': give seconds, more than 0"),
         (("data", "prepare", "csv", "--size", "5px"), "5 is not in the range"),
         (("data", "prepare", "csv", "--size", "big"), "such as 512 or 512px"),
     ],
@@ -93,8 +93,8 @@ def test_a_timeout_may_have_a_unit(timeout: str, tmp_path: Path) -> None:
 
 def test_a_timeout_of_another_unit_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text('timeout = "soon"\n')
-    refused("plan", "study.toml", cwd=tmp_path, says="study.toml, line 1: timeout = soon: give")
-    with pytest.raises(package.HarnessError, match="timeout = soon: give seconds"):
+    refused("plan", "study.toml", cwd=tmp_path, says="study.toml, line 1: timeout = 'soon': give")
+    with pytest.raises(package.HarnessError, match="timeout = 'soon': give seconds"):
         package.run("baselines", timeout="soon")
 
 

@@ -38,7 +38,11 @@ SOME = ("plan", "--plugins", "baselines")
         (("predict", "--checkpoint", "x"), "harness predict CELL IMAGES"),
         (("export", "--format", "onnx"), "model.onnx is written"),
         (("--list",), "'harness plugins' lists methods"),
-        (("run", "--plguins", "all"), "--plugins"),
+        (
+            ("run", "--plguins", "all"),
+            "no option --plguins (did you mean '--plugins'?); ",
+        ),
+        (("run", "--data_root", "x"), "no option --data_root: write --data-root"),
         (("data", "verify", "x", "--fix"), "'harness data verify --help'"),
         (("run", "--plugins"), "'harness run --help'"),
     ],
@@ -140,6 +144,7 @@ def test_a_study_file_after_such_an_option_is_taken(file: str, tmp_path: Path) -
     ("arguments", "usage"),
     [
         (("help",), "harness [OPTIONS] COMMAND"),
+        (("help", "help"), "harness [OPTIONS] COMMAND"),
         (("help", "run"), "harness run [OPTIONS]"),
         (("run", "help"), "harness run [OPTIONS]"),
         (("help", "data"), "harness data [OPTIONS]"),

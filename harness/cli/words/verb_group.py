@@ -26,7 +26,7 @@ class VerbGroup(click.Group):
     def _asking_for_help(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words with ``--help`` where ``help`` stands for it; the group's own is shown here."""
         if args[0] == HELP:
-            if args[1:]:
+            if args[1:] not in ([], [HELP]):
                 return self._with_help(ctx, args[1:])
             click.echo(ctx.get_help())
             ctx.exit()
