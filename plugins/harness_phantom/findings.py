@@ -16,7 +16,7 @@ from harness_phantom.texture import texture
 
 def ground_glass(rng: np.random.Generator, frame: Frame, lungs: Lungs) -> Field:
     """COVID: hazy patches on both sides, along the chest wall, more of them below."""
-    severity = rng.beta(1.6, 1.4)
+    severity = _severity(rng)
     ragged = 0.28 * texture(rng, 24, frame.size)
     count = 2 + int(rng.integers(1, 3) + 2.5 * severity)
     clear = np.ones_like(frame.x)
@@ -33,7 +33,7 @@ def ground_glass(rng: np.random.Generator, frame: Frame, lungs: Lungs) -> Field:
 
 def consolidation(rng: np.random.Generator, frame: Frame, lungs: Lungs) -> Field:
     """Lung opacity: one or two dense areas, each with one edge cut sharply by a fissure."""
-    severity = rng.beta(1.6, 1.4)
+    severity = _severity(rng)
     ragged = 0.22 * texture(rng, 16, frame.size)
     filled = np.zeros_like(frame.x)
     side = _either_way(rng)
@@ -52,13 +52,13 @@ def consolidation(rng: np.random.Generator, frame: Frame, lungs: Lungs) -> Field
 
 def reticulation(rng: np.random.Generator, frame: Frame, lungs: Lungs) -> Field:
     """Viral pneumonia: a net of fine lines through both lungs, with a light haze at the hila."""
-    severity = rng.beta(1.6, 1.4)
-    coarse, fine = (texture(rng, cells, frame.size) for cells in (38, 60))
+    severity = _severity(rng)
+    coarse, fine = (texture(rng, cells, frame.size) for cells in (22, 34))
     net = np.exp(-8 * np.square(coarse)) + np.exp(-5 * np.square(fine))
     uneven = np.clip(1 + 0.35 * texture(rng, 6, frame.size), 0.2, 2)
     central = np.exp(-np.square(np.maximum(lungs.from_heart, 0) / 0.35))
     haze = (0.03 + 0.08 * severity) * central
-    reticular: Field = (0.03 + 0.10 * severity) * net * uneven + haze
+    reticular: Field = (0.03 + 0.14 * severity) * net * uneven + haze
     return reticular
 
 
@@ -74,6 +74,10 @@ FINDINGS: Mapping[str, Callable[[np.random.Generator, Frame, Lungs], Field]] = {
     "Viral Pneumonia": reticulation,
 }
 """By class, in the order of the class indices."""
+
+
+def _severity(rng: np.random.Generator) -> float:
+    return float(rng.beta(2.2, 1.3))
 
 
 def _either_way(rng: np.random.Generator) -> int:

@@ -12,7 +12,7 @@ from harness_phantom.anatomy import Anatomy, draw_anatomy
 from harness_phantom.bones import bones
 from harness_phantom.film import Exposure, develop
 from harness_phantom.findings import FINDINGS
-from harness_phantom.frame import Frame, Pose, make_frame
+from harness_phantom.frame import Field, Frame, Pose, make_frame
 from harness_phantom.lungs import Lungs, depth_of, make_lungs
 from harness_phantom.soft_tissue import soft_tissue
 from harness_phantom.vessels import vessels
@@ -43,6 +43,15 @@ def render_image(request: Request) -> NDArray[np.uint8]:
     rng = stream(request.seed, "exposure", request.index)
     grey = develop(attenuation, lungs.mask, _draw_exposure(rng, request.site), rng)
     return np.rint(grey * 255).astype(np.uint8)
+
+
+def render_finding(request: Request) -> Field:
+    """Share of the lung's air that the finding replaces, in [0, 1], [size, size]; 0 beside the
+    lungs."""
+    _, frame, lungs = _position(request)
+    rng = stream(request.seed, "finding", request.index)
+    filled = FINDINGS[request.finding](rng, frame, lungs)
+    return np.minimum(filled, 1) * lungs.mask
 
 
 def render_mask(request: Request) -> NDArray[np.bool_]:

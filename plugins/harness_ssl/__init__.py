@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import harness
-from harness_ssl.cards import BEITV2_BASE, DINOV2_BASE
+from harness_ssl.cards import BEITV2_BASE, BEITV2_SMALL, DINOV2_BASE, DINOV2_SMALL
 
 HARNESS_API = 1
 
@@ -24,7 +24,7 @@ STRATEGIES = {
 PARTLY_FROZEN = {"freeze8"}
 """Strategies that freeze some blocks of an encoder and train those behind them."""
 
-SMALL = {"patch": 8, "width": 64, "heads": 2, "layer_scale": 0.1, "probe_lr_scale": 1.0}
+SMALL = {"patch": 16, "width": 64, "heads": 2, "layer_scale": 0.1, "probe_lr_scale": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Member:
     title: str
     params: Mapping[str, Any]
     weights: harness.WeightsCard
+    small: harness.WeightsCard
+    """Of the small member, which :data:`SMALL` makes."""
     reference: str
 
 
@@ -42,12 +44,14 @@ MEMBERS = {
         title="DINOv2 ViT-B/14",
         params={"encoder": "dinov2", "patch": 14, "width": 768, "heads": 12, "layer_scale": 1e-5},
         weights=DINOV2_BASE,
+        small=DINOV2_SMALL,
         reference="https://arxiv.org/abs/2304.07193",
     ),
     "beitv2_base": Member(
         title="BEiTv2-B/16",
         params={"encoder": "beitv2", "patch": 16, "width": 768, "heads": 12, "layer_scale": 1e-5},
         weights=BEITV2_BASE,
+        small=BEITV2_SMALL,
         reference="https://arxiv.org/abs/2208.06366",
     ),
 }
@@ -74,5 +78,6 @@ def harness_methods() -> Iterator[harness.MethodSpec]:
                 tiny=SMALL,
                 protocol={"learning_rate": PROBE_LEARNING_RATE} if strategy == "linear" else {},
                 weights=member.weights,
+                tiny_weights=member.small,
                 reference=member.reference,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import harness
+from harness_phantom.own_weights import own_card
 
 DINOV2_BASE = harness.WeightsCard(
     id="vit_base_patch14_dinov2.lvd142m",
@@ -41,4 +42,20 @@ BEITV2_BASE = harness.WeightsCard(
     std=(0.229, 0.224, 0.225),
     native_size=224,
     interpolation="bicubic",
+)
+
+# Neither is self-supervised in the strict sense: masked modelling or agreement of views alone had
+# learned next to nothing of the lungs after the minutes that such a network may take.
+DINOV2_SMALL = own_card(
+    "dinov2_base.small",
+    DINOV2_BASE,
+    method="regression of the simulator's maps of filled lung; no class",
+    labels_used=False,
+)
+BEITV2_SMALL = own_card(
+    "beitv2_base.small",
+    BEITV2_BASE,
+    method="regression of the simulator's maps of filled lung, a quarter of the patches hidden; "
+    "no class",
+    labels_used=False,
 )

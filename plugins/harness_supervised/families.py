@@ -1,4 +1,4 @@
-"""The families of torchvision networks, each built from its model class at any size.
+"""The families of networks, each built from its model class at any size.
 
 torchvision's named builders accept no other widths or depths, so the full network and the small one
 of the quick preset both come from a family's ``build``; the full one's parameters have
@@ -15,7 +15,16 @@ from typing import Any
 from torch import Tensor, nn
 
 import harness
-from harness_supervised import cards, convnext, densenet, efficientnet, resnet, swin, vit
+from harness_supervised import (
+    cards,
+    convnext,
+    densenet,
+    efficientnet,
+    efficientnet_lite,
+    resnet,
+    swin,
+    vit,
+)
 
 State = dict[str, Tensor]
 
@@ -67,6 +76,13 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             build=efficientnet.build,
             head="classifier.1",
             convolutional=True,
+        ),
+        "efficientnet_lite": Family(
+            card=cards.EFFICIENTNET_LITE0,
+            build=efficientnet_lite.build,
+            head="classifier",
+            convolutional=True,
+            adapt=efficientnet_lite.adapted,
         ),
         "resnet": Family(
             card=cards.RESNEXT101_64X4D, build=resnet.build, head="fc", convolutional=True

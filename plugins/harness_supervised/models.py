@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -75,7 +76,7 @@ class Classifier(harness.TorchMethod):
         network = self._family.build(**self._arguments, **size)
         if self.problem.weights == "pretrained":
             (path,) = self.problem.weights_files.values()
-            harness.load_checkpoint(network, path, lambda state: self._family.adapt(state, network))
+            harness.load_checkpoint(network, path, partial(self._adapted, network))
         old = network.get_submodule(self._family.head)
         assert isinstance(old, nn.Linear)
         classes = len(self.problem.classes)
@@ -83,6 +84,15 @@ class Classifier(harness.TorchMethod):
             return nn.Sequential(network, nn.ReLU(), nn.Linear(old.out_features, classes))
         network.set_submodule(self._family.head, nn.Linear(old.in_features, classes))
         return network
+
+    def _adapted(self, network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The state as the network has it. Where the last layer is replaced, a file need not hold
+        one."""
+        state = self._family.adapt(state, network)
+        head = network.get_submodule(self._family.head).state_dict(prefix=f"{self._family.head}.")
+        if self._head == "study" or head.keys() & state.keys():
+            return state
+        return {**state, **head}
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"label": module(images)}

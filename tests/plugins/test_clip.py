@@ -18,6 +18,7 @@ import harness_clip
 import harness_clip.models
 from harness import HarnessError
 from harness.training.frozen.freeze import apply_stage
+from harness.weights.locate import library_folder
 from harness_clip.models import ImageClassifier, ZeroShot
 from harness_clip.prompt_sets import read_prompts
 from tests.checkpoints import CLASSES, LABEL, make_clip, make_problem, parameter_count
@@ -353,8 +354,19 @@ def test_all_five_and_a_file_of_ones_own_run_and_train_nothing(tmp_path: Path) -
     assert mine.stat().st_mtime_ns == before
 
 
-def test_without_weights_all_are_skipped(tmp_path: Path) -> None:
-    done = harness("plan", "--plugins", "clip", *TINY, cwd=tmp_path)
+def test_without_weights_the_full_network_is_skipped(tmp_path: Path) -> None:
+    done = harness(
+        "plan", "--plugins", "clip", "--preset", "paper", cwd=tmp_path, env={"HF_HOME": "none"}
+    )
     assert done.returncode == 0, done.stderr
     assert f"{len(SPECS)} cells" in done.stdout
     assert f": {len(SPECS)} skipped" in done.stdout
+
+
+def test_the_small_network_starts_from_its_own_weights() -> None:
+    card = SPECS["vit_l14@signs"].tiny_weights
+    assert card is not None
+    assert card.labels_used
+    method = zero_shot(library_folder(card))
+    assert method.input.size == 64
+    assert sum(value.numel() for value in method.build().parameters()) < 1e6

@@ -35,7 +35,7 @@ def test_the_plugin_offers_one_embedded_dataset_that_opens_with_its_own_paramete
     (spec,) = harness_datasets()
     assert spec.name == "phantom"
     assert spec.embedded
-    assert dict(spec.params) == {"images": 640, "size": 128, "seed": 0}
+    assert dict(spec.params) == {"images": 1320, "size": 128, "seed": 0}
     assert isinstance(open_phantom(None, **spec.params), Dataset)
 
 

@@ -44,10 +44,11 @@ def _asked(words: Sequence[str], entry: MethodEntry, plugins: Plugins) -> Asked:
     protocol = effective(override(stated, _settings(words)), entry.id, spec.protocol)
     params = {**spec.params, **(spec.tiny if protocol.tiny else {})}
     start, digest = last_value(words, "weights", protocol.weights), None
-    if spec.weights is None:
+    card = spec.card(small=protocol.tiny)
+    if card is None:
         start = "random"
     elif start == "pretrained":
-        digest = _digest(spec.weights.files)
+        digest = _digest(card.files)
     return Asked(
         protocol=asdict(protocol),
         params=changes_of(entry.id, params, parse(_values(words, "param"), plugins)),

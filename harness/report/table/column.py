@@ -13,7 +13,7 @@ from harness.report.table.numbers import UNKNOWN, mean_and_range, number
 from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import decimals
-from harness.results.browse.network_title import SMALL
+from harness.results.browse.network_title import named
 from harness.specs import TARGET_OF_KIND, MetricSpec
 
 Value = str | bool | int | float | None
@@ -122,7 +122,7 @@ def metric_column(name: str, label: str) -> Column:
 def name_of(row: Row) -> str:
     """The method's id, whether a small network replaces it, and the parameters that were changed:
     ``x/net (small) [head=study]``."""
-    name = f"{row.method} {SMALL}" if row.small else row.method
+    name = named(row.method, small=row.small, weights=row.weights)
     changes = changes_of(row)
     return f"{name} [{changes}]" if changes else name
 

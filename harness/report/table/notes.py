@@ -10,7 +10,7 @@ from harness.report.table.release_notes import release_notes
 from harness.report.table.sections import Section
 from harness.report.table.timing_notes import timing_notes
 from harness.report.table.view import EVERYTHING, View
-from harness.results.browse.network_title import SMALL
+from harness.results.browse.network_title import OWN, SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 from harness.storage.names import on_one_line
 from harness.values.wording import counted
@@ -112,10 +112,18 @@ def _split(section: Section) -> Iterable[Note]:
 
 
 def _small(section: Section) -> Iterable[Note]:
-    if any(row.small for row in section.rows):
+    small = [row for row in section.rows if row.small]
+    own = [row for row in small if row.weights == "pretrained"]
+    if small:
         yield Note(
             f"{SMALL}: a small network of the same code instead of the one that the method names; "
             "its values are not those of the full one."
+        )
+    if own:
+        cards = _once(row.weights_card or "" for row in own)
+        yield Note(
+            f"{OWN}: it started from weights made for the small network, not from the published "
+            f"ones of the full one: {', '.join(cards)} (harness weights list)."
         )
 
 

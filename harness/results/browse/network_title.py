@@ -13,15 +13,33 @@ from typing import Any
 SMALL = "(small)"
 """Follows the id of a method whose small member was built."""
 
+OWN = "(small, own weights)"
+"""The same, where it started from weights made for the small member."""
+
 
 def is_small(record: Mapping[str, Any]) -> bool:
     """Whether the cell builds its method's small member; ``record`` is that of cell.json."""
-    return bool(record["protocol"].get("tiny") and record["method"].get("tiny"))
+    # Older records do not say so themselves.
+    otherwise = record["protocol"].get("tiny") and record["method"].get("tiny")
+    return bool(record["method"].get("small", otherwise))
+
+
+def named(method: str, *, small: bool, weights: str) -> str:
+    """The method's id as people read it: ``segmentation/unet (small)``.
+
+    Args:
+        method: its id.
+        small: whether the small member was built.
+        weights: the kind of weights that it started from.
+    """
+    if not small:
+        return method
+    return f"{method} {OWN if weights == 'pretrained' else SMALL}"
 
 
 def title(record: Mapping[str, Any]) -> str:
-    """The method's id as people read it: ``segmentation/unet (small)``."""
-    return f"{record['id']} {SMALL}" if is_small(record) else str(record["id"])
+    """:func:`named`, by the record of cell.json."""
+    return named(record["id"], small=is_small(record), weights=record["weights"]["kind"])
 
 
 def sentence(record: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
@@ -44,7 +62,7 @@ def what(record: Mapping[str, Any]) -> str:
     # A parameter that was changed on the command line is what was built.
     built = {name: method["params"].get(name, small) for name, small in method["tiny"].items()}
     made = ", ".join(f"{name} {_plain(value)}" for name, value in built.items())
-    return f"Small network instead of the full one: {made}"
+    return "Small network instead of the full one" + (f": {made}" if made else "")
 
 
 def size(parameters: int) -> str:
@@ -63,9 +81,9 @@ def start(record: Mapping[str, Any]) -> str:
         files = ", ".join(weights.get("files") or ()) or "files"
         return f"weights of the user's ({files}) instead of {weights['card']}"
     source = record["method"]["weights"]
+    kind = "small weights of its own" if is_small(record) else "pretrained weights"
     return (
-        f"pretrained weights {weights['card']} ({source['pretraining_method']}, "
-        f"{source['pretraining_data']})"
+        f"{kind} {weights['card']} ({source['pretraining_method']}, {source['pretraining_data']})"
     )
 
 

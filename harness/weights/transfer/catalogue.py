@@ -47,7 +47,7 @@ def used_cards(plugins: Plugins) -> tuple[UsedCard, ...]:
     """Every card once, sorted by id."""
     users: dict[str, tuple[WeightsCard, list[str]]] = {}
     for entry in plugins.methods.values():
-        if (card := entry.spec.weights) is not None:
+        for card in filter(None, (entry.spec.weights, entry.spec.tiny_weights)):
             # Cards of different content are different cards, whatever their ids.
             users.setdefault(f"{card.id}\n{card!r}", (card, []))[1].append(entry.id)
     return tuple(UsedCard(card, tuple(sorted(ids))) for _, (card, ids) in sorted(users.items()))

