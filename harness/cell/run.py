@@ -290,9 +290,10 @@ class _Cell:
             outputs = runner.predict(part, loss=name == "val")
             if name == "val":
                 check_selected(fitted, self._validate(runner, outputs, part, store), part)
-            file = self._file(outputs, part)
+            reference = _reference(part, store)
+            file = self._file(outputs, part).counted(reference)
             self.cell.write_predictions(name, file)
-            files[name] = (file, _reference(part, store))
+            files[name] = (file, reference)
         return files
 
     def _score(self, files: Mapping[str, tuple[PredictionFile, Reference]]) -> None:

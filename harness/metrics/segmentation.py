@@ -20,20 +20,20 @@ POOLED_IMAGES = 16
 def dice(predictions: MaskPredictions) -> float | None:
     """Mean over the images of 2 |P and R| / (|P| + |R|) (Dice 1945), in [0, 1]."""
     areas = predictions.predicted_area + predictions.reference_area
-    return _mean(_overlap(2 * predictions.intersection, areas))
+    return _mean(overlap(2 * predictions.intersection, areas))
 
 
 def dice_pooled(predictions: MaskPredictions) -> float | None:
     """Dice of all pixels of the set taken as one mask, in [0, 1]: large masks weigh more."""
     areas = predictions.predicted_area + predictions.reference_area
-    pooled = _overlap(2 * predictions.intersection.sum(keepdims=True), areas.sum(keepdims=True))
+    pooled = overlap(2 * predictions.intersection.sum(keepdims=True), areas.sum(keepdims=True))
     return float(pooled[0]) if predictions.ids else None
 
 
 def iou(predictions: MaskPredictions) -> float | None:
     """Mean over the images of |P and R| / |P or R| (Jaccard 1901), in [0, 1]."""
     areas = predictions.predicted_area + predictions.reference_area
-    return _mean(_overlap(predictions.intersection, areas - predictions.intersection))
+    return _mean(overlap(predictions.intersection, areas - predictions.intersection))
 
 
 def dice_soft(predictions: MaskPredictions) -> float | None:
@@ -50,10 +50,11 @@ def dice_soft(predictions: MaskPredictions) -> float | None:
     products, predicted, reference = np.add.reduceat(
         sums, np.arange(0, len(sums), POOLED_IMAGES), axis=0
     ).T
-    return _mean(_overlap(2 * products, predicted + reference))
+    return _mean(overlap(2 * products, predicted + reference))
 
 
-def _overlap(shared: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+def overlap(shared: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """Their ratio, per image; 1 where both masks are empty."""
     both_empty = np.ones(len(shared), dtype=np.float64)
     np.divide(shared, whole, out=both_empty, where=whole > 0)
     return both_empty

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from harness.results.predictions import (
     ClassPredictions,
     MaskPredictions,
     Reference,
+    check_counts,
     check_labels,
     check_probabilities,
     check_sums,
@@ -27,6 +28,7 @@ from harness.results.predictions import (
 from harness.storage.json_files import write_bytes
 
 _SCHEMA = 1
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,10 @@ class PredictionFile:
     """Which images have a reference mask, [N]; given with ``mask_bits``."""
     mask_sums: NDArray[np.float64] | None = None
     """As :attr:`MaskPredictions.sums`, of all N images; g is 0 where there is no mask."""
+    mask_counts: NDArray[np.int64] | None = None
+    """Per image, pixels in both the predicted and the reference mask, in the predicted, and in the
+    reference, on the native grid, [N, 3]; zeros where there is no reference mask. With them masks
+    are scored without the dataset. None in files of an older version."""
 
     def __post_init__(self) -> None:
         check_labels(self.ids, self.labels, self.classes)
@@ -59,6 +65,8 @@ class PredictionFile:
                 raise HarnessError(f"predictions of {len(self.ids)} images, {len(values)} {what}")
         if self.probabilities is not None:
             check_probabilities(self.ids, self.probabilities, self.classes)
+        if self.mask_counts is not None:
+            check_counts(len(self.ids), self.mask_counts)
         if self.mask_bits is None:
             return
         if self.mask_grid is None or self.has_mask is None:
@@ -68,6 +76,44 @@ class PredictionFile:
             raise HarnessError(f"has_mask has shape {self.has_mask.shape}, not ({len(self.ids)},)")
         if self.mask_sums is not None:
             check_sums(len(self.ids), self.mask_sums)
+
+    def counted(self, reference: Reference) -> PredictionFile:
+        """The same with :attr:`mask_counts`; unchanged where the task has no masks."""
+        masks = self.mask_predictions(reference)
+        if masks is None or self.has_mask is None:
+            return self
+        counts = np.zeros((len(self.ids), 3), dtype=np.int64)
+        counts[self.has_mask] = np.stack(
+            [masks.intersection, masks.predicted_area, masks.reference_area], axis=1
+        )
+        return replace(self, mask_counts=counts)
+
+    def of_images(self, images: Collection[str]) -> PredictionFile:
+        """The part that is of these images, in the file's order; HarnessError where there is
+        none."""
+        chosen = [index for index, image in enumerate(self.ids) if image in images]
+        if len(chosen) == len(self.ids):
+            return self
+
+        def texts(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            return None if words is None else tuple(words[index] for index in chosen)
+
+        def rows(array: NDArray[_Number] | None) -> NDArray[_Number] | None:
+            return None if array is None else array[chosen]
+
+        return PredictionFile(
+            ids=tuple(self.ids[index] for index in chosen),
+            labels=self.labels[chosen],
+            classes=self.classes,
+            groups=texts(self.groups),
+            sources=texts(self.sources),
+            probabilities=rows(self.probabilities),
+            mask_bits=rows(self.mask_bits),
+            mask_grid=self.mask_grid,
+            has_mask=rows(self.has_mask),
+            mask_sums=rows(self.mask_sums),
+            mask_counts=rows(self.mask_counts),
+        )
 
     def class_predictions(self) -> ClassPredictions | None:
         """The ``label`` target's, or None where the task has none."""
@@ -113,6 +159,7 @@ def write_predictions(path: Path, file: PredictionFile) -> None:
         "mask_grid": None if file.mask_grid is None else np.array(file.mask_grid),
         "has_mask": file.has_mask,
         "mask_sums": file.mask_sums,
+        "mask_counts": file.mask_counts,
     }
     arrays.update({name: array for name, array in optional.items() if array is not None})
     buffer = io.BytesIO()
@@ -120,14 +167,18 @@ def write_predictions(path: Path, file: PredictionFile) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def read_predictions(path: Path) -> PredictionFile:
+def read_predictions(path: Path, *, bits: bool = True) -> PredictionFile:
     """Read what :func:`write_predictions` wrote.
+
+    Args:
+        bits: whether predicted masks are read, which are nearly all of a file that has any; their
+            counts and sums are read in any case.
 
     Raises:
         HarnessError: the file is missing, broken, or of another schema; names it.
     """
     with _blaming(path):
-        return _from_arrays(_arrays(path))
+        return _from_arrays(_arrays(path, None if bits else _BUT_BITS))
 
 
 def read_scored_ids(path: Path, target: str) -> tuple[str, ...]:
@@ -143,6 +194,10 @@ def read_scored_ids(path: Path, target: str) -> tuple[str, ...]:
         return tuple(map(str, arrays["ids"][arrays["has_mask"]]))
 
 
+_BUT_BITS = (
+    *("ids", "labels", "classes", "groups", "sources"),
+    *("probabilities", "has_mask", "mask_sums", "mask_counts"),
+)
 REFERENCE = ("ids", "labels", "classes", "groups", "sources", "has_mask")
 """Arrays of a prediction file that repeat the dataset's table."""
 
@@ -221,6 +276,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> PredictionFile:
         mask_grid=int(arrays["mask_grid"]) if "mask_grid" in arrays else None,
         has_mask=arrays.get("has_mask"),
         mask_sums=arrays.get("mask_sums"),
+        mask_counts=arrays.get("mask_counts"),
     )
 
 

@@ -143,3 +143,12 @@ def check_sums(count: int, sums: NDArray[np.float64]) -> None:
         raise HarnessError(f"mask_sums has shape {sums.shape}, not ({count}, 3)")
     if not np.isfinite(sums).all() or (sums < 0).any():
         raise HarnessError("probabilities of masks are negative or not a number (mask_sums)")
+
+
+def check_counts(count: int, counts: NDArray[np.int64]) -> None:
+    """HarnessError unless there are three counts of pixels per image, [N, 3], and no more in both
+    masks than in either."""
+    if counts.shape != (count, 3) or counts.dtype.kind not in "iu":
+        raise HarnessError(f"mask_counts is {counts.dtype} {counts.shape}, not int ({count}, 3)")
+    if (counts < 0).any() or (counts[:, 0] > counts[:, 1:].min(axis=1)).any():
+        raise HarnessError("counts of pixels of masks contradict each other (mask_counts)")

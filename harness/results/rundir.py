@@ -98,9 +98,10 @@ class CellDirectory:
         named = (_PREDICTIONS.fullmatch(file) for file in files)
         return tuple(sorted(found["part"] for found in named if found is not None))
 
-    def predictions(self, part: str) -> PredictionFile:
-        """What the cell predicted on a set; HarnessError where the file is missing or broken."""
-        return read_predictions(self._predictions(part))
+    def predictions(self, part: str, *, bits: bool = True) -> PredictionFile:
+        """What the cell predicted on a set, without the masks themselves unless ``bits``;
+        HarnessError where the file is missing or broken."""
+        return read_predictions(self._predictions(part), bits=bits)
 
     def scored_ids(self, part: str, target: str) -> tuple[str, ...]:
         """The images that the metrics of a target (``label`` or ``mask``) are over; HarnessError

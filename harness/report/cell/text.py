@@ -10,6 +10,7 @@ from typing import Any
 from harness.report.cell.cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.formats.text import filled
 from harness.report.table.numbers import number, percent, size_of
+from harness.report.table.one_class import ONE_CLASS
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import sentence, start, title
 from harness.storage.names import on_one_line
@@ -29,7 +30,10 @@ def one_cell_text(value: Mapping[str, Any], width: int) -> str:
         _titled("Epochs", _epochs(value["history"], width)),
         _titled("Metrics", _metrics(value["metrics"])),
         *(
-            _titled(f"Classes, {part} set: recall and confusion matrix", _confusion(found))
+            _titled(
+                f"Classes, {part} set: recall and confusion matrix{_one_class(found)}",
+                _confusion(found),
+            )
             for part, found in value["per_class"].items()
         ),
         _titled("Time", bucket_table(value["timing"])),
@@ -153,15 +157,32 @@ def _metrics(metrics: Mapping[str, Any] | None) -> str:
     names = dict.fromkeys(
         (target, name) for scores in metrics.values() for target in ("label", "mask")
         for name in scores[target] or ()
+        if name != "balanced_accuracy" or "recall" not in (scores[target] or ())
     )  # fmt: skip
     rows = [
-        [f"{target}.{name}", *(decimals((m[target] or {}).get(name)) for m in metrics.values())]
+        [
+            _metric_name(target, name),
+            *(decimals((m[target] or {}).get(name)) for m in metrics.values()),
+        ]
         for target, name in names
     ]
     rows.append(["primary", *(decimals(scores["primary"]) for scores in metrics.values())])
     rows.append(["images", *(str(scores["images"]) for scores in metrics.values())])
     rows.append(["masks", *(str(scores["masks"]) for scores in metrics.values())])
     return table(["", *metrics], rows)
+
+
+def _metric_name(target: str, name: str) -> str:
+    """Balanced accuracy is the same number as recall and has no line of its own."""
+    same = " = balanced accuracy" if (target, name) == ("label", "recall") else ""
+    return f"{target}.{name}{same}"
+
+
+def _one_class(found: Mapping[str, Any]) -> str:
+    """A mark where every image of several classes is predicted as one."""
+    present = sum(any(counts) for counts in found["confusion"])
+    predicted = sum(map(any, zip(*found["confusion"], strict=True)))
+    return f" {ONE_CLASS}" if predicted == 1 < present else ""
 
 
 def _confusion(found: Mapping[str, Any]) -> str:

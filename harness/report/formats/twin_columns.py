@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.report.formats.text_columns import Shown
-from harness.report.table.column import Column, name_of
+from harness.report.table.column import Column, marked_name_of
 from harness.report.table.numbers import UNKNOWN
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section
@@ -31,7 +31,7 @@ def twin_columns(
         return UNKNOWN if row is None else speed.text([row])
 
     return [
-        column("method", lambda pair: section.name_of(pair.row), left=True),
+        column("method", lambda pair: section.marked_name_of(pair.row), left=True),
         column("metric", lambda pair: labels.get(pair.metric, pair.metric), left=True),
     ], [
         [
@@ -50,7 +50,7 @@ def twin_columns(
 
 
 def _twin_name(pair: Pair) -> str:
-    return name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
+    return marked_name_of(pair.twin) if pair.twin else f"{pair.twin_id}: not run"
 
 
 def _trained(pair: Pair) -> str:

@@ -258,6 +258,8 @@ def _who(
     label, *data = _label(row, table)
     if impossible(row, study):
         label += f" {IMPOSSIBLE}"
+    if own is not None and own.one_class:
+        label += " [ours: one class only]"
     if own is not None and len(_answers(row, ours)) > 1:
         label += f" [{described_protocol(own.protocol)}, seed {own.seed}]"
     return [label, *data]

@@ -13,8 +13,8 @@ from harness.report.table.column import (
     Value,
     changes_of,
     columns_called,
+    marked_name_of,
     metric_columns,
-    name_of,
 )
 from harness.report.table.numbers import millions, number, percent, size_of, whole
 from harness.report.table.quiet_timing import disturbed_blocks
@@ -184,7 +184,7 @@ _STEPS = ("train", "step")
 _CELL = ("train", "validate", "frozen_prefix", "latency", "throughput", "end_to_end")
 
 DESCRIBING: tuple[Column, ...] = (
-    _text("method", "method", lambda row: row.method, name_of),
+    _text("method", "method", lambda row: row.method, marked_name_of),
     _text("params", "changed\nparameters", changes_of),
     _text("task", "task", lambda row: row.task),
     _text("family", "family", lambda row: row.family),
@@ -209,6 +209,7 @@ DESCRIBING: tuple[Column, ...] = (
     _count("masks", "masks", _used(None, "masks")),
     _text("status", "status", lambda row: row.status, _status),
     _text("reason", "reason", lambda row: " ".join(row.reason.split()) or None),
+    _text("one_class", "one\nclass", lambda row: row.one_class),
     _text("selected_on_test", "selected\non test", lambda row: row.selected_on_test),
     _text("concurrent", "another\ncell ran", lambda row: row.concurrent),
     _text("disturbed", "disturbed\nblocks", disturbed_blocks),

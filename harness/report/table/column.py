@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 
 from harness.report.table.numbers import UNKNOWN, mean_and_range, number
+from harness.report.table.one_class import ONE_CLASS
 from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import decimals
@@ -125,6 +126,11 @@ def name_of(row: Row) -> str:
     name = named(row.method, small=row.small, weights=row.weights)
     changes = changes_of(row)
     return f"{name} [{changes}]" if changes else name
+
+
+def marked_name_of(row: Row) -> str:
+    """The same as a table shows it: a row whose method predicts one class only says so."""
+    return f"{name_of(row)} {ONE_CLASS}" if row.one_class else name_of(row)
 
 
 def changes_of(row: Row) -> str | None:

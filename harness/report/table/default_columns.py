@@ -64,12 +64,15 @@ def other_groups(
 
 
 def _metrics(section: Section, metrics: Sequence[MetricSpec], target: str) -> list[Column]:
-    """The metrics of a target that some row has, in the order of the specs.
+    """The metrics of a target that some row has, in the order of the specs. Of recall and balanced
+    accuracy, which are one number, recall.
 
     The heading of a macro average gives its number of classes where the set has not all of them.
     """
     shown = {f"{target}.{spec.name}" for spec in metrics}
     there = {f"{target}.{name}" for row in section.rows for name in getattr(row, target)}
+    if "label.recall" in shown & there:
+        shown.discard("label.balanced_accuracy")
     columns = [c for c in metric_columns((), metrics) if c.name in shown & there]
     if target != "label" or not section.classes_absent:
         return columns

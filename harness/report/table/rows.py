@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from harness.report.table.one_class import is_one_class
 from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import Found, look, outcome
 from harness.results.checks.reference import Tables
-from harness.results.record import CellRecord, MetricsRecord, TimingRecord
+from harness.results.record import CellRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
 from harness.results.spec_record import PartRecord
 from harness.runtime.distribution import DISTRIBUTION
@@ -84,6 +85,9 @@ class Row:
     label: Mapping[str, float | None] = field(default_factory=dict)
     label_all_classes: Mapping[str, float | None] = field(default_factory=dict)
     recall_per_class: Mapping[str, float | None] = field(default_factory=dict)
+    one_class: bool | None = None
+    """Whether one class is predicted for every image of a set that holds several; None where no
+    classes are predicted."""
     mask: Mapping[str, float | None] = field(default_factory=dict)
     metric_notes: tuple[str, ...] = ()
     """Metrics that failed on the set, each with its plugin and the reason."""
@@ -197,7 +201,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         timing=(found.timing if found.finished else None) or {},
         part=part,
         **_outcome(found),
-        **(_scores(found.metrics, part, classes) if found.finished else {"classes": classes}),
+        **(_scores(found, part, classes) if found.finished else {"classes": classes}),
     )
 
 
@@ -271,14 +275,17 @@ def _outcome(found: Found) -> dict[str, Any]:
     }
 
 
-def _scores(metrics: MetricsRecord | None, part: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    scores = (metrics or {}).get(part)
+def _scores(found: Found, part: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    scores = (found.metrics or {}).get(part)
     if scores is None:
         return {"classes": classes}
     return {
         "label": scores["label"] or {},
         "label_all_classes": scores["label_all_classes"] or {},
         "recall_per_class": scores["recall_per_class"] or {},
+        "one_class": None
+        if scores["label"] is None
+        else is_one_class(found.directory, part, scores["recall_per_class"] or {}),
         "mask": scores["mask"] or {},
         "metric_notes": tuple(scores.get("notes", ())),
         "primary": scores["primary"],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.protocol import PRESETS
-from harness.report.table.column import name_of
+from harness.report.table.column import marked_name_of, name_of
 from harness.report.table.rows import Row
 from harness.storage.names import on_one_line
 from harness.values.wording import counted
@@ -76,7 +76,14 @@ class Section:
 
     def name_of(self, row: Row) -> str:
         """The method, and what else tells this row from the others of the section."""
-        words = [name_of(row)]
+        return self._with_axes(name_of(row), row)
+
+    def marked_name_of(self, row: Row) -> str:
+        """The same as a table shows it."""
+        return self._with_axes(marked_name_of(row), row)
+
+    def _with_axes(self, name: str, row: Row) -> str:
+        words = [name]
         if self.varies("seed"):
             words.append(f"seed {row.seed}")
         if self.varies("fraction"):
