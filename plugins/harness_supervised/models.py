@@ -86,13 +86,11 @@ class Classifier(harness.TorchMethod):
         return network
 
     def _adapted(self, network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The state as the network has it. Where the last layer is replaced, a file need not hold
-        one."""
+        """The state as the network has it. A file may have everything but the last layer, as small
+        weights do: that is then as it was built, be it replaced or kept (``head``)."""
         state = self._family.adapt(state, network)
         head = network.get_submodule(self._family.head).state_dict(prefix=f"{self._family.head}.")
-        if self._head == "study" or head.keys() & state.keys():
-            return state
-        return {**state, **head}
+        return state if head.keys() & state.keys() else {**state, **head}
 
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         return {"label": module(images)}

@@ -92,7 +92,7 @@ def test_info_is_the_card_of_the_dataset(root: Path, tmp_path: Path) -> None:
 
 def test_info_works_without_files_too(tmp_path: Path) -> None:
     card = json.loads(data("info", "phantom", "--json", cwd=tmp_path).stdout)
-    assert (card["images"], card["root"], card["image_sizes"]) == (640, None, None)
+    assert (card["images"], card["root"], card["image_sizes"]) == (1320, None, None)
 
 
 def test_prepare_builds_what_a_run_then_finds(root: Path, tmp_path: Path) -> None:
