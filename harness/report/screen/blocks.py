@@ -77,8 +77,7 @@ class Block:
     def _title(self) -> str:
         contest = self._contest
         words = [contest.task]
-        if contest.seeds > 1:
-            words.append(f"{contest.seeds} seeds")
+        words.append("one seed" if contest.seeds == 1 else f"{contest.seeds} seeds")
         if contest.section.varies("fraction"):
             words.append(f"{percent(contest.fraction)} of data")
         if absent := contest.section.classes_absent if contest.lines[0][0].label else ():

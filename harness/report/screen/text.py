@@ -75,7 +75,7 @@ def interval_text(interval: Interval | None, digits: int, *, signed: bool = Fals
 
 
 def signed_text(interval: Interval) -> str:
-    """A difference and its interval: ``−0.01 [−0.04, +0.02]``."""
+    """A difference and its interval: ``+0.05 [+0.02, +0.08]``."""
     digits = digits_of([interval])
     value = decimals(interval.value, digits, signed=True).replace("-", MINUS)
     return f"{value} {interval_text(interval, digits, signed=True)}"

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from harness.report.screen.contest import ended_otherwise, methods_of
 from harness.report.screen.text import ELLIPSIS, WIDTH, listed
 from harness.report.table.rows import Row
+from harness.results.browse.decimals import UNKNOWN
 from harness.results.checks.finished_cell import DAMAGED, UNFINISHED
 
 _BY_DESIGN = "skipped"
@@ -33,7 +34,7 @@ def without_result(rows: Iterable[Row], broken: Sequence[str]) -> list[str]:
 def _line(status: str, rows: Sequence[Row]) -> str:
     methods = methods_of(rows)
     names = _families(methods)
-    mark = "–" if status in (_BY_DESIGN, UNFINISHED) else "✗"
+    mark = UNKNOWN if status in (_BY_DESIGN, UNFINISHED) else "✗"
     words = status.replace("_", " ")
     return _fitted(f" {mark}  {len(methods)} {words}", names, _to_do(status, rows))
 
