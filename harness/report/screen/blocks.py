@@ -77,12 +77,13 @@ class Block:
     def _title(self) -> str:
         contest = self._contest
         words = [contest.task]
-        words.append("one seed" if contest.seeds == 1 else f"{contest.seeds} seeds")
-        if contest.section.varies("fraction"):
+        several = contest.section.varies("fraction")
+        if contest.seeds > 1:
+            words.append(f"{contest.seeds} seeds")
+        elif not several:
+            words.append("one seed")
+        if several:
             words.append(f"{percent(contest.fraction)} of data")
-        if absent := contest.section.classes_absent if contest.lines[0][0].label else ():
-            total = len(contest.section.first.classes)
-            words.append(f"{total - len(absent)} of {total} classes")
         return ", ".join(words)
 
     def _axis(self) -> Axis | None:
@@ -125,7 +126,7 @@ class Block:
         """How many, their range, the baselines among them, and who predicts one class only."""
         text = f" {ELLIPSIS}  {len(rest)} more{self._range(rest)}"
         named = [
-            f"{self._contest.name(line)} {self._value(line, self._metric)}"
+            f"{self._contest.short(line)} {self._value(line, self._metric)}"
             for line in rest
             if line[0].family == BASELINE
         ]

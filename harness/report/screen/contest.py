@@ -13,6 +13,7 @@ from harness.report.table.rows import Row
 from harness.report.table.sections import Section, sections
 from harness.report.table.view import EVERYTHING
 from harness.results.browse.network_title import SMALL
+from harness.storage.names import on_one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Contest:
             words.append(SMALL)
         if changes := changes_of(row):
             words.append(f"[{changes}]")
-        return " ".join(words)
+        return on_one_line(" ".join(words))
 
     def short(self, line: Line) -> str:
         """The same in a sentence, without the plugin where no other line has that name."""

@@ -183,4 +183,5 @@ def _time_ratio(contest: Contest, line: Line, other: Line) -> str | None:
     if [len(taken) for taken in known] != [len(line), len(other)] or not mean(known[1]):
         return None
     kind = "CPU time" if name.startswith("cpu") else "time"
-    return f"{number(round(mean(known[0]) / mean(known[1]), 2))} of its {kind}"
+    ratio = mean(known[0]) / mean(known[1])
+    return f"{ratio:.2f} of its {kind}" if ratio >= 0.1 else f"{number(ratio)} of its {kind}"

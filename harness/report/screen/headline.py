@@ -12,6 +12,7 @@ from harness.report.screen.evidence import Evidence
 from harness.report.screen.text import WIDTH, shortened
 from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
+from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
 _STARTS: Mapping[str, str] = {
@@ -40,21 +41,21 @@ def headline(
     row = rows[0] if setting is None else setting.first
     count = len(methods_of([row for row in rows if row.status == "ok"]))
     ran = f"{counted(count - kept, 'method')} ran" + (f", {kept} kept" if kept else "")
+    if kept == count > 0:
+        ran = f"{counted(kept, 'method')} kept"
     images = ""
     if evidence is not None and evidence.images:
         images = f", {counted(evidence.images, 'test image')}"
+    dataset = on_one_line(row.dataset)
     end = [_device(row), *([] if seconds is None else [clock(seconds)])]
 
     def line(what: str) -> str:
-        named = f"{row.dataset} ({what})" if what else row.dataset
+        named = f"{dataset} ({what})" if what else dataset
         return " · ".join([ran, f"{named}{images}", *end])
 
     room = WIDTH - cell_len(line("")) - len(" ()")
     what = short_summary(summary)
-    while what and cell_len(what) > room:
-        # Word by word, as half a word says nothing.
-        what = what.rpartition(" ")[0]
-    return line(what)
+    return line(what if cell_len(what) <= room else "")
 
 
 def purpose(setting: Setting) -> str | None:
@@ -75,7 +76,7 @@ def other_setting(setting: Setting) -> str:
     row = setting.first
     best = [contest.lines[0][0] for contest in setting.contests]
     return (
-        f"{row.dataset}, {described_protocol(row.protocol)}, {_device(row)}: "
+        f"{on_one_line(row.dataset)}, {described_protocol(row.protocol)}, {_device(row)}: "
         f"{counted(len(methods_of(setting.rows)), 'method')}, best "
         f"{', '.join(one.method for one in best)}"
     )

@@ -11,14 +11,17 @@ from harness.report.screen.contest import Contest, Setting, settings
 from harness.report.screen.evidence import Evidence, Report
 from harness.report.screen.findings import findings
 from harness.report.screen.headline import headline, other_setting, purpose
-from harness.report.screen.text import HEIGHT, WIDTH, shortened, wrapped
+from harness.report.screen.text import HEIGHT, WIDTH, listed, shortened_at_the_end, wrapped
 from harness.report.screen.without_result import without_result
+from harness.report.table.numbers import percent
 from harness.report.table.rows import Row
 from harness.specs import MetricSpec
+from harness.values.wording import counted
 
 SHOWN = 5
 """Methods of a task with a line of their own, at most."""
 SENTENCES = 5
+CAVEATS = 2
 BLOCKS = 4
 """Tasks, at most."""
 
@@ -63,7 +66,12 @@ def screen(
     setting = found[0] if found else None
     evidence = Evidence(setting.rows, metrics, report=report) if setting else None
     top = _top(rows, setting, evidence, ended)
-    below = [*_others(rows, found[1:]), *without_result(rows, ended.broken)]
+    below = [
+        *(_not_shown(setting) if setting else []),
+        *_others(rows, found[1:]),
+        *without_result(rows, ended.broken),
+        *(_caveats(setting) if setting else []),
+    ]
     foot = ["", *_foot(rows, ended)]
     body: list[str] = []
     if setting is not None and evidence is not None:
@@ -89,7 +97,7 @@ def _top(
         seconds=ended.seconds,
     )
     capitals = None if setting is None else purpose(setting)
-    return [shortened(first, WIDTH), *([capitals] if capitals else []), ""]
+    return [shortened_at_the_end(first, WIDTH), *([capitals] if capitals else []), ""]
 
 
 def _body(
@@ -140,12 +148,43 @@ def _fitting(said: Sequence[str], room: int) -> list[str]:
 
 def _others(rows: Sequence[Row], rest: Sequence[Setting]) -> list[str]:
     """What has no block: other settings of the run, and further test sets."""
-    lines = [shortened(f" +  {other_setting(setting)}", WIDTH) for setting in rest[:2]]
+    lines = [shortened_at_the_end(f" +  {other_setting(one)}", WIDTH) for one in rest[:2]]
     if len(rest) > 2:
         lines.append(f" +  {len(rest) - 2} more settings")
     if parts := list(dict.fromkeys(row.part for row in rows if row.part != "test")):
-        lines.append(shortened(f" +  further test sets: {', '.join(parts)}", WIDTH))
+        names = listed(parts, WIDTH - 40)
+        lines.append(f" +  further test sets ({names}): harness report")
     return lines
+
+
+def _not_shown(setting: Setting) -> list[str]:
+    """Fractions of the training images of which no row is shown, and how many tasks."""
+    tasks = len(setting.contests) - BLOCKS
+    lines = [f" +  {counted(tasks, 'more task')}: harness report"] if tasks > 0 else []
+    there = {row.fraction for contest in setting.contests for row in contest.section.rows}
+    rest = sorted(there - {contest.fraction for contest in setting.contests})
+    if rest:
+        named = listed(map(percent, rest), WIDTH - 50)
+        lines.append(f" +  also trained on {named} of the data: harness report")
+    return lines
+
+
+def _caveats(setting: Setting) -> list[str]:
+    """What changes how every value is read: classes that the set lacks, the choice of the epoch,
+    and the split."""
+    rows = setting.rows
+    said = [
+        f"{contest.task}: {facts}"
+        for contest in setting.contests
+        if (facts := contest.section.averaged_over())
+    ]
+    if any(row.selected_on_test for row in rows):
+        said.append("selected on test: the best epoch was chosen on the set shown here")
+    said += [note for row in rows for note in row.split_notes]
+    different = list(dict.fromkeys(said))
+    lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
+    more = len(different) - CAVEATS
+    return [*lines, *([f" !  {more} more on the split: harness report"] if more > 0 else [])]
 
 
 def _foot(rows: Sequence[Row], ended: Ended) -> list[str]:

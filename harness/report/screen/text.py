@@ -19,7 +19,6 @@ MINUS = "\N{MINUS SIGN}"
 
 def shortened(text: str, width: int) -> str:
     """The text in at most ``width`` columns, with an ellipsis in its middle where it is longer."""
-    text = on_one_line(text)
     if cell_len(text) <= width:
         return text
     left = width // 2
@@ -33,6 +32,13 @@ def shortened(text: str, width: int) -> str:
             break
         end = character + end
     return f"{start}{ELLIPSIS}{end}"
+
+
+def shortened_at_the_end(text: str, width: int) -> str:
+    """The beginning of a sentence, with an ellipsis where it is longer."""
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, width - 1).rstrip()}{ELLIPSIS}"
 
 
 def left(text: str, width: int) -> str:
