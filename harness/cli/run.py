@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
 from harness.cli.shared.options import study_options
 from harness.cli.shared.print_report import broken_plugins, print_report
+from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming, given_keys, words_of
 from harness.planning.installed_plugins import installed_plugins
@@ -22,15 +23,16 @@ from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
 
 
-def _finish(finished: list[tuple[Ran, bool]]) -> None:
-    """The table of all runs, where their results are, and the exit code."""
-    runs, quiet = [ran for ran, _ in finished], finished[0][1]
+def _finish(finished: list[tuple[Ran, bool, datetime]]) -> None:
+    """The last screen of all runs, or their table with --quiet, and the exit code."""
+    runs, (_, quiet, started) = [ran for ran, *_ in finished], finished[0]
     cells = {cell.directory: CellDirectory(cell.directory) for r in runs for cell in r.study.cells}
     plugins = runs[-1].plugins
-    damaged = print_report(cells.values(), plugins, broken=broken_plugins(plugins))
-    if not quiet:
-        for directory in dict.fromkeys(run.study.directory for run in runs):
-            click.echo(f"results: {os.path.relpath(directory)}")
+    if quiet:
+        damaged = print_report(cells.values(), plugins, broken=broken_plugins(plugins))
+    else:
+        folders = [run.study.directory for run in runs]
+        damaged = print_screen(cells.values(), plugins, folders, started=started)
     codes = {run.code for run in runs} | ({1} if damaged else set())
     raise SystemExit(of_several(codes))
 
@@ -59,8 +61,8 @@ def command(
     strict: bool,
     prompts: Path | None,
     **options: Any,
-) -> tuple[Ran, bool]:
-    """Train, time and score methods; ends with the table.
+) -> tuple[Ran, bool, datetime]:
+    """Train, time and score methods; ends with what the run shows.
 
     FILE is a study file (docs/study-files.md), or a folder with one: it holds options as
     lines, and those of the command line win. Every run adds itself to <study>/study.toml, which
@@ -79,7 +81,7 @@ def command(
     Exit codes: 0 all cells are ok or skipped by design, 1 some failed or a plugin that --plugins
     may match did not load (with --strict: any plugin), 2 bad input, 3 nothing ran.
     """
-    surroundings = Surroundings.capture()
+    surroundings, started = Surroundings.capture(), datetime.now(UTC)
 
     def say(text: str) -> None:
         if not quiet:
@@ -102,7 +104,7 @@ def command(
         request = request_of(study_file=study_file, threads=threads, **options)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
-    return ran, quiet
+    return ran, quiet, started
 
 
 def _warn(text: str) -> None:

@@ -14,7 +14,7 @@ def harness_datasets() -> Iterator[harness.DatasetSpec]:
     yield harness.DatasetSpec(
         name="phantom",
         factory="harness_phantom.dataset:open_phantom",
-        summary="Simulated chest radiographs with exact lung masks; no files",
+        summary="Made-up X-rays, exact lung masks; no files",
         embedded=True,
         needs_root=False,
         params={"images": 1320, "size": 128, "seed": 0},

@@ -139,7 +139,8 @@ def test_a_folder_without_a_run_is_refused(verb: str, tmp_path: Path) -> None:
 def test_clip_with_random_weights_is_skipped_with_the_reason(tmp_path: Path) -> None:
     done = harness("run", "--plugins", "clip", *TINY, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
-    assert "random weights make no sense" in done.stdout
+    assert "5 skipped (clip/vit_l14@…): use --weights pretrained or" in done.stdout
+    assert "random weights make no sense" in done.stderr
 
 
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:

@@ -192,7 +192,8 @@ def test_a_repeated_run_leaves_a_damaged_cell_alone_and_says_so(
     done = harness("run", *WORDS, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert "baselines/pixels" in done.stdout
-    assert f"{file}: is not valid JSON" in " ".join(done.stdout.split())
+    assert "damaged (baselines/majority): repeat the command with --rerun" in done.stdout
+    assert f"{file}: is not valid JSON" in " ".join(done.stderr.split())
     assert path.read_text() == "junk"
 
 
@@ -260,6 +261,6 @@ def test_an_executor_that_cannot_be_made_fails_the_cells_and_the_table_prints(
     assert done.returncode == 1, done.stderr
     assert "baselines/majority" in done.stdout
     said = "executor 'queue' of plugin 'queue' failed: RuntimeError: no queue here"
-    assert said in " ".join(done.stdout.split())
+    assert said in " ".join(done.stderr.split())
     assert "hook harness_environment of plugin 'queue' failed" in done.stderr
     assert "hook harness_select_cells of plugin 'queue' must return cells" in done.stderr

@@ -54,7 +54,6 @@ def test_every_verb_says_what_a_run_must_know(doubled: Path) -> None:
         described.stdout,
         planned.stderr,
         ran.stderr,
-        ran.stdout,
         reported.stdout,
         "\n".join(study["notes"]),
     ):

@@ -210,7 +210,7 @@ def test_a_second_run_adds_to_what_the_first_has_left(tmp_path: Path) -> None:
     assert {run["dataset"]["name"] for run in record["runs"]} == {"phantom"}
     done = harness("run", study, "--no-progress", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("results: ") == 1
+    assert done.stdout.count("harness report results") == 1
     assert {str(path.parent) for path in study.rglob("cell.json")} == there
     assert len(json.loads((study / "study.json").read_text())["runs"]) == 4
 

@@ -52,16 +52,23 @@ class Section:
         row = self.first
         words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
         words.append(f"{row.device} {row.precision}".rstrip())
-        if row.label and self.classes_absent:
-            present = len(row.classes) - len(self.classes_absent)
-            words.append(
-                f"macro over {present} of {counted(len(row.classes), 'class')} "
-                f"(no {', '.join(map(on_one_line, self.classes_absent))})"
-            )
+        if facts := self.averaged_over():
+            words.append(facts)
         if self.split:
             words.append(f"split {self.split}")
         words += self.data
         return " · ".join(words)
+
+    def averaged_over(self) -> str | None:
+        """Which classes macro averages are over; None where that is all, or there are none."""
+        row = self.first
+        if not row.label or not self.classes_absent:
+            return None
+        present = len(row.classes) - len(self.classes_absent)
+        return (
+            f"macro over {present} of {counted(len(row.classes), 'class')} "
+            f"(no {', '.join(map(on_one_line, self.classes_absent))})"
+        )
 
     def varies(self, what: Literal["seed", "fraction"]) -> bool:
         """Whether the rows differ in it."""

@@ -1,0 +1,124 @@
+"""The methods of one task that a screen compares, each in all its seeds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.report.table.aggregation import Line, lines
+from harness.report.table.column import changes_of
+from harness.report.table.rows import Row
+from harness.report.table.sections import Section, sections
+from harness.report.table.view import EVERYTHING
+from harness.results.browse.network_title import SMALL
+from harness.storage.names import on_one_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Finished and scored methods of one task, the best first."""
+
+    section: Section
+    lines: tuple[Line, ...]
+    fraction: float
+    """Of the training images that the lines were trained on: the largest of several."""
+    small: bool
+    """Whether every network in it is a small one, which then need not be said of each."""
+
+    @property
+    def task(self) -> str:
+        return self.section.first.task
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What the lines are ranked by, as ``target.metric``."""
+        return self.lines[0][0].primary_metrics
+
+    @property
+    def seeds(self) -> int:
+        """The most that a line has."""
+        return max(map(len, self.lines))
+
+    def name(self, line: Line) -> str:
+        """What the screen calls a line."""
+        row = line[0]
+        words = [row.method]
+        if row.small and not self.small:
+            words.append(SMALL)
+        if changes := changes_of(row):
+            words.append(f"[{changes}]")
+        return on_one_line(" ".join(words))
+
+    def short(self, line: Line) -> str:
+        """The same in a sentence, without the plugin where no other line has that name."""
+        name = self.name(line)
+        tail = name.partition("/")[2]
+        others = [self.name(other).partition("/")[2] for other in self.lines]
+        return tail if others.count(tail) == 1 else name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What may stand next to each other: one dataset, split, protocol and machine."""
+
+    contests: tuple[Contest, ...]
+    """Those with the most lines first."""
+
+    @property
+    def first(self) -> Row:
+        return self.contests[0].lines[0][0]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows that the screen shows."""
+        return [row for contest in self.contests for line in contest.lines for row in line]
+
+
+def settings(rows: Iterable[Row]) -> list[Setting]:
+    """Of finished rows of the set ``test``, the setting with the most methods first."""
+    scored = [row for row in rows if row.status == "ok" and row.part == "test"]
+    found: dict[str, list[Contest]] = {}
+    for section in sections(row for row in scored if row.primary_metrics):
+        found.setdefault(_key(section.first), []).append(_contest(section))
+    every = [
+        Setting(contests=tuple(sorted(contests, key=lambda one: (-len(one.lines), one.task))))
+        for contests in found.values()
+    ]
+    return sorted(every, key=lambda one: -sum(len(contest.lines) for contest in one.contests))
+
+
+def _contest(section: Section) -> Contest:
+    fraction = max(row.fraction for row in section.rows)
+    rows = tuple(row for row in section.rows if row.fraction == fraction)
+    part = replace(section, rows=rows)
+    networks = [row for row in rows if row.timing.get("parameters_total") is not None]
+    return Contest(
+        section=section,
+        lines=tuple(lines(part, replace(EVERYTHING, aggregate=True), {})),
+        fraction=fraction,
+        small=all(row.small for row in networks),
+    )
+
+
+def _key(row: Row) -> str:
+    facts = [
+        *(row.dataset, row.fingerprint, row.split, row.device, row.precision, row.machine),
+        dict(row.protocol),
+    ]
+    return json.dumps(facts, sort_keys=True)
+
+
+def ended_otherwise(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows without a result by status, the most frequent status first."""
+    others = [row for row in rows if row.status != "ok"]
+    order = Counter(row.status for row in others)
+    return {
+        status: [row for row in others if row.status == status] for status, _ in order.most_common()
+    }
+
+
+def methods_of(rows: Sequence[Row]) -> list[str]:
+    """Ids, each once, in the order of the rows."""
+    return list(dict.fromkeys(row.method for row in rows))

@@ -1,0 +1,184 @@
+"""What stored predictions say of the rows of a screen: values, intervals and paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError
+from harness.metrics.intervals import Interval, difference_interval, metric_interval
+from harness.metrics.observations import majority, observations
+from harness.metrics.one_metric import is_own, value_of
+from harness.metrics.resampled import has_fast_path, on_resamples
+from harness.metrics.resampling import RESAMPLES, Resampling, group_names, resample
+from harness.report.table.aggregation import Line
+from harness.report.table.numbers import mean
+from harness.report.table.rows import Row
+from harness.results.prediction_file import PredictionFile
+from harness.results.rundir import CellDirectory
+from harness.specs import MetricSpec
+
+Draws = NDArray[np.float64]
+BOUNDS: Mapping[str, tuple[float, float]] = {"label.mcc": (-1.0, 1.0)}
+"""Lowest and highest value of the metrics that are not in [0, 1]."""
+Report = Callable[[int, int], None]
+
+
+class Evidence:
+    """The prediction files of rows that may be compared: one dataset, split and protocol.
+
+    Args:
+        rows: finished ones, of one set.
+        metrics: what is known of metrics; a plugin's has values but no interval.
+        resamples: how often the set is drawn again.
+        report: called with the files read and all there are.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        metrics: Sequence[MetricSpec],
+        *,
+        resamples: int = RESAMPLES,
+        report: Report = lambda done, count: None,
+    ) -> None:
+        self._specs = {spec.full_name: spec for spec in metrics}
+        self._resamples = resamples
+        self._files: dict[str, PredictionFile] = {}
+        every = list(rows)
+        for done, row in enumerate(every):
+            report(done, len(every))
+            try:
+                directory = CellDirectory(Path(row.directory))
+                self._files[row.directory] = directory.predictions(row.part, bits=False)
+            except HarnessError:
+                # The row keeps its values and has no interval; the table says what is damaged.
+                continue
+        self._draws: dict[str, dict[str, Draws]] = {}
+        report(len(every), len(every))
+
+    @cached_property
+    def resampling(self) -> Resampling:
+        """The draws that all rows share."""
+        names: dict[str, str] = {}
+        for file in self._files.values():
+            names.update(group_names(file))
+        return resample(names, self._resamples)
+
+    @cached_property
+    def grouped(self) -> bool:
+        """Whether the dataset knows which images belong together."""
+        return any(file.groups is not None for file in self._files.values())
+
+    @property
+    def images(self) -> int:
+        """Images of the set."""
+        return len(self.resampling.group_of) if self._files else 0
+
+    def value(self, line: Line, metric: str) -> float | None:
+        """The mean over the line's seeds, None where any has no value."""
+        values = [row.metric(metric) for row in line]
+        known = [value for value in values if value is not None]
+        return mean(known) if len(known) == len(values) else None
+
+    def interval(self, line: Line, metric: str) -> Interval | None:
+        """Of the mean over the line's seeds; None where the records do not hold what it takes."""
+        values, draws = [row.metric(metric) for row in line], self._drawn(line, metric)
+        known = [value for value in values if value is not None]
+        if draws is None or len(known) < len(values):
+            return None
+        file = self._files[line[0].directory]
+        return metric_interval(
+            known,
+            draws,
+            groups=self.resampling.groups,
+            rests_on=observations(metric, file),
+            bounds=BOUNDS.get(metric, (0.0, 1.0)),
+        )
+
+    def difference(self, first: Line, second: Line, metric: str) -> Interval | None:
+        """The first line's metric minus the second's, over the seeds and the images of both."""
+        mine, theirs = ({row.seed: row for row in line} for line in (first, second))
+        seeds = sorted(mine.keys() & theirs.keys())
+        pairs = [self._pair(mine[seed], theirs[seed], metric) for seed in seeds]
+        found = [pair for pair in pairs if pair is not None]
+        if not found or len(found) < len(pairs):
+            return None
+        values, draws = zip(*found, strict=True)
+        return difference_interval(
+            [one for one, _ in values],
+            [other for _, other in values],
+            [one for one, _ in draws],
+            [other for _, other in draws],
+        )
+
+    def chance(self, line: Line, metric: str) -> float | None:
+        """The metric of one that answers the most frequent class whatever the image."""
+        file, spec = self._files.get(line[0].directory), self._specs.get(metric)
+        predictions = None if file is None else file.class_predictions()
+        if predictions is None or spec is None or not is_own(spec) or spec.kind != "classes":
+            return None
+        return value_of(spec, majority(predictions), "test set")
+
+    def _drawn(self, line: Line, metric: str) -> list[Draws] | None:
+        """The metric on the draws, for each row of the line."""
+        if metric not in self._draws:
+            self._draws[metric] = self._draw(metric)
+        there = self._draws[metric]
+        found = [there[row.directory] for row in line if row.directory in there]
+        return found if len(found) == len(line) else None
+
+    def _draw(self, metric: str) -> dict[str, Draws]:
+        """Of all files at once: by directory."""
+        if not self._computes(metric) or not self._files:
+            return {}
+        files = list(self._files.values())
+        drawn = on_resamples(metric, files, self.resampling)
+        pairs = zip(self._files, drawn, strict=True)
+        return {name: values for name, values in pairs if values is not None}
+
+    def _computes(self, metric: str) -> bool:
+        spec = self._specs.get(metric)
+        return spec is not None and is_own(spec) and has_fast_path(metric)
+
+    def _pair(
+        self, one: Row, other: Row, metric: str
+    ) -> tuple[tuple[float, float], tuple[Draws, Draws]] | None:
+        """Values and draws of two rows over the images that both were scored on."""
+        files = [self._files.get(row.directory) for row in (one, other)]
+        if None in files or not self._computes(metric):
+            return None
+        first, second = (_scored(file, metric) for file in files if file is not None)
+        if first == second:
+            values = (one.metric(metric), other.metric(metric))
+            drawn = [self._drawn((row,), metric) for row in (one, other)]
+            if None in values or None in drawn:
+                return None
+            return (values[0], values[1]), (drawn[0][0], drawn[1][0])  # type: ignore[return-value, index]
+        common = first & second
+        if not common:
+            return None
+        parts = [file.of_images(common) for file in files if file is not None]
+        once = Resampling(
+            group_of=self.resampling.group_of,
+            weights=np.ones((1, self.resampling.groups), dtype=np.uint8),
+        )
+        exact, drawn_parts = (on_resamples(metric, parts, how) for how in (once, self.resampling))
+        if any(part is None for part in (*exact, *drawn_parts)):
+            return None
+        a, b = (float(part[0]) for part in exact if part is not None)
+        if not np.isfinite([a, b]).all():
+            return None
+        c, d = (part for part in drawn_parts if part is not None)
+        return (a, b), (c, d)
+
+
+def _scored(file: PredictionFile, metric: str) -> frozenset[str]:
+    """The images that a metric is over."""
+    if not metric.startswith("mask.") or file.has_mask is None:
+        return frozenset(file.ids)
+    return frozenset(file.ids[index] for index in np.flatnonzero(file.has_mask))

@@ -1,0 +1,187 @@
+"""What a run shows, in sentences that are computed: each names its numbers, none claims a
+difference whose interval holds 0, and none uses a timing that other work disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from harness.metrics.intervals import Interval
+from harness.report.screen.blocks import BASELINE
+from harness.report.screen.contest import Contest, Setting
+from harness.report.screen.evidence import Evidence
+from harness.report.screen.text import digits_of, signed_text
+from harness.report.table.aggregation import Line
+from harness.report.table.catalogue import MEASURED
+from harness.report.table.default_columns import speed_columns
+from harness.report.table.numbers import mean, number
+from harness.results.browse.decimals import decimals
+from harness.specs import MetricSpec
+
+FULL = "full"
+"""The strategy that trains every layer."""
+NONE_SHOWN = "no difference shown"
+
+
+def findings(setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]) -> list[str]:
+    """Sentences, the most interesting first: one of each kind before the second of any."""
+    said = _Findings(setting, evidence, metrics)
+    kinds = (said.frozen(), said.prompts(), said.baseline(), said.spread(), said.twins())
+    found: list[str] = []
+    for turn in zip_longest(*map(list, kinds)):
+        found += [sentence for sentence in turn if sentence is not None]
+    return found
+
+
+class _Findings:
+    def __init__(self, setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]) -> None:
+        self._setting, self._evidence = setting, evidence
+        self._labels = {spec.full_name: spec.label for spec in metrics}
+
+    def frozen(self) -> Iterator[str]:
+        """Of each encoder, the best strategy that keeps layers frozen against training all."""
+        for contest, base, family in self._families():
+            full = next((line for line in family if _variant(line) == FULL), None)
+            partly = [line for line in family if _is_partly_frozen(line)]
+            if full is None or not partly or (found := self._against(partly[0], full)) is None:
+                continue
+            ratio = _time_ratio(contest, partly[0], full)
+            time = f"; {ratio} per epoch" if ratio else ""
+            yield f"{base} {_variant(partly[0])} vs full: {found}{time}."
+
+    def prompts(self) -> Iterator[str]:
+        """Of each network that is not trained, its range over the prompts."""
+        for contest, base, family in self._families():
+            untrained = [line for line in family if _is_untrained(line)]
+            if len(untrained) < 2:
+                continue
+            best, worst, metric = untrained[0], untrained[-1], contest.metrics[0]
+            difference = self._evidence.difference(best, worst, metric)
+            if difference is None:
+                continue
+            low, high = (self._number(line, metric, difference) for line in (worst, best))
+            text = f"{base} without training: {self._label(metric)} {low} to {high} by the prompt"
+            sure = f", {NONE_SHOWN}" if difference.holds(0) else ""
+            yield f"{text} ({_variant(worst)}, {_variant(best)}){sure}."
+
+    def baseline(self) -> Iterator[str]:
+        """The best trained network against the best baseline that is not constant."""
+        for contest in self._setting.contests:
+            trained = [line for line in contest.lines if _is_trained(line)]
+            simple = [line for line in contest.lines if _is_baseline(line)]
+            if not trained or not simple:
+                continue
+            best, rival, metric = trained[0], simple[0], contest.metrics[0]
+            found = self._evidence.difference(best, rival, metric)
+            if found is None:
+                continue
+            numbers = f"{self._label(metric)} {signed_text(found)}"
+            who, other = contest.short(best), contest.short(rival)
+            if found.holds(0):
+                yield f"No network is shown to beat {other}: {who} {numbers}."
+            elif self._is_better(found, best):
+                of = f", best of {len(trained)} networks," if len(trained) > 1 else ""
+                yield f"{who}{of} beats {other}: {numbers}."
+            else:
+                yield f"No network beats {other}: {who} {numbers}, worse."
+
+    def spread(self) -> Iterator[str]:
+        """Of methods that predict masks alone, the best against the worst."""
+        for contest in self._setting.contests:
+            if len(contest.lines) < 2 or not all(m.startswith("mask.") for m in contest.metrics):
+                continue
+            best, worst, metric = contest.lines[0], contest.lines[-1], contest.metrics[0]
+            found = self._evidence.difference(best, worst, metric)
+            if found is None:
+                continue
+            count = len(contest.lines)
+            names = f"{contest.short(best)} vs {contest.short(worst)}"
+            sure = f", {NONE_SHOWN}" if found.holds(0) else ""
+            numbers = f"{self._label(metric)} {signed_text(found)}"
+            yield f"{names}, best and worst of {count}: {numbers}{sure}."
+
+    def twins(self) -> Iterator[str]:
+        """The best method of several targets against those that have one of them each."""
+        every = {line[0].method: line for c in self._setting.contests for line in c.lines}
+        for contest in self._setting.contests:
+            best = contest.lines[0]
+            if len(contest.metrics) < 2:
+                continue
+            found = []
+            for metric in contest.metrics:
+                twin = every.get(best[0].twins.get(metric.partition(".")[0], ""))
+                difference = twin and self._evidence.difference(best, twin, metric)
+                if twin is not None and difference:
+                    sure = f" ({NONE_SHOWN})" if difference.holds(0) else ""
+                    found.append(f"{self._label(metric)} {signed_text(difference)}{sure}")
+            if found:
+                yield f"{contest.short(best)} vs each task alone: {'; '.join(found)}."
+
+    def _families(self) -> Iterator[tuple[Contest, str, list[Line]]]:
+        """Lines whose ids differ in nothing but what follows the @, the best first."""
+        for contest in self._setting.contests:
+            families: dict[str, list[Line]] = {}
+            for line in contest.lines:
+                if "@" in line[0].method and self._scored(line, contest):
+                    families.setdefault(line[0].method.partition("@")[0], []).append(line)
+            for base, family in families.items():
+                if len(family) > 1:
+                    yield contest, base.partition("/")[2], family
+
+    def _scored(self, line: Line, contest: Contest) -> bool:
+        return self._evidence.value(line, contest.metrics[0]) is not None
+
+    def _against(self, line: Line, other: Line) -> str | None:
+        """The difference of two lines in the metric that ranks them, and what it shows."""
+        metric = line[0].primary_metrics[0]
+        found = self._evidence.difference(line, other, metric)
+        if found is None:
+            return None
+        shown = "better" if self._is_better(found, line) else "worse"
+        said = NONE_SHOWN if found.holds(0) else shown
+        return f"{self._label(metric)} {signed_text(found)}, {said}"
+
+    def _is_better(self, found: Interval, line: Line) -> bool:
+        return (found.value > 0) == line[0].primary_higher_is_better
+
+    def _number(self, line: Line, metric: str, beside: Interval) -> str:
+        return decimals(self._evidence.value(line, metric), digits_of([beside]))
+
+    def _label(self, metric: str) -> str:
+        return self._labels.get(metric, metric)
+
+
+def _variant(line: Line) -> str:
+    return line[0].method.partition("@")[2]
+
+
+def _is_trained(line: Line) -> bool:
+    return bool(line[0].timing.get("epochs")) and line[0].timing.get("parameters_total") is not None
+
+
+def _is_untrained(line: Line) -> bool:
+    timing = line[0].timing
+    return not timing.get("epochs") and timing.get("parameters_total") is not None
+
+
+def _is_partly_frozen(line: Line) -> bool:
+    timing = line[0].timing
+    trained, every = timing.get("parameters_trainable"), timing.get("parameters_total")
+    return _is_trained(line) and trained is not None and every is not None and trained < every
+
+
+def _is_baseline(line: Line) -> bool:
+    return line[0].family == BASELINE and not any(row.one_class for row in line)
+
+
+def _time_ratio(contest: Contest, line: Line, other: Line) -> str | None:
+    """What an epoch of a line takes of another's; None where either was disturbed."""
+    name = speed_columns(contest.section)[0]
+    column = next(column for column in MEASURED if column.name == name)
+    times = [[column.undisturbed(row) for row in rows] for rows in (line, other)]
+    known = [[time for time in taken if time is not None] for taken in times]
+    if [len(taken) for taken in known] != [len(line), len(other)] or not mean(known[1]):
+        return None
+    kind = "CPU time" if name.startswith("cpu") else "time"
+    ratio = mean(known[0]) / mean(known[1])
+    return f"{ratio:.2f} of its {kind}" if ratio >= 0.1 else f"{number(ratio)} of its {kind}"

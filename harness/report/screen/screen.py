@@ -1,0 +1,196 @@
+"""The last screen of a run, from its rows and their stored predictions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.report.screen.blocks import Block
+from harness.report.screen.contest import Contest, Setting, settings
+from harness.report.screen.evidence import Evidence, Report
+from harness.report.screen.findings import findings
+from harness.report.screen.headline import headline, other_setting, purpose
+from harness.report.screen.text import HEIGHT, WIDTH, listed, shortened_at_the_end, wrapped
+from harness.report.screen.without_result import without_result
+from harness.report.table.numbers import percent
+from harness.report.table.rows import Row
+from harness.specs import MetricSpec
+from harness.values.wording import counted
+
+SHOWN = 5
+"""Methods of a task with a line of their own, at most."""
+SENTENCES = 5
+CAVEATS = 2
+BLOCKS = 4
+"""Tasks, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What the screen says of a run besides its rows."""
+
+    folders: Sequence[str]
+    """Of its studies, as ``harness report`` takes them."""
+    summaries: Mapping[str, str] = field(default_factory=dict)
+    """Dataset -> what it is."""
+    embedded: Collection[str] = ()
+    """Datasets that come with the harness."""
+    kept: Collection[str] = ()
+    """Folders of cells that had finished before."""
+    seconds: float | None = None
+    """Wall time of the run."""
+    broken: Sequence[str] = ()
+    """Plugins that did not load."""
+
+
+def has_screen(rows: Sequence[Row]) -> bool:
+    """Whether there is anything to say: not where only time was measured, or nothing began."""
+    return bool(rows) and not any(row.protocol.get("time_only") for row in rows)
+
+
+def screen(
+    rows: Sequence[Row],
+    metrics: Sequence[MetricSpec],
+    ended: Ended,
+    report: Report = lambda done, count: None,
+) -> str:
+    """At most 24 lines of at most 80 columns; only a command that is longer stays whole.
+
+    Args:
+        rows: of the cells of the run, as the table has them.
+        metrics: as the table takes them.
+        report: called with the prediction files read and all there are.
+    """
+    found = settings(rows)
+    setting = found[0] if found else None
+    evidence = Evidence(setting.rows, metrics, report=report) if setting else None
+    top = _top(rows, setting, evidence, ended)
+    below = [
+        *(_not_shown(setting) if setting else []),
+        *_others(rows, found[1:]),
+        *without_result(rows, ended.broken),
+        *(_caveats(setting) if setting else []),
+    ]
+    foot = ["", *_foot(rows, ended)]
+    body: list[str] = []
+    if setting is not None and evidence is not None:
+        room = HEIGHT - len(top) - len(below) - len(foot)
+        body = _body(setting, evidence, metrics, room, below)
+    else:
+        body = below
+    return "\n".join(line.rstrip() for line in (*top, *body, *foot)) + "\n"
+
+
+def _top(
+    rows: Sequence[Row], setting: Setting | None, evidence: Evidence | None, ended: Ended
+) -> list[str]:
+    finished = [row for row in rows if row.status == "ok"]
+    anew = {row.method for row in finished if row.directory not in ended.kept}
+    dataset = rows[0].dataset if setting is None else setting.first.dataset
+    first = headline(
+        rows,
+        setting,
+        evidence,
+        kept=len({row.method for row in finished} - anew),
+        summary=ended.summaries.get(dataset, ""),
+        seconds=ended.seconds,
+    )
+    capitals = None if setting is None else purpose(setting)
+    return [shortened_at_the_end(first, WIDTH), *([capitals] if capitals else []), ""]
+
+
+def _body(
+    setting: Setting,
+    evidence: Evidence,
+    metrics: Sequence[MetricSpec],
+    room: int,
+    below: Sequence[str],
+) -> list[str]:
+    """Blocks and sentences; methods give way until two lines are left for sentences."""
+    said = findings(setting, evidence, metrics)
+    contests = setting.contests[:BLOCKS]
+    blocks: list[str] = []
+    for shown in range(SHOWN, 0, -1):
+        blocks = _blocks(contests, evidence, metrics, shown)
+        if len(blocks) + 2 + 2 * bool(said) <= room:
+            break
+    sentences = _fitting(said, room - len(blocks) - 2)
+    heading = ["", "What this run shows"] if sentences else []
+    return [*blocks, *below, *heading, *sentences]
+
+
+def _blocks(
+    contests: Sequence[Contest], evidence: Evidence, metrics: Sequence[MetricSpec], shown: int
+) -> list[str]:
+    """The tasks with classes alone in full, or the only one; the others in two lines each."""
+    in_full = [c for c in contests if all(name.startswith("label.") for name in c.metrics)]
+    ordered = [*in_full, *(contest for contest in contests if contest not in in_full)]
+    lines: list[str] = []
+    for contest in ordered:
+        block = Block(contest, evidence, metrics)
+        full = contest in in_full or len(contests) == 1
+        lines += block.full(shown) if full else block.brief()
+    return lines
+
+
+def _fitting(said: Sequence[str], room: int) -> list[str]:
+    """The sentences that fit into so many lines, in their order."""
+    lines: list[str] = []
+    count = 0
+    for sentence in said:
+        text = wrapped(sentence, " · ", "   ")
+        if count < SENTENCES and len(lines) + len(text) <= room:
+            lines += text
+            count += 1
+    return lines
+
+
+def _others(rows: Sequence[Row], rest: Sequence[Setting]) -> list[str]:
+    """What has no block: other settings of the run, and further test sets."""
+    lines = [shortened_at_the_end(f" +  {other_setting(one)}", WIDTH) for one in rest[:2]]
+    if len(rest) > 2:
+        lines.append(f" +  {len(rest) - 2} more settings")
+    if parts := list(dict.fromkeys(row.part for row in rows if row.part != "test")):
+        names = listed(parts, WIDTH - 40)
+        lines.append(f" +  further test sets ({names}): harness report")
+    return lines
+
+
+def _not_shown(setting: Setting) -> list[str]:
+    """Fractions of the training images of which no row is shown, and how many tasks."""
+    tasks = len(setting.contests) - BLOCKS
+    lines = [f" +  {counted(tasks, 'more task')}: harness report"] if tasks > 0 else []
+    there = {row.fraction for contest in setting.contests for row in contest.section.rows}
+    rest = sorted(there - {contest.fraction for contest in setting.contests})
+    if rest:
+        named = listed(map(percent, rest), WIDTH - 50)
+        lines.append(f" +  also trained on {named} of the data: harness report")
+    return lines
+
+
+def _caveats(setting: Setting) -> list[str]:
+    """What changes how every value is read: classes that the set lacks, the choice of the epoch,
+    and the split."""
+    rows = setting.rows
+    said = [
+        f"{contest.task}: {facts}"
+        for contest in setting.contests
+        if (facts := contest.section.averaged_over())
+    ]
+    if any(row.selected_on_test for row in rows):
+        said.append("selected on test: the best epoch was chosen on the set shown here")
+    said += [note for row in rows for note in row.split_notes]
+    different = list(dict.fromkeys(said))
+    lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
+    more = len(different) - CAVEATS
+    return [*lines, *([f" !  {more} more on the split: harness report"] if more > 0 else [])]
+
+
+def _foot(rows: Sequence[Row], ended: Ended) -> list[str]:
+    lines = [f"All values   harness report {shlex.join(ended.folders)}"]
+    if all(row.dataset in ended.embedded for row in rows):
+        lines.append(
+            "Your images  harness run --plugins supervised --dataset folder --data-root DIR"
+        )
+    return lines
