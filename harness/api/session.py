@@ -14,6 +14,7 @@ from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import in_full, meant
 from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
+from harness.planning.forecasts.known_seconds import known_seconds
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.study_keys import asked_again
@@ -21,6 +22,7 @@ from harness.planning.study_files.study_runs import with_run
 from harness.progress.run_progress import progress
 from harness.runtime.surroundings import Surroundings
 from harness.study import Request, Study
+from harness.values.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +119,20 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     code = 3
     call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
-        with progress(len(study.cells), shown=voice.shown) as display:
+        slotted = slots(request.device, how.jobs, how.threads)
+        with progress(
+            study.cells,
+            headline=_headline(study, request.device, len(slotted)),
+            at_a_time=len(slotted),
+            known=known_seconds(study.cells, study.directory.parent, slotted[0]),
+            shown=voice.shown,
+        ) as display:
             statuses = run_session(
                 study,
                 request.protocol,
                 Options(
                     executor=how.executor,
-                    slots=slots(request.device, how.jobs, how.threads),
+                    slots=slotted,
                     timeout=how.timeout,
                     rerun=how.rerun,
                     facts=environment_facts(call, voice.warn),
@@ -134,6 +143,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
                 WithHooks(display, call),
                 store_progress=display.preparing,
                 say=display.say,
+                busy=display.busy,
                 command=command,
                 file=partial(with_run, asked_again(given, request, study)),
             )
@@ -141,6 +151,13 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     finally:
         call(hookspecs.harness_session_finish, directory=study.directory, exit_code=code)
     return Ran(study=study, plugins=prepared.plugins, code=code)
+
+
+def _headline(study: Study, device: str, at_a_time: int) -> str:
+    """``33 methods · phantom · cpu · 2 cells at a time``"""
+    methods = counted(len({cell.method for cell in study.cells}), "method")
+    datasets = dict.fromkeys(str(cell.record["dataset"]["name"]) for cell in study.cells)
+    return " · ".join([methods, *datasets, device, f"{counted(at_a_time, 'cell')} at a time"])
 
 
 def _broken(prepared: Prepared) -> tuple[PluginRecord, ...]:

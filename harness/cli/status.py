@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -12,11 +13,13 @@ from urllib.parse import unquote
 import click
 
 from harness.cli.shared.terminal import state_text
+from harness.progress.cell_text import score_of
 from harness.results.browse.lookup import last_names, method_of
 from harness.results.browse.network_title import is_small, named
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
 from harness.results.rundir import find_cells
+from harness.upkeep.activity import activity, run_began
 from harness.values.wording import counted
 
 
@@ -26,8 +29,9 @@ from harness.values.wording import counted
 def command(directory: Path, as_json: bool) -> None:
     """Show the progress of a run: DIRECTORY is a study's folder, or one above it.
 
-    Reads the files of the cells, so it works while they run. A cell that is "unfinished" is
-    running, or was interrupted and resumes when its run is repeated.
+    Reads the files of the cells, so it works while they run, from any shell: a cell is "queued",
+    "waiting" (its process is starting) or "running". One that is "unfinished" was interrupted, and
+    resumes when its run is repeated.
 
     \b
     harness status results
@@ -36,7 +40,10 @@ def command(directory: Path, as_json: bool) -> None:
     Exit codes: 0, 1 where a file of a cell is damaged, or 2 where there is no run.
     """
     tables = Tables()
-    cells = [_facts(look(cell, tables)) for cell in find_cells(directory)]
+    began = cache(run_began)
+    cells = [
+        _facts(look(cell, tables), began(cell.path.parents[3])) for cell in find_cells(directory)
+    ]
     damaged = any(cell["status"] == DAMAGED for cell in cells)
     if as_json:
         click.echo(json.dumps(cells, indent=2))
@@ -55,11 +62,14 @@ def command(directory: Path, as_json: bool) -> None:
     raise SystemExit(int(damaged))
 
 
-def _facts(found: Found) -> dict[str, Any]:
+def _facts(found: Found, began: float | None) -> dict[str, Any]:
     record, status, cell = found.cell, found.status, found.directory
     epochs = [line["epoch"] for line in found.history or () if line["event"] == "epoch"]
-    state = "unfinished" if status is None else status["status"]
-    reason = "" if status is None else status["reason"]
+    if status is None:
+        (state, detail), reason = activity(cell.path, found.history or (), began), ""
+    else:
+        state, reason = status["status"], status["reason"]
+        detail = reason or _score(found)
     return {
         "method": method_of(cell) if record is None else record["id"],
         "small": record is not None and is_small(record),
@@ -70,10 +80,18 @@ def _facts(found: Found) -> dict[str, Any]:
         "directory": str(cell.path),
         "status": DAMAGED if found.damage else state,
         "reason": "; ".join(found.damage) or reason,
+        "detail": "; ".join(found.damage) or detail,
         "seconds": None if status is None else status["seconds"],
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
         "epochs": None if record is None else record["protocol"]["epochs"],
     }
+
+
+def _score(found: Found) -> str:
+    if found.cell is None or not found.finished:
+        return ""
+    score = score_of(found.cell, found.metrics)
+    return "" if score is None else score.text
 
 
 def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -93,7 +111,5 @@ def _name(cell: dict[str, Any]) -> str:
 
 
 def _detail(cell: dict[str, Any]) -> str:
-    if cell["status"] != "unfinished":
-        return str(cell["reason"])
-    done = cell["epochs_done"]
-    return f"epoch {done} of {cell['epochs']}" if done else "not trained yet"
+    detail, done = str(cell["detail"]), cell["epochs_done"]
+    return f"{detail} of {cell['epochs']}" if done and detail.endswith(f"epoch {done}") else detail

@@ -60,12 +60,15 @@ def run_session(
     *,
     store_progress: Callable[[int, int], None],
     say: Callable[[str], None],
+    busy: Callable[[str], None],
     command: tuple[str, ...],
     file: Callable[[str | None, Path], str],
 ) -> dict[str, StatusRecord]:
     """Run what is not finished and return every cell's status, by its directory's name.
 
     Args:
+        say: is given notes, a line each.
+        busy: is told of work before the first cell.
         command: the words of the command line, kept with the study.
         file: makes the study file to leave, as
             :func:`harness.execution.study_folder.write_study` has it.
@@ -99,7 +102,7 @@ def run_session(
                 )
                 for note in store.notes:
                     say(f"note: {note}")
-            say("loading libraries")
+            busy("loading libraries")
             executor = _executor(options, plugins, _modules(waiting))
 
             def damage(cell: Cell) -> str:

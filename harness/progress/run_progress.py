@@ -4,102 +4,77 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
-from rich.text import Text
 
-from harness.results.browse.decimals import decimals
-from harness.results.browse.network_title import title
+from harness.progress.cell_text import SHARED, Naming, event_text, result_text, score
+from harness.progress.live_progress import LiveProgress
+from harness.progress.time_left import TimeLeft, Work, in_words
 from harness.results.record import StatusRecord
 from harness.study import Cell
-from harness.values.wording import counted
+from harness.values.wording import clock_text, counted
 
 
-def duration(seconds: float) -> str:
-    """``1:23:45``, ``2:05`` or ``0:07``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+class Tally:
+    """How many cells of the run are done, what each took, and the time that is left."""
 
-
-class _Tally:
-    """How many cells of the run are done, and the time that the rest will take."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self, cells: Sequence[Cell], at_a_time: int, known: Mapping[str, float]) -> None:
+        self.total = len(cells)
         self.finished = 0
-        self.worked = 0.0
-        """Cells' worth of work that this run has done itself."""
-        self.shares: dict[str, float] = {}
-        self._began = time.monotonic()
+        self.naming = Naming.of(cells)
+        self._began: dict[str, float] = {}
+        self._left = TimeLeft(
+            {
+                cell.key: Work(
+                    method=cell.method,
+                    family=cell.record["method"]["family"],
+                    seconds=known.get(cell.key),
+                )
+                for cell in cells
+            },
+            at_a_time,
+        )
+
+    def start(self, cell: Cell) -> None:
+        self._began[cell.key] = time.monotonic()
+        self._left.begin(cell.key, self._began[cell.key])
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         if line["event"] == "epoch":
-            self.shares[cell.key] = line["epoch"] / cell.record["protocol"]["epochs"]
+            self._left.progressed(cell.key, line["epoch"] / cell.record["protocol"]["epochs"])
 
-    def finish(self, cell: Cell, ran: bool) -> None:
+    def finish(self, cell: Cell) -> str:
+        """What the cell took, in words; empty where it has not run now."""
+        now = time.monotonic()
         self.finished += 1
-        self.shares.pop(cell.key, None)
-        self.worked += ran
+        self._left.finish(cell.key, now)
+        began = self._began.pop(cell.key, None)
+        return "" if began is None else clock_text(now - began)
 
-    def left(self) -> float | None:
-        """Seconds until the end at the pace so far; None before there is a pace."""
-        done = self.worked + sum(min(1.0, share) for share in self.shares.values())
-        remaining = self.total - self.finished - sum(min(1.0, s) for s in self.shares.values())
-        return (time.monotonic() - self._began) / done * max(0.0, remaining) if done else None
-
-
-def _epoch_text(cell: Cell, line: Mapping[str, Any]) -> str:
-    epochs = cell.record["protocol"]["epochs"]
-    return (
-        f"epoch {line['epoch']}/{epochs}  loss {decimals(line['loss'], 3)}  "
-        f"val {' + '.join(cell.record['task']['primary'])} {decimals(line['val']['primary'], 3)}"
-    )
-
-
-_SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
-_EVENTS = {"fitted": "predicting", "compiling": "compiling"}
-
-
-def _live_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
-    event = line["event"]
-    if event == "epoch":
-        return _epoch_text(cell, line)
-    if event in _SHARED:
-        return f"{_SHARED[event]} {line['done'] / line['total']:.0%}"
-    if event == "resumed":
-        return f"resumes after epoch {line['epochs_done']}"
-    if event == "importing":
-        return f"importing {line['module']} of plugin {line['plugin']}"
-    if event == "unreadable":
-        return f"no further progress is shown: {line['reason']}"
-    if event == "restarted":
-        return f"starts over: {line['reason']}"
-    if event == "no_validation_loss":
-        return f"loss() fails on the validation part: {line['reason']}"
-    return _EVENTS.get(event)
-
-
-def _failed(cell: Cell, status: StatusRecord) -> str:
-    return f"{status['status']}: {title(cell.record)} {cell.directory.name}: {status['reason']}"
+    def left(self) -> str:
+        """``2 to 4 min left``; empty before anything is known, and at the end."""
+        if self.finished == self.total:
+            return ""
+        return in_words(self._left.seconds(time.monotonic()))
 
 
 class PlainProgress:
     """One line per event, on stderr."""
 
-    def __init__(self, total: int) -> None:
-        self._tally = _Tally(total)
-        self._running: set[str] = set()
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._prepared = 0.0
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
+
+    def busy(self, text: str) -> None:
+        """Work before the first cell."""
+        self.say(text)
 
     def preparing(self, done: int, total: int, what: str = "preparing images") -> None:
         """Work that several cells share."""
@@ -108,90 +83,35 @@ class PlainProgress:
             self.say(f"{what}: {done}/{total}")
 
     def started(self, cell: Cell) -> None:
-        self._running.add(cell.key)
-        self.say(f"start   {title(cell.record)} {cell.directory.name}")
+        self._tally.start(cell)
+        self.say(f"start   {self._tally.naming.name(cell)}")
 
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
         self._tally.event(cell, line)
-        if line["event"] == "epoch":
-            self.say(f"        {title(cell.record)}  {_epoch_text(cell, line)}")
-        elif line["event"] in _SHARED:
-            what = f"        {title(cell.record)}  {_SHARED[line['event']]}"
-            self.preparing(line["done"], line["total"], what)
-        elif text := _live_text(cell, line):
-            self.say(f"        {title(cell.record)}  {text}")
+        name = self._tally.naming.name(cell)
+        if line["event"] in SHARED:
+            self.preparing(line["done"], line["total"], f"        {name}  {SHARED[line['event']]}")
+        elif text := event_text(cell, line):
+            self.say(f"        {name}  {text}")
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self._tally.finish(cell, cell.key in self._running)
-        left = self._tally.left()
-        reason = f": {status['reason']}" if status["reason"] else ""
-        time_left = "" if not left else f", about {duration(left)} left"
-        self.say(
-            f"{status['status']:7} {title(cell.record)} {cell.directory.name}{reason} "
-            f"({self._tally.finished}/{counted(self._tally.total, 'cell')}{time_left})"
-        )
-
-
-class LiveProgress:
-    """Cell, epoch, loss and primary metric of all that runs, and the time left."""
-
-    def __init__(self, total: int, console: Console) -> None:
-        self._tally = _Tally(total)
-        self._rows: dict[str, tuple[str, str, float]] = {}
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=console,
-        )
-        self._cells = self._bar.add_task("cells", total=total, left="")
-        self._images: Any = None
-        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
-
-    def say(self, text: str) -> None:
-        self._console.print(Text(text))
-
-    def preparing(self, done: int, total: int) -> None:
-        """Images of the prepared store."""
-        if self._images is None:
-            self._images = self._bar.add_task("preparing images", total=total, left="")
-        self._bar.update(self._images, completed=done, visible=done < total)
-
-    def started(self, cell: Cell) -> None:
-        self._rows[cell.key] = (title(cell.record), "starting", time.monotonic())
-
-    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
-        self._tally.event(cell, line)
-        key = cell.key
-        text = _live_text(cell, line)
-        if text is not None and key in self._rows:
-            self._rows[key] = (title(cell.record), text, self._rows[key][2])
-
-    def finished(self, cell: Cell, status: StatusRecord) -> None:
-        ran = self._rows.pop(cell.key, None) is not None
-        self._tally.finish(cell, ran)
-        if status["status"] != "ok":
-            self.say(_failed(cell, status))
-
-    def _render(self) -> Group:
-        left = self._tally.left()
-        self._bar.update(
-            self._cells,
-            completed=self._tally.finished,
-            left="" if not left else f"about {duration(left)} left",
-        )
-        table = Table.grid(padding=(0, 2))
-        for name, text, since in self._rows.values():
-            table.add_row(Text(name), Text(text), Text(duration(time.monotonic() - since)))
-        return Group(table, self._bar)
+        took = self._tally.finish(cell)
+        result = result_text(status, score(cell, status), took)
+        done = f"{self._tally.finished}/{counted(self._tally.total, 'cell')}"
+        where = ", ".join(filter(None, (done, self._tally.left())))
+        self.say(f"{status['status']:7} {self._tally.naming.name(cell)}  {result}  ({where})")
 
 
 class FailuresOnly:
     """A line on stderr per cell that fails, and nothing else."""
 
+    def __init__(self, naming: Naming) -> None:
+        self._naming = naming
+
     def say(self, text: str) -> None:
+        """Nothing is shown."""
+
+    def busy(self, text: str) -> None:
         """Nothing is shown."""
 
     def preparing(self, done: int, total: int) -> None:
@@ -205,22 +125,38 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            failed = _failed(cell, status)
-            print(failed, file=sys.stderr, flush=True)
+            said = f"{status['status']}: {self._naming.name(cell)}: {status['reason']}"
+            print(said, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress(
-    total: int, *, shown: bool = True
+    cells: Sequence[Cell],
+    *,
+    headline: str,
+    at_a_time: int = 1,
+    known: Mapping[str, float] | None = None,
+    shown: bool = True,
 ) -> Iterator[PlainProgress | LiveProgress | FailuresOnly]:
-    """The display that suits stderr, open while cells run; failures only unless ``shown``."""
-    console = Console(stderr=True)
+    """The display that suits stderr, open while cells run; failures only unless ``shown``.
+
+    Args:
+        cells: of the run.
+        headline: what runs, in a line.
+        at_a_time: cells that run side by side.
+        known: key of a cell -> seconds that it took before.
+    """
     if not shown:
-        yield FailuresOnly()
+        yield FailuresOnly(Naming.of(cells))
         return
+    console = Console(stderr=True)
+    tally = Tally(cells, at_a_time, known or {})
     if not console.is_terminal:
-        yield PlainProgress(total)
+        plain = PlainProgress(tally)
+        plain.say(headline)
+        yield plain
         return
-    display = LiveProgress(total, console)
-    with display.live:
+    display = LiveProgress(tally, console)
+    display.say(headline)
+    with Live(get_renderable=display.render, console=console, refresh_per_second=4, transient=True):
         yield display

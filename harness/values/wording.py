@@ -1,4 +1,4 @@
-"""Counts and sizes in words."""
+"""Counts, sizes and times in words."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def size_text(count: float) -> str:
             break
         count, unit = count / 1024, larger
     return f"{count:.0f} {unit}" if count >= 100 else f"{count:.3g} {unit}"
+
+
+def clock_text(seconds: float) -> str:
+    """``1:23:45``, ``2:05`` or ``0:07``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

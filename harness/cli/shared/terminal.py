@@ -24,6 +24,8 @@ _COLOURS = {
     "skipped": "yellow",
     "note": "yellow",
     "unfinished": "yellow",
+    "running": "green",
+    "waiting": "yellow",
     "resumes": "yellow",
 }
 """First word of a state -> its colour."""

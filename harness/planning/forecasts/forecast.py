@@ -119,7 +119,7 @@ def forecast(
         keep_checkpoints: as the run will have it.
         rerun: whether finished cells are run again.
     """
-    machine, tables = _machine(slots[0]), Tables()
+    machine, tables = machine_of(slots[0]), Tables()
     past = {
         cell.directory.parents[1].name: finished_cells(out, cell.directory.parents[1].name)
         for cell in study.cells
@@ -163,7 +163,7 @@ def forecast(
     )
 
 
-def _machine(resources: Resources) -> Machine:
+def machine_of(resources: Resources) -> Machine:
     gpu = None
     if resources.device.startswith("cuda"):
         index = int(resources.device.partition(":")[2] or 0)

@@ -1,0 +1,62 @@
+"""What a cell without a status is doing, by what its run leaves on disk."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.execution.study_folder import LOCK
+from harness.storage.lock import take
+
+UNFINISHED = "unfinished"
+"""Its run has ended, was killed, or is on a file system without locks: nothing tells."""
+
+
+def run_began(study: Path) -> float | None:
+    """When the run that holds the study's folder took it, as a file's time; None where none holds
+    it. A killed run holds nothing."""
+    try:
+        with (study / LOCK).open("rb") as file:
+            # Shared, so that it disturbs nobody who looks at the same moment.
+            if take(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB) != "busy":
+                return None
+        return (study / LOCK).stat().st_mtime
+    except OSError:
+        return None
+
+
+def activity(
+    cell: Path, history: Sequence[Mapping[str, Any]], began: float | None
+) -> tuple[str, str]:
+    """State and detail of a cell without a status.
+
+    ``queued``; ``waiting`` where its process has been started and has yet to begin, as it loads
+    libraries or waits for a GPU; ``running``; or :data:`UNFINISHED`.
+
+    Args:
+        cell: its folder.
+        history: of the cell, also of an interrupted run.
+        began: of the study's run (:func:`run_began`).
+    """
+    epochs = [line for line in history if line["event"] == "epoch"]
+    done = f"epoch {epochs[-1]['epoch']}" if epochs else ""
+    if began is None:
+        return UNFINISHED, f"resumes after {done}" if done else "not trained yet"
+    if _time(cell / "log.txt") < began:
+        return "queued", f"resumes after {done}" if done else ""
+    if not history or _time(cell / "history.jsonl") < began:
+        return "waiting", "its process is starting"
+    last = history[-1]
+    if last["event"] in ("prepare", "activations"):
+        what = {"prepare": "images are prepared", "activations": "activations of frozen layers"}
+        return "running", f"{what[last['event']]} {last['done'] / last['total']:.0%}"
+    return "running", done or "not trained yet"
+
+
+def _time(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
