@@ -352,3 +352,11 @@ def test_settings_are_read_as_harness_run_reads_them() -> None:
     assert found["baselines/majority"][0].protocol["epochs"] == 7
     assert found["baselines/majority"][0].weights == "random"
     assert found["baselines/majority"][0].selected_on_test is False
+
+
+def test_a_method_of_ours_that_predicts_one_class_only_says_so_next_to_the_published_one(
+    tmp_path: Path,
+) -> None:
+    make_cell(tmp_path, label={"f1": 0.1}, predicted=[2, 2, 2, 2])
+    text = beside(study_of(published_row(label__f1=0.9)), rows_of(tmp_path), METRICS, width=120)
+    assert "theirs [ours: one class only]" in text

@@ -468,3 +468,17 @@ def test_a_dataset_of_ones_own_needs_no_word_on_own_images(tmp_path):
 def test_a_run_that_measured_speed_alone_has_no_screen(tmp_path):
     make_cell(tmp_path, "a/net", protocol={**_protocol(), "time_only": True})
     assert not has_screen(rows(find_cells(tmp_path)))
+
+
+def test_a_difference_is_over_the_images_that_both_have(tmp_path):
+    """The one is scored on the first 80 images, the other on all: what it does on the last 40
+    does not count."""
+    part = classifier(tmp_path, "ssl/encoder@freeze8", 0.95, labels=LABELS[:80], timing=FROZEN)
+    full = classifier(tmp_path, "ssl/encoder@full", 0.6, order=1)
+    files = [part.predictions("test"), full.predictions("test").of_images(image_ids(80))]
+    values = [[classification.f1(file.class_predictions())] for file in files]
+    everybody = resample(group_names(full.predictions("test")))
+    draws = [[values] for values in on_resamples("label.f1", files, everybody)]
+    expected = difference_interval(*values, *draws)
+    numbers = f"F1 +{expected.value:.2f} [+{expected.low:.2f}, +{expected.high:.2f}], better"
+    assert numbers in shown(tmp_path)
