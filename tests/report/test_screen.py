@@ -460,6 +460,22 @@ def test_many_tasks_and_settings_fit(tmp_path):
     assert " +  phantom, quick with epochs" in text
 
 
+def test_everything_at_once_fits_and_says_that_there_is_more(tmp_path):
+    notes = ["the split leaks", "groups unknown", "duplicates"]
+    doubtful = {"split_notes": notes, "selected_on_test": True, "present": CLASSES[:3]}
+    for task in range(7):
+        for index in range(6):
+            name = f"t{task}/net_{index}"
+            classifier(tmp_path, name, 0.9 - index / 10, task=f"task-{task}", **doubtful)
+    for status in ("failed", "oom", "timeout", "skipped", "load_failed", "not_installed", None):
+        make_cell(tmp_path, f"x/{status}", status=status, reason="no; do something")
+    for epochs in range(5, 9):
+        classifier(tmp_path, "a/net", 0.5, protocol={**_protocol(), "epochs": epochs})
+    text = shown(tmp_path, replace(ENDED, broken=("mine", "yours")))
+    assert_fits(text)
+    assert re.search(r" \+  \d+ more notes: harness report\n\nAll values", text)
+
+
 def test_a_dataset_of_ones_own_needs_no_word_on_own_images(tmp_path):
     classifier(tmp_path, "a/net", 0.7, dataset="folder", root="/data/lungs")
     assert "Your images" not in shown(tmp_path)
