@@ -56,17 +56,11 @@ class Block:
         """A heading, and the best method with its other metrics and the range of the others."""
         best, *rest = self._contest.lines
         facts = [f"{self._labels[n]} {self._value(best, n)}" for n in self._contest.metrics[1:]]
-        more = f"{len(rest)} more"
-        texts = [
-            "; ".join([*facts, f"{more}{self._range(rest)}"]),
-            "; ".join([*facts, more]),
-            more,
-        ]
-        fitting = next((text for text in texts if cell_len(text) <= BAR), "") if rest else ""
-        return [
-            self._heading(None),
-            f"{self._figures(best)}{fitting or '; '.join(facts)[:BAR]}".rstrip(),
-        ]
+        more = [f"{len(rest)} more"] if rest else []
+        ranged = [f"{len(rest)} more{self._range(rest)}"] if rest else []
+        texts = ["; ".join(parts) for parts in ([*facts, *ranged], [*facts, *more], facts, more)]
+        fitting = next((text for text in texts if cell_len(text) <= BAR), "")
+        return [self._heading(None), f"{self._figures(best)}{fitting}".rstrip()]
 
     def _heading(self, axis: Axis | None) -> str:
         interval = self._evidence.interval(self._contest.lines[0], self._metric)

@@ -16,6 +16,7 @@ from harness.report.screen.without_result import without_result
 from harness.report.table.numbers import percent
 from harness.report.table.rows import Row
 from harness.specs import MetricSpec
+from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
 SHOWN = 5
@@ -182,7 +183,7 @@ def _caveats(setting: Setting) -> list[str]:
     if any(row.selected_on_test for row in rows):
         said.append("selected on test: the best epoch was chosen on the set shown here")
     said += [note for row in rows for note in row.split_notes]
-    different = list(dict.fromkeys(said))
+    different = list(dict.fromkeys(map(on_one_line, said)))
     lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
     more = len(different) - CAVEATS
     return [*lines, *([f" !  {more} more on the split: harness report"] if more > 0 else [])]
