@@ -218,6 +218,23 @@ def test_a_method_that_predicts_one_class_only_says_so_in_place_of_a_bar(tmp_pat
     assert line_of(shown(tmp_path), "a/constant").endswith("one class only")
 
 
+def test_the_best_of_several_targets_says_so_too(tmp_path):
+    classifier(tmp_path, "a/net", 0.9)
+    answers = {"predicted": [2] * IMAGES, "task": "multitask", "mask": {"dice": 0.9}}
+    classifier(tmp_path, "multitask/both", 1, **answers, primary=("label.f1", "mask.dice"))
+    assert line_of(shown(tmp_path), "multitask/both").endswith("one class only; Dice 0.90")
+
+
+def test_a_metric_with_a_long_name_keeps_the_columns(tmp_path):
+    cell = classifier(tmp_path, "a/net", 0.7)
+    scores = cell.metrics["test"]
+    name = "a_measure_that_a_plugin_brings_with_it"
+    label = {**scores["label"], name: 0.7}
+    primary = {"label": label, "primary": 0.7, "primary_metrics": [f"label.{name}"]}
+    cell.write_metrics({"test": {**scores, **primary}})
+    assert_fits(shown(tmp_path))
+
+
 def test_a_preset_with_small_networks_says_in_capitals_what_it_is_good_for(tmp_path):
     cell = classifier(tmp_path, "a/net", 0.7, protocol={**_protocol(), "tiny": True})
     record = dict(cell.cell)
