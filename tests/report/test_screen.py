@@ -241,9 +241,7 @@ def test_a_preset_with_small_networks_says_in_capitals_what_it_is_good_for(tmp_p
     record["method"] = {**record["method"], "tiny": {"width": 1}}
     cell.write_cell(record)
     line = shown(tmp_path).splitlines()[1]
-    assert line == (
-        "QUICK IS A CHECK THAT EVERYTHING WORKS: small networks, 64 px, random weights."
-    )
+    assert line == ("QUICK IS A CHECK THAT EVERYTHING WORKS: small networks, 64 px, random weights")
 
 
 def _protocol() -> dict[str, Any]:
@@ -320,6 +318,38 @@ def test_a_baseline_that_is_better_than_every_network_is_said_to_be(tmp_path):
     baseline(tmp_path, 0.95, order=5)
     classifier(tmp_path, "a/net", 0.4)
     assert re.search(r" · No network beats pixels: net F1 .0.*worse\.", shown(tmp_path))
+
+
+def from_phantoms(study: Path, method: str, right: float, **changes: Any) -> None:
+    """A small network that started from small weights made on the phantom."""
+    cell = classifier(study, method, right, **changes)
+    record = dict(cell.cell)
+    card = {
+        "pretraining_method": "masked modelling",
+        "pretraining_data": "8,000 simulated radiographs (phantom, seed 1001)",
+        "labels_used": False,
+        "licence": "Apache-2.0",
+    }
+    record["method"] = {**record["method"], "tiny": {"width": 1}, "weights": card}
+    record["weights"] = {**record["weights"], "kind": "pretrained", "card": "own"}
+    cell.write_cell(record)
+
+
+def test_on_other_images_the_screen_says_what_small_weights_are_worth_there(tmp_path):
+    tiny = {"protocol": {**_protocol(), "tiny": True}, "dataset": "folder", "root": "/data"}
+    baseline(tmp_path, 0.9, order=5, **tiny)
+    from_phantoms(tmp_path, "a/net", 0.5, **tiny)
+    text = " ".join(shown(tmp_path).split())
+    assert "· net, best from weights of 8,000 simulated radiographs, vs pixels: F1 " in text
+    assert "], worse." in text
+    assert "64 px, own small weights" in text
+
+
+def test_on_the_images_that_they_were_made_on_it_does_not(tmp_path):
+    tiny = {"protocol": {**_protocol(), "tiny": True}}
+    baseline(tmp_path, 0.9, order=5, **tiny)
+    from_phantoms(tmp_path, "a/net", 0.5, **tiny)
+    assert "simulated radiographs" not in shown(tmp_path)
 
 
 def test_segmenters_are_told_by_the_best_and_the_worst(tmp_path):
