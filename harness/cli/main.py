@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
-        "run": "Train, time and score methods; ends with the table.",
+        "run": "Train, time and score methods; ends with what they show.",
         "plan": "Show a run's cells, what is missing, and the estimated cost.",
         "plugins": "List every plugin and method that is installed.",
         "data": "List, check, describe, prepare and download datasets.",

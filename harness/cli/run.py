@@ -62,7 +62,7 @@ def command(
     prompts: Path | None,
     **options: Any,
 ) -> tuple[Ran, bool, datetime]:
-    """Train, time and score methods; ends with what the run shows.
+    """Train, time and score methods; ends with what they show.
 
     FILE is a study file (docs/study-files.md), or a folder with one: it holds options as
     lines, and those of the command line win. Every run adds itself to <study>/study.toml, which

@@ -104,24 +104,17 @@ def score(cell: Cell, status: StatusRecord) -> Score | None:
 
 def score_of(record: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> Score | None:
     """By the records of ``cell.json`` and ``metrics.json``; None where a value is missing."""
-    specs = {(spec["kind"], spec["name"]): spec for spec in record["metrics"]}
+    tested = (metrics or {}).get("test")
+    if tested is None or tested["primary"] is None:
+        return None
     kinds = {target["name"]: target["kind"] for target in record["task"]["targets"]}
-    values, labels, higher = [], [], True
-    for name in record["task"]["primary"]:
-        target, _, metric = name.partition(".")
-        tested: Mapping[str, Any] = (metrics or {}).get("test") or {}
-        value = (tested.get(target) or {}).get(metric)
-        spec = specs.get((kinds.get(target, ""), metric))
-        if value is None or spec is None:
-            return None
-        values.append(float(value))
-        labels.append(spec["label"])
-        higher = spec["higher_is_better"]
+    labels = {(spec["kind"], spec["name"]): str(spec["label"]) for spec in record["metrics"]}
+    named = (name.partition(".") for name in tested["primary_metrics"])
     return Score(
         task=record["task"]["name"],
-        label=" + ".join(labels),
-        value=sum(values) / len(values),
-        higher_is_better=higher,
+        label=" + ".join(labels.get((kinds[target], name), name) for target, _, name in named),
+        value=tested["primary"],
+        higher_is_better=tested["primary_higher_is_better"],
     )
 
 

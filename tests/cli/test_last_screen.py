@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.metrics.segmentation import overlap
+from harness.results.rundir import CellDirectory
 from tests.cli.conftest import APPLIED
 from tests.cli_tools import TINY, harness, inside
 
@@ -53,6 +55,15 @@ def test_masks_have_an_interval_without_the_dataset(again):
     (line,) = [line for line in again[1].splitlines() if "segmentation/unet" in line]
     value, low, high = map(float, re.findall(r"\d\.\d+", line))
     assert low < value < high
+
+
+def test_a_cell_keeps_the_pixel_counts_that_its_dice_follows_from(again):
+    (path,) = again[0].glob("results/*/cells/segmentation--unet/*/*")
+    cell = CellDirectory(path)
+    file = cell.predictions("test")
+    shared, predicted, reference = file.mask_counts[file.has_mask].T
+    expected = cell.metrics["test"]["mask"]["dice"]
+    assert overlap(2 * shared, predicted + reference).mean() == expected
 
 
 def test_quiet_prints_the_table_instead(again):

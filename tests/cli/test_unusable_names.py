@@ -88,4 +88,6 @@ def test_a_line_break_in_a_name_breaks_no_line_of_a_description(odd: Path, verb:
 def test_a_run_takes_images_of_any_name(odd: Path) -> None:
     done = inside("run", *WORDS, "--preset", "quick", cwd=odd)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert r"- empty\nclass has no images" in done.stdout.splitlines()
+    assert r" !  empty\nclass has no images" in done.stdout.splitlines()
+    table = inside("report", "results", cwd=odd).stdout
+    assert r"- empty\nclass has no images" in table.splitlines()

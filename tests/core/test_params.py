@@ -115,4 +115,5 @@ def test_the_table_names_the_changed_parameter(tmp_path: Path) -> None:
     method = ("--plugins", "supervised/convnext_base", "--param", "head=study")
     run = harness("run", *method, *TINY, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
-    assert "supervised/convnext_base (small, own weights) [head=study]" in run.stdout
+    table = harness("report", "results", cwd=tmp_path).stdout
+    assert "supervised/convnext_base (small, own weights) [head=study]" in table

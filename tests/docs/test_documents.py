@@ -88,7 +88,9 @@ def test_the_first_package_of_the_tutorial_installs_and_runs(tmp_path: Path) -> 
     done = harness("run", "--plugins", "my_plugin", *TINY, cwd=tmp_path, plugins=site)
     assert done.returncode == 0, done.stdout + done.stderr
     assert statuses(tmp_path / "results") == {"my_plugin/my_net": "ok"}
-    assert re.search(r"^my_plugin/my_net .* ok ", done.stdout, re.MULTILINE)
+    assert " ●  my_plugin/my_net " in done.stdout
+    table = harness("report", "results", cwd=tmp_path, plugins=site).stdout
+    assert re.search(r"^my_plugin/my_net .* ok ", table, re.MULTILINE)
 
 
 def test_the_method_of_the_readme_runs(tmp_path: Path) -> None:
@@ -171,7 +173,8 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
         "screening/net",
     )
     assert statuses(tmp_path / "results") == dict.fromkeys(methods, "ok")
-    assert "Ranked by worst recall" in done.stdout
+    table = harness("report", "results", cwd=tmp_path, plugins=site).stdout
+    assert "Ranked by worst recall" in table
     (probe,) = tmp_path.rglob("my_encoder--resnet18@probe/*/*/cell.json")
     assert json.loads(probe.read_text())["weights"]["kind"] == "directory"
 

@@ -205,8 +205,9 @@ def test_metrics_that_fail_cost_their_values_and_are_named_in_the_table(run: Run
     assert metrics["test"]["label"]["lists"] is metrics["test"]["label"]["rewrites"] is None
     assert metrics["test"]["label"]["f1"] is not None
     assert len(metrics["test"]["classes_present"]) == 4
-    assert "metric lists of plugin 'cheat'" in run.done.stdout
-    assert "metric rewrites of plugin 'cheat'" in run.done.stdout
+    table = harness("report", "results", cwd=run.folder, plugins=run.plugins).stdout
+    assert "metric lists of plugin 'cheat'" in table
+    assert "metric rewrites of plugin 'cheat'" in table
 
 
 def test_scoring_again_says_the_same(run: Run) -> None:

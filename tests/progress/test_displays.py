@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from harness.progress.live_progress import LiveProgress
 from harness.progress.run_progress import PlainProgress, Tally
 from harness.protocol import QUICK
 from harness.results.record import StatusRecord
-from harness.results.rundir import CellDirectory
 from harness.study import Cell
 from tests.cli_tools import TINY, harness
 
@@ -43,7 +43,25 @@ def cell(method: str, folder: Path, f1: float | None = None, seed: int = 0) -> C
     directory.mkdir(parents=True)
     found = Cell(method=method, key=f"{method}/{seed}", directory=directory, record=record)
     if f1 is not None:
-        CellDirectory(directory).write_metrics({"test": {"label": {"f1": f1}}})
+        found.directory.joinpath("metrics.json").write_text(
+            json.dumps(
+                {
+                    "test": {
+                        "images": 4,
+                        "masks": 0,
+                        "classes": ["a", "b"],
+                        "classes_present": ["a", "b"],
+                        "label": {"f1": f1},
+                        "label_all_classes": None,
+                        "recall_per_class": None,
+                        "mask": None,
+                        "primary": f1,
+                        "primary_metrics": ["label.f1"],
+                        "primary_higher_is_better": True,
+                    }
+                }
+            )
+        )
     return found
 
 

@@ -374,3 +374,11 @@ def test_rows_of_several_protocols_and_seeds_fit_80_columns(tmp_path: Path) -> N
     told = " ".join(text.split())
     assert "train_images 1000" in told
     assert "seed 1]" in told
+
+
+def test_a_method_of_ours_that_predicts_one_class_only_says_so_next_to_the_published_one(
+    tmp_path: Path,
+) -> None:
+    make_cell(tmp_path, label={"f1": 0.1}, predicted=[2, 2, 2, 2])
+    text = beside(study_of(published_row(label__f1=0.9)), rows_of(tmp_path), METRICS, width=120)
+    assert "theirs [ours: one class only]" in text

@@ -218,15 +218,30 @@ def test_a_method_that_predicts_one_class_only_says_so_in_place_of_a_bar(tmp_pat
     assert line_of(shown(tmp_path), "a/constant").endswith("one class only")
 
 
+def test_the_best_of_several_targets_says_so_too(tmp_path):
+    classifier(tmp_path, "a/net", 0.9)
+    answers = {"predicted": [2] * IMAGES, "task": "multitask", "mask": {"dice": 0.9}}
+    classifier(tmp_path, "multitask/both", 1, **answers, primary=("label.f1", "mask.dice"))
+    assert line_of(shown(tmp_path), "multitask/both").endswith("one class only; Dice 0.90")
+
+
+def test_a_metric_with_a_long_name_keeps_the_columns(tmp_path):
+    cell = classifier(tmp_path, "a/net", 0.7)
+    scores = cell.metrics["test"]
+    name = "a_measure_that_a_plugin_brings_with_it"
+    label = {**scores["label"], name: 0.7}
+    primary = {"label": label, "primary": 0.7, "primary_metrics": [f"label.{name}"]}
+    cell.write_metrics({"test": {**scores, **primary}})
+    assert_fits(shown(tmp_path))
+
+
 def test_a_preset_with_small_networks_says_in_capitals_what_it_is_good_for(tmp_path):
     cell = classifier(tmp_path, "a/net", 0.7, protocol={**_protocol(), "tiny": True})
     record = dict(cell.cell)
     record["method"] = {**record["method"], "tiny": {"width": 1}}
     cell.write_cell(record)
     line = shown(tmp_path).splitlines()[1]
-    assert line == (
-        "QUICK IS A CHECK THAT EVERYTHING WORKS: small networks, 64 px, random weights."
-    )
+    assert line == ("QUICK IS A CHECK THAT EVERYTHING WORKS: small networks, 64 px, random weights")
 
 
 def _protocol() -> dict[str, Any]:
@@ -303,6 +318,38 @@ def test_a_baseline_that_is_better_than_every_network_is_said_to_be(tmp_path):
     baseline(tmp_path, 0.95, order=5)
     classifier(tmp_path, "a/net", 0.4)
     assert re.search(r" · No network beats pixels: net F1 .0.*worse\.", shown(tmp_path))
+
+
+def from_phantoms(study: Path, method: str, right: float, **changes: Any) -> None:
+    """A small network that started from small weights made on the phantom."""
+    cell = classifier(study, method, right, **changes)
+    record = dict(cell.cell)
+    card = {
+        "pretraining_method": "masked modelling",
+        "pretraining_data": "8,000 simulated radiographs (phantom, seed 1001)",
+        "labels_used": False,
+        "licence": "Apache-2.0",
+    }
+    record["method"] = {**record["method"], "tiny": {"width": 1}, "weights": card}
+    record["weights"] = {**record["weights"], "kind": "pretrained", "card": "own"}
+    cell.write_cell(record)
+
+
+def test_on_other_images_the_screen_says_what_small_weights_are_worth_there(tmp_path):
+    tiny = {"protocol": {**_protocol(), "tiny": True}, "dataset": "folder", "root": "/data"}
+    baseline(tmp_path, 0.9, order=5, **tiny)
+    from_phantoms(tmp_path, "a/net", 0.5, **tiny)
+    text = " ".join(shown(tmp_path).split())
+    assert "· net, best from weights of 8,000 simulated radiographs, vs pixels: F1 " in text
+    assert "], worse." in text
+    assert "64 px, own small weights" in text
+
+
+def test_on_the_images_that_they_were_made_on_it_does_not(tmp_path):
+    tiny = {"protocol": {**_protocol(), "tiny": True}}
+    baseline(tmp_path, 0.9, order=5, **tiny)
+    from_phantoms(tmp_path, "a/net", 0.5, **tiny)
+    assert "simulated radiographs" not in shown(tmp_path)
 
 
 def test_segmenters_are_told_by_the_best_and_the_worst(tmp_path):
@@ -460,6 +507,22 @@ def test_many_tasks_and_settings_fit(tmp_path):
     assert " +  phantom, quick with epochs" in text
 
 
+def test_everything_at_once_fits_and_says_that_there_is_more(tmp_path):
+    notes = ["the split leaks", "groups unknown", "duplicates"]
+    doubtful = {"split_notes": notes, "selected_on_test": True, "present": CLASSES[:3]}
+    for task in range(7):
+        for index in range(6):
+            name = f"t{task}/net_{index}"
+            classifier(tmp_path, name, 0.9 - index / 10, task=f"task-{task}", **doubtful)
+    for status in ("failed", "oom", "timeout", "skipped", "load_failed", "not_installed", None):
+        make_cell(tmp_path, f"x/{status}", status=status, reason="no; do something")
+    for epochs in range(5, 9):
+        classifier(tmp_path, "a/net", 0.5, protocol={**_protocol(), "epochs": epochs})
+    text = shown(tmp_path, replace(ENDED, broken=("mine", "yours")))
+    assert_fits(text)
+    assert re.search(r" \+  \d+ more notes: harness report\n\nAll values", text)
+
+
 def test_a_dataset_of_ones_own_needs_no_word_on_own_images(tmp_path):
     classifier(tmp_path, "a/net", 0.7, dataset="folder", root="/data/lungs")
     assert "Your images" not in shown(tmp_path)
@@ -468,3 +531,17 @@ def test_a_dataset_of_ones_own_needs_no_word_on_own_images(tmp_path):
 def test_a_run_that_measured_speed_alone_has_no_screen(tmp_path):
     make_cell(tmp_path, "a/net", protocol={**_protocol(), "time_only": True})
     assert not has_screen(rows(find_cells(tmp_path)))
+
+
+def test_a_difference_is_over_the_images_that_both_have(tmp_path):
+    """The one is scored on the first 80 images, the other on all: what it does on the last 40
+    does not count."""
+    part = classifier(tmp_path, "ssl/encoder@freeze8", 0.95, labels=LABELS[:80], timing=FROZEN)
+    full = classifier(tmp_path, "ssl/encoder@full", 0.6, order=1)
+    files = [part.predictions("test"), full.predictions("test").of_images(image_ids(80))]
+    values = [[classification.f1(file.class_predictions())] for file in files]
+    everybody = resample(group_names(full.predictions("test")))
+    draws = [[values] for values in on_resamples("label.f1", files, everybody)]
+    expected = difference_interval(*values, *draws)
+    numbers = f"F1 +{expected.value:.2f} [+{expected.low:.2f}, +{expected.high:.2f}], better"
+    assert numbers in shown(tmp_path)

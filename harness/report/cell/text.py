@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.metrics.one_class import ONE_CLASS
 from harness.report.cell.cost import Facts, block_table, bucket_table, cost_facts, table
 from harness.report.formats.text import filled
 from harness.report.table.numbers import number, percent, size_of
-from harness.report.table.one_class import ONE_CLASS
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import sentence, start, title
 from harness.storage.names import on_one_line

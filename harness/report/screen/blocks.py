@@ -19,6 +19,7 @@ from harness.report.screen.text import (
     left,
     listed,
     right,
+    shortened,
 )
 from harness.report.table.aggregation import Line
 from harness.report.table.numbers import percent
@@ -27,6 +28,7 @@ from harness.specs import MetricSpec
 
 NAME = 26
 INTERVAL = 16
+ONE_CLASS = "one class only"
 BASELINE = "baseline"
 """Family of the methods that others must beat."""
 
@@ -56,21 +58,18 @@ class Block:
         """A heading, and the best method with its other metrics and the range of the others."""
         best, *rest = self._contest.lines
         facts = [f"{self._labels[n]} {self._value(best, n)}" for n in self._contest.metrics[1:]]
-        more = f"{len(rest)} more"
-        texts = [
-            "; ".join([*facts, f"{more}{self._range(rest)}"]),
-            "; ".join([*facts, more]),
-            more,
-        ]
-        fitting = next((text for text in texts if cell_len(text) <= BAR), "") if rest else ""
-        return [
-            self._heading(None),
-            f"{self._figures(best)}{fitting or '; '.join(facts)[:BAR]}".rstrip(),
-        ]
+        if any(row.one_class for row in best):
+            facts.insert(0, ONE_CLASS)
+        more = [f"{len(rest)} more"] if rest else []
+        ranged = [f"{len(rest)} more{self._range(rest)}"] if rest else []
+        texts = ["; ".join(parts) for parts in ([*facts, *ranged], [*facts, *more], facts, more)]
+        fitting = next((text for text in texts if cell_len(text) <= BAR), "")
+        return [self._heading(None), f"{self._figures(best)}{fitting}".rstrip()]
 
     def _heading(self, axis: Axis | None) -> str:
         interval = self._evidence.interval(self._contest.lines[0], self._metric)
-        head = f"{left(self._title(), NAME + 4)}{right(self._labels[self._metric], 6)}"
+        label = shortened(self._labels[self._metric], NAME)
+        head = f"{left(self._title(), NAME + 10 - cell_len(label))}{label}"
         head += f"  {'95 % interval' if interval else '':{INTERVAL}}"
         return f"{head}{axis.heading() if axis else ''}".rstrip()
 
@@ -99,7 +98,7 @@ class Block:
         value = self._evidence.value(line, self._metric)
         bar = ""
         if any(row.one_class for row in line):
-            bar = "one class only"
+            bar = ONE_CLASS
         elif axis is not None and value is not None:
             bar = axis.draw(value, self._interval(line))
         return f"{self._figures(line)}{bar}".rstrip()

@@ -26,6 +26,8 @@ Draws = NDArray[np.float64]
 BOUNDS: Mapping[str, tuple[float, float]] = {"label.mcc": (-1.0, 1.0)}
 """Lowest and highest value of the metrics that are not in [0, 1]."""
 Report = Callable[[int, int], None]
+_Pair = tuple[tuple[float, float], tuple[Draws, Draws]]
+"""Values of two rows, and their draws."""
 
 
 class Evidence:
@@ -59,6 +61,7 @@ class Evidence:
                 # The row keeps its values and has no interval; the table says what is damaged.
                 continue
         self._draws: dict[str, dict[str, Draws]] = {}
+        self._intervals: dict[tuple[str, ...], Interval | None] = {}
         report(len(every), len(every))
 
     @cached_property
@@ -87,6 +90,12 @@ class Evidence:
 
     def interval(self, line: Line, metric: str) -> Interval | None:
         """Of the mean over the line's seeds; None where the records do not hold what it takes."""
+        key = (metric, *(row.directory for row in line))
+        if key not in self._intervals:
+            self._intervals[key] = self._interval(line, metric)
+        return self._intervals[key]
+
+    def _interval(self, line: Line, metric: str) -> Interval | None:
         values, draws = [row.metric(metric) for row in line], self._drawn(line, metric)
         known = [value for value in values if value is not None]
         if draws is None or len(known) < len(values):
@@ -145,36 +154,39 @@ class Evidence:
         spec = self._specs.get(metric)
         return spec is not None and is_own(spec) and has_fast_path(metric)
 
-    def _pair(
-        self, one: Row, other: Row, metric: str
-    ) -> tuple[tuple[float, float], tuple[Draws, Draws]] | None:
+    def _pair(self, one: Row, other: Row, metric: str) -> _Pair | None:
         """Values and draws of two rows over the images that both were scored on."""
-        files = [self._files.get(row.directory) for row in (one, other)]
-        if None in files or not self._computes(metric):
+        first, second = (self._files.get(row.directory) for row in (one, other))
+        if first is None or second is None or not self._computes(metric):
             return None
-        first, second = (_scored(file, metric) for file in files if file is not None)
-        if first == second:
+        images = [_scored(file, metric) for file in (first, second)]
+        if images[0] == images[1]:
             values = (one.metric(metric), other.metric(metric))
             drawn = [self._drawn((row,), metric) for row in (one, other)]
-            if None in values or None in drawn:
-                return None
-            return (values[0], values[1]), (drawn[0][0], drawn[1][0])  # type: ignore[return-value, index]
-        common = first & second
+            return _pair(values, [None if found is None else found[0] for found in drawn])
+        common = images[0] & images[1]
         if not common:
             return None
-        parts = [file.of_images(common) for file in files if file is not None]
+        parts = [file.of_images(common) for file in (first, second)]
+        # Every group once: the value over the common images.
         once = Resampling(
             group_of=self.resampling.group_of,
             weights=np.ones((1, self.resampling.groups), dtype=np.uint8),
         )
-        exact, drawn_parts = (on_resamples(metric, parts, how) for how in (once, self.resampling))
-        if any(part is None for part in (*exact, *drawn_parts)):
-            return None
-        a, b = (float(part[0]) for part in exact if part is not None)
-        if not np.isfinite([a, b]).all():
-            return None
-        c, d = (part for part in drawn_parts if part is not None)
-        return (a, b), (c, d)
+        exact = [
+            None if found is None or np.isnan(found[0]) else float(found[0])
+            for found in on_resamples(metric, parts, once)
+        ]
+        return _pair(exact, on_resamples(metric, parts, self.resampling))
+
+
+def _pair(values: Sequence[float | None], draws: Sequence[Draws | None]) -> _Pair | None:
+    """Two values and the draws of both; None where one is missing."""
+    one, other = values
+    first, second = draws
+    if one is None or other is None or first is None or second is None:
+        return None
+    return (one, other), (first, second)
 
 
 def _scored(file: PredictionFile, metric: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
 
 from harness.metrics.intervals import Interval
 from harness.report.screen.blocks import BASELINE
@@ -16,6 +17,7 @@ from harness.report.table.catalogue import MEASURED
 from harness.report.table.default_columns import speed_columns
 from harness.report.table.numbers import mean, number
 from harness.results.browse.decimals import decimals
+from harness.results.rundir import CellDirectory
 from harness.specs import MetricSpec
 
 FULL = "full"
@@ -26,7 +28,14 @@ NONE_SHOWN = "no difference shown"
 def findings(setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]) -> list[str]:
     """Sentences, the most interesting first: one of each kind before the second of any."""
     said = _Findings(setting, evidence, metrics)
-    kinds = (said.frozen(), said.prompts(), said.baseline(), said.spread(), said.twins())
+    kinds = (
+        said.transfer(),
+        said.frozen(),
+        said.prompts(),
+        said.baseline(),
+        said.spread(),
+        said.twins(),
+    )
     found: list[str] = []
     for turn in zip_longest(*map(list, kinds)):
         found += [sentence for sentence in turn if sentence is not None]
@@ -37,6 +46,19 @@ class _Findings:
     def __init__(self, setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]) -> None:
         self._setting, self._evidence = setting, evidence
         self._labels = {spec.full_name: spec.label for spec in metrics}
+
+    def transfer(self) -> Iterator[str]:
+        """What small weights that were made on other images are worth here: the best network that
+        started from them, against the best baseline."""
+        for contest in self._setting.contests:
+            simple = [line for line in contest.lines if _is_baseline(line)]
+            started = [(line, made) for line in contest.lines if (made := _made_elsewhere(line))]
+            if not simple or not started or not self._scored(started[0][0], contest):
+                continue
+            (best, made), rival = started[0], simple[0]
+            if found := self._against(best, rival):
+                who = f"{contest.short(best)}, best from weights of {made},"
+                yield f"{who} vs {contest.short(rival)}: {found}."
 
     def frozen(self) -> Iterator[str]:
         """Of each encoder, the best strategy that keeps layers frozen against training all."""
@@ -153,6 +175,18 @@ class _Findings:
 
 def _variant(line: Line) -> str:
     return line[0].method.partition("@")[2]
+
+
+def _made_elsewhere(line: Line) -> str | None:
+    """The images that the small weights of a line were made on, where these are not of its own
+    dataset; None where they are, or where there are none."""
+    row = line[0]
+    if not row.small or row.weights != "pretrained":
+        return None
+    card = CellDirectory(Path(row.directory)).cell["method"]["weights"]
+    if card is None or row.dataset in card["pretraining_data"]:
+        return None
+    return card["pretraining_data"].partition(" (")[0]
 
 
 def _is_trained(line: Line) -> bool:

@@ -9,18 +9,14 @@ from rich.cells import cell_len
 
 from harness.report.screen.contest import Setting, methods_of
 from harness.report.screen.evidence import Evidence
-from harness.report.screen.text import WIDTH, shortened
+from harness.report.screen.text import WIDTH, shortened_at_the_end
 from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
 from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
-_STARTS: Mapping[str, str] = {
-    "random": "random weights",
-    "pretrained": "pretrained weights",
-    "directory": "weights of yours",
-}
-"""Kind of a row's initial weights -> how the headline calls it."""
+_STARTS: Mapping[str, str] = {"random": "random", "pretrained": "own small", "directory": "your"}
+"""Kind of a small network's initial weights -> how the line in capitals calls it."""
 
 
 def headline(
@@ -66,9 +62,16 @@ def purpose(setting: Setting) -> str | None:
         return None
     name = str(setting.first.protocol["name"]).upper()
     size = setting.first.protocol.get("image_size")
-    starts = dict.fromkeys(_STARTS.get(row.weights, f"{row.weights} weights") for row in small)
-    facts = ["small networks", *([f"{size} px"] if size else []), *starts]
-    return shortened(f"{name} IS A CHECK THAT EVERYTHING WORKS: {', '.join(facts)}.", WIDTH)
+    starts = sorted({_STARTS.get(row.weights, row.weights) for row in small})
+    weights = f"{' or '.join(starts)} weights"
+
+    def line(*facts: str) -> str:
+        return f"{name} IS A CHECK THAT EVERYTHING WORKS: {', '.join(facts)}"
+
+    pixels = [f"{size} px"] if size else []
+    texts = (line("small networks", *pixels, weights), line("small networks", weights))
+    fitting = (text for text in texts if cell_len(text) <= WIDTH)
+    return next(fitting, shortened_at_the_end(texts[-1], WIDTH))
 
 
 def other_setting(setting: Setting) -> str:

@@ -16,6 +16,7 @@ from harness.report.screen.without_result import without_result
 from harness.report.table.numbers import percent
 from harness.report.table.rows import Row
 from harness.specs import MetricSpec
+from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
 SHOWN = 5
@@ -67,18 +68,15 @@ def screen(
     evidence = Evidence(setting.rows, metrics, report=report) if setting else None
     top = _top(rows, setting, evidence, ended)
     below = [
-        *(_not_shown(setting) if setting else []),
-        *_others(rows, found[1:]),
         *without_result(rows, ended.broken),
         *(_caveats(setting) if setting else []),
+        *(_not_shown(setting) if setting else []),
+        *_others(rows, found[1:]),
     ]
     foot = ["", *_foot(rows, ended)]
-    body: list[str] = []
+    body = below
     if setting is not None and evidence is not None:
-        room = HEIGHT - len(top) - len(below) - len(foot)
-        body = _body(setting, evidence, metrics, room, below)
-    else:
-        body = below
+        body = _body(setting, evidence, metrics, HEIGHT - len(top) - len(foot), below)
     return "\n".join(line.rstrip() for line in (*top, *body, *foot)) + "\n"
 
 
@@ -107,15 +105,19 @@ def _body(
     room: int,
     below: Sequence[str],
 ) -> list[str]:
-    """Blocks and sentences; methods give way until two lines are left for sentences."""
+    """Blocks, what is below them, and sentences, in ``room`` lines. Methods give way until two
+    lines are left for sentences."""
     said = findings(setting, evidence, metrics)
     contests = setting.contests[:BLOCKS]
     blocks: list[str] = []
     for shown in range(SHOWN, 0, -1):
         blocks = _blocks(contests, evidence, metrics, shown)
-        if len(blocks) + 2 + 2 * bool(said) <= room:
+        if len(blocks) + len(below) + (4 if said else 0) <= room:
             break
-    sentences = _fitting(said, room - len(blocks) - 2)
+    if (over := len(blocks) + len(below) - room) > 0:
+        kept = below[: -over - 1]
+        below = [*kept, f" +  {len(below) - len(kept)} more notes: harness report"]
+    sentences = _fitting(said, room - len(blocks) - len(below) - 2)
     heading = ["", "What this run shows"] if sentences else []
     return [*blocks, *below, *heading, *sentences]
 
@@ -173,15 +175,15 @@ def _caveats(setting: Setting) -> list[str]:
     """What changes how every value is read: classes that the set lacks, the choice of the epoch,
     and the split."""
     rows = setting.rows
-    said = [
-        f"{contest.task}: {facts}"
-        for contest in setting.contests
-        if (facts := contest.section.averaged_over())
-    ]
+    over: dict[str, list[str]] = {}
+    for contest in setting.contests:
+        if (facts := contest.section.averaged_over()) is not None:
+            over.setdefault(facts, []).append(contest.task)
+    said = [f"{', '.join(tasks)}: {facts}" for facts, tasks in over.items()]
     if any(row.selected_on_test for row in rows):
         said.append("selected on test: the best epoch was chosen on the set shown here")
     said += [note for row in rows for note in row.split_notes]
-    different = list(dict.fromkeys(said))
+    different = list(dict.fromkeys(map(on_one_line, said)))
     lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
     more = len(different) - CAVEATS
     return [*lines, *([f" !  {more} more on the split: harness report"] if more > 0 else [])]

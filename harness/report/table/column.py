@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
+from harness.metrics.one_class import ONE_CLASS
 from harness.report.table.numbers import UNKNOWN, mean_and_range, number
-from harness.report.table.one_class import ONE_CLASS
 from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import decimals

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from harness.report.table.one_class import is_one_class
+from harness.metrics.one_class import is_one_class
 from harness.results.browse.lookup import method_of
 from harness.results.browse.network_title import is_small
 from harness.results.checks.finished_cell import Found, look, outcome
