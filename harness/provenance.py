@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.runtime.distribution import DISTRIBUTION
 from harness.runtime.shadows import module_of, source_of_editable
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """In the names of cells that a released harness makes. Raise it with every change of the harness or
 of a bundled plugin after which a cell of a release comes to other numbers than before; releases of
 one results version take each other's cells for their own."""

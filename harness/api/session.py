@@ -21,6 +21,7 @@ from harness.planning.study_files.study_keys import asked_again
 from harness.planning.study_files.study_runs import with_run
 from harness.progress.run_progress import progress
 from harness.runtime.surroundings import Surroundings
+from harness.storage.cache import cache_directory
 from harness.study import Request, Study
 from harness.values.wording import counted
 
@@ -117,6 +118,8 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     broken = _broken(prepared)
     study = _with_weights(prepared)
     code = 3
+    # Before anything of the run is shown: it needs one, and may have no place for it.
+    cache_directory()
     call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
         slotted = slots(request.device, how.jobs, how.threads)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.data.splits.make import make_split, read_split
+from harness.data.splits.make import OWN_SPLIT, make_split, read_split
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select, taken
 from harness.errors import HarnessError, about
@@ -52,6 +53,9 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     else:
         with about("split"):
             split = make_split(samples, request.split)
+    if spec.embedded:
+        # The split of a made-up dataset is part of what it is, and no news.
+        split = replace(split, notes=tuple(note for note in split.notes if note != OWN_SPLIT))
     name = request.name or default_name(
         request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
     )

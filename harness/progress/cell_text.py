@@ -107,12 +107,12 @@ def score_of(record: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> Sc
     tested = (metrics or {}).get("test")
     if tested is None or tested["primary"] is None:
         return None
-    kinds = {target["name"]: target["kind"] for target in record["task"]["targets"]}
-    labels = {(spec["kind"], spec["name"]): str(spec["label"]) for spec in record["metrics"]}
+    kinds = {target["name"]: target["kind"] for target in record["task"].get("targets", ())}
+    labels = {(spec["kind"], spec["name"]): spec["label"] for spec in record.get("metrics", ())}
     named = (name.partition(".") for name in tested["primary_metrics"])
     return Score(
         task=record["task"]["name"],
-        label=" + ".join(labels.get((kinds[target], name), name) for target, _, name in named),
+        label=" + ".join(labels.get((kinds.get(target), name), name) for target, _, name in named),
         value=tested["primary"],
         higher_is_better=tested["primary_higher_is_better"],
     )

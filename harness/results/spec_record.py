@@ -27,6 +27,7 @@ class CardRecord(_Card, total=False):
     location: str
     files: list[dict[str, Any]]
     revision: str | None
+    install: str
     mean: list[float]
     std: list[float]
     native_size: int

@@ -100,7 +100,7 @@ def test_a_weights_folder_without_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     refused(
         "run", "--plugins", "supervised/convnext_base", "--weights", "weights",
-        cwd=tmp_path, says=("convnext_base-6075fbad.pth", "weights"),
+        cwd=tmp_path, says=("convnext_base.small: model.safetensors", "weights"),
     )  # fmt: skip
     assert not (tmp_path / "results").exists()
 
@@ -137,7 +137,7 @@ def test_a_folder_without_a_run_is_refused(verb: str, tmp_path: Path) -> None:
 
 
 def test_clip_with_random_weights_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    done = harness("run", "--plugins", "clip", *TINY, cwd=tmp_path)
+    done = harness("run", "--plugins", "clip", "--weights", "random", *TINY, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert "5 skipped (clip/vit_l14@…): use --weights pretrained or" in done.stdout
     assert "random weights make no sense" in done.stderr

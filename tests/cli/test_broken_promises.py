@@ -134,7 +134,8 @@ MODELS = """
 def statuses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     folder = tmp_path_factory.mktemp("promises")
     plugins = write_plugin(folder / "site", "promises", LIGHT, MODELS)
-    done = harness("run", "--plugins", "promises", *TINY, cwd=folder, plugins=plugins)
+    steps = ("--set", "batch_size=16", "--set", "learning_rate=0.001")
+    done = harness("run", "--plugins", "promises", *TINY, *steps, cwd=folder, plugins=plugins)
     assert done.returncode == 1, done.stderr
     return {
         path.parents[2].name.removeprefix("promises--"): json.loads(path.read_text())

@@ -45,7 +45,7 @@ def test_every_method_and_file_is_there_in_80_columns(tmp_path: Path) -> None:
         assert used.card.id in weights.split()
         for state in look(used.card):
             assert state.path.name in weights.split()
-            assert f"/snapshots/{state.path.parent.name}" in whole or "torch" in str(state.path)
+            assert state.path.parent.name in whole
 
 
 def test_the_commands_of_a_study_are_the_same_to_a_shell_at_any_width(tmp_path: Path) -> None:

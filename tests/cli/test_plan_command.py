@@ -90,7 +90,7 @@ def test_a_new_cell_of_a_known_method_has_an_estimate(ran: Path) -> None:
 
 
 def test_with_other_threads_nothing_is_known_of_time(ran: Path) -> None:
-    found = planned(*PIXELS, *TINY, "--seeds", "7", "--threads", "3", cwd=ran)
+    found = planned(*PIXELS, *TINY, "--seeds", "7", "--threads", "2", cwd=ran)
     assert (found["cells"][0]["seconds"], found["cells_without_estimate"]) == (None, 1)
 
 

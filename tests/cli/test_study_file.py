@@ -196,7 +196,7 @@ def test_a_second_run_adds_to_what_the_first_has_left(tmp_path: Path) -> None:
     for arguments in (
         ("--plugins", "baselines/majority", "--seeds", "0"),
         ("--plugins", "baselines/majority", "--seeds", "1,2"),
-        ("--plugins", "baselines/majority", "--set", "batch_size=8"),
+        ("--plugins", "baselines/majority", "--set", "batch_size=4"),
     ):
         done = harness("run", *TINY, *arguments, "-q", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -206,7 +206,7 @@ def test_a_second_run_adds_to_what_the_first_has_left(tmp_path: Path) -> None:
     assert cells(study, cwd=tmp_path) == there
     record = json.loads((study / "study.json").read_text())
     assert {str(study / cell) for cell in record["cells"]} == there
-    assert [run["command"][-2] for run in record["runs"]] == ["0", "1,2", "batch_size=8"]
+    assert [run["command"][-2] for run in record["runs"]] == ["0", "1,2", "batch_size=4"]
     assert {run["dataset"]["name"] for run in record["runs"]} == {"phantom"}
     done = harness("run", study, "--no-progress", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -32,9 +32,9 @@ def test_study_is_paper_in_the_published_batches_and_selected_by_the_published_d
 
 
 def test_quick_is_small() -> None:
-    assert (QUICK.image_size, QUICK.epochs, QUICK.batch_size) == (64, 3, 16)
-    assert (QUICK.train_images, QUICK.test_images, QUICK.learning_rate) == (256, 128, 1e-3)
-    assert (QUICK.tiny, QUICK.weights) == (True, "random")
+    assert (QUICK.image_size, QUICK.epochs, QUICK.batch_size) == (64, 3, 8)
+    assert (QUICK.train_images, QUICK.test_images, QUICK.learning_rate) == (512, 512, 3e-4)
+    assert (QUICK.tiny, QUICK.weights) == (True, "pretrained")
 
 
 def test_an_unknown_preset_is_answered_with_a_suggestion() -> None:
@@ -95,7 +95,7 @@ def test_a_whole_number_stands_for_a_number() -> None:
 def test_deviations_name_what_differs() -> None:
     used = effective(PAPER, "ssl/x@linear", {"learning_rate": 1e-3})
     assert deviations(PAPER, used) == {"learning_rate": (5e-5, 1e-3)}
-    assert deviations(QUICK, effective(QUICK, "ssl/x@linear", {"learning_rate": 1e-3})) == {}
+    assert deviations(QUICK, effective(QUICK, "ssl/x@linear", {"learning_rate": 3e-4})) == {}
 
 
 def test_a_method_may_not_deviate_in_what_it_is_measured_by() -> None:

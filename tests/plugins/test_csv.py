@@ -320,6 +320,6 @@ def test_a_label_that_may_say_it_is_missing_is_a_class_and_is_said(
     samples = opened(table(root, "path,label", *rows).parent).samples
     assert spelled in samples.classes
     assert any(
-        f"taken as a class, although it may mean a missing label: {spelled!r} 2 images" in note
+        f"may mean a missing label (with its images): {spelled!r} 2;" in note
         for note in samples.notes
     )

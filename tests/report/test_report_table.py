@@ -131,12 +131,16 @@ def test_a_declared_deviation_is_noted_once_and_does_not_leave_the_table(tmp_pat
     make_cell(tmp_path, "a/net", label=LABEL)
     for seed in (0, 1):
         make_cell(
-            tmp_path, "b/probe", label=LABEL, seed=seed, deviations={"learning_rate": [0.001, 0.01]}
+            tmp_path,
+            "b/probe",
+            label=LABEL,
+            seed=seed,
+            deviations={"learning_rate": [0.0003, 0.01]},
         )
     text = report(tmp_path)
     assert len(lines_of(text, "classification · ")) == 1
     assert lines_of(text, "deviates") == [
-        "- b/probe deviates from the protocol: learning_rate 0.001 → 0.01"
+        "- b/probe deviates from the protocol: learning_rate 0.0003 → 0.01"
     ]
 
 

@@ -238,7 +238,7 @@ def test_a_promise_broken_by_training_alone_shows_when_the_stage_ends(
 
 def test_the_checks_of_a_stage_run_the_first_batch_and_few_images_more(tmp_path: Path) -> None:
     run(Honest(PROBLEM), tmp_path)
-    assert ran == [16, *(1, 16, 4), 16, 16, 4, *(16, 4)]
+    assert ran == [8, *(1, 8, 4), *[8] * 5, 4, *(8, 4)]
 
 
 def test_a_cell_that_finds_activations_runs_the_checks_alone(
@@ -247,7 +247,7 @@ def test_a_cell_that_finds_activations_runs_the_checks_alone(
     first = run(Honest(PROBLEM), tmp_path / "a", cache=tmp_path / "cache")
     ran.clear()
     second = run(Honest(PROBLEM), tmp_path / "b", cache=tmp_path / "cache")
-    assert ran == [1, 16, 4, *(16, 4)]
+    assert ran == [1, 8, 4, *(8, 4)]
     assert torch.equal(second.head.weight, first.head.weight)
 
 

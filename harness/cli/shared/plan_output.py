@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.cli.shared.terminal import state_text
+from rich.cells import cell_len
+
+from harness.cli.shared.terminal import state_text, terminal_width
 from harness.planning.forecasts.forecast import WAITING, CellForecast, Forecast
 from harness.planning.units import bytes_text, seconds_text
 from harness.report.table.numbers import UNKNOWN, size_of
-from harness.results.browse.network_title import is_small, title
+from harness.results.browse.network_title import is_small, named
 from harness.results.checks.finished_cell import DAMAGED
 from harness.study import Study
 from harness.values.wording import counted
@@ -47,7 +49,10 @@ def _table(cells: Iterable[CellForecast]) -> str:
 
     cells = tuple(cells)
     columns = {
-        "method": [title(item.cell.record) for item in cells],
+        # What they start from is a column, or a line below.
+        "method": [
+            named(item.cell.method, small=is_small(item.cell.record), weights="") for item in cells
+        ],
         "seed": [item.cell.record["seed"] for item in cells],
         "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
         "weights": [item.cell.record["weights"]["kind"] for item in cells],
@@ -59,13 +64,19 @@ def _table(cells: Iterable[CellForecast]) -> str:
     for name in ("seed", "data", "weights"):
         if len(set(columns[name])) == 1:
             del columns[name]
-    numbers = [name in ("time", "memory") for name in columns]
-    return tabulate(
-        columns,
-        headers="keys",
-        disable_numparse=True,
-        colalign=["right" if right else "left" for right in numbers],
-    )
+
+    def table() -> str:
+        return tabulate(
+            columns,
+            headers="keys",
+            disable_numparse=True,
+            colalign=["right" if name in ("time", "memory") else "left" for name in columns],
+        )
+
+    if cell_len(table().partition("\n")[0]) > terminal_width():
+        # The kinds are in a line below, and every row of the report has its own.
+        columns.pop("weights", None)
+    return table()
 
 
 def _state(item: CellForecast) -> str:

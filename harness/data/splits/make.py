@@ -19,6 +19,7 @@ from harness.errors import HarnessError
 from harness.seeds import derive_seed
 
 __all__ = [
+    "OWN_SPLIT",
     "Split",
     "SplitKind",
     "given_split",
@@ -34,6 +35,7 @@ SplitKind = Literal["standard", "study"]
 _STANDARD = {"train": 0.72, "test": 0.20, "val": 0.08}
 _STUDY = {"train": 0.80, SHARED: 0.20}
 _FROM_TRAIN = {"train": 0.90, "val": 0.10}
+OWN_SPLIT = "the split is the dataset's own"
 _SELECTED_ON_TEST = (
     "val and test are the same images, as in the original study: "
     "the best epoch is selected on the images that are reported"
@@ -84,7 +86,7 @@ def given_split(samples: Samples, seed: int) -> Split:
             f"the dataset's own split has no image in {' and '.join(absent)}; "
             "give a split with --split-file"
         )
-    notes = ["the split is the dataset's own", *absent_class_notes(parts, samples)]
+    notes = [OWN_SPLIT, *absent_class_notes(parts, samples)]
     if samples.groups is None:
         notes.append(GROUPS_UNKNOWN)
     elif leaks := straddling(parts, samples.groups):
