@@ -197,7 +197,7 @@ def test_the_table_fits_a_terminal_of_100_columns(ran: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 100
-    for words in ("Missing", "Shared work", "Disk", "unknown for", "activations of frozen layers"):
+    for words in ("Shared work", "Disk", "unknown for", "activations of frozen layers"):
         assert words in done.stdout
 
 
