@@ -452,7 +452,7 @@ def test_classes_that_the_test_set_lacks_are_named(tmp_path):
 def test_a_long_name_is_cut_in_the_middle_and_no_value_ever(tmp_path):
     classifier(tmp_path, "plugin/a_method_with_quite_a_long_name@strategy", 0.7)
     line = line_of(shown(tmp_path), "plugin/")
-    assert line.startswith(" ●  plugin/a_meth…ame@strategy")
+    assert line.startswith(" ●  plugin/a_met…ame@strategy")
     assert re.search(r" 0\.\d\d  \[0\.\d\d, 0\.\d\d\]", line)
 
 

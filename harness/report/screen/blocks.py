@@ -26,8 +26,8 @@ from harness.report.table.numbers import percent
 from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 
-NAME = 26
-INTERVAL = 16
+NAME = 25
+INTERVAL = 17
 ONE_CLASS = "one class only"
 BASELINE = "baseline"
 """Family of the methods that others must beat."""

@@ -25,7 +25,7 @@ class Contest:
     fraction: float
     """Of the training images that the lines were trained on: the largest of several."""
     small: bool
-    """Whether every network in it is a small one, which then need not be said of each."""
+    """Whether networks in it are small ones, which the line in capitals says once for all."""
 
     @property
     def task(self) -> str:
@@ -98,7 +98,7 @@ def _contest(section: Section) -> Contest:
         section=section,
         lines=tuple(lines(part, replace(EVERYTHING, aggregate=True), {})),
         fraction=fraction,
-        small=all(row.small for row in networks),
+        small=any(row.small for row in networks),
     )
 
 
