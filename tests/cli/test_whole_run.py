@@ -114,7 +114,7 @@ def test_the_screen_of_all_methods_fits(phantom: tuple[Path, str]) -> None:
     lines = phantom[1].splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert lines[0].startswith("27 methods ran · ")
+    assert lines[0].startswith("33 methods ran · ")
 
 
 def test_predictions_cover_the_test_part_and_metrics_are_between_0_and_1(
@@ -141,6 +141,9 @@ def test_the_validation_predictions_are_those_of_the_best_epoch(phantom: tuple[P
         method = json.loads((path.parent / "cell.json").read_text())["id"]
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         ends = [line["val"] for line in lines if line["event"] in ("epoch", "fitted")]
+        if method.startswith("clip/"):
+            assert not ends, method
+            continue
         assert ends, method
         assert metrics[method]["val"]["primary"] == pytest.approx(ends[-1]["primary"], abs=1e-6)
         assert ("loss" in ends[-1]) == (method in SMALL_PARAMETERS)
