@@ -13,13 +13,14 @@ import pytest
 from rich.cells import cell_len
 
 from harness.metrics import classification
-from harness.metrics.intervals import difference_interval, metric_interval
+from harness.metrics.intervals import Interval, difference_interval, metric_interval
 from harness.metrics.observations import observations
 from harness.metrics.resampled import on_resamples
 from harness.metrics.resampling import group_names, resample
 from harness.metrics.segmentation import overlap
 from harness.protocol import PRESETS
 from harness.report.screen.screen import Ended, has_screen, screen
+from harness.report.screen.text import signed_text
 from harness.report.table.rows import rows
 from harness.results.browse.decimals import UNKNOWN
 from harness.results.prediction_file import PredictionFile
@@ -264,6 +265,19 @@ def test_a_difference_is_claimed_where_its_interval_leaves_out_0(tmp_path):
         f" · encoder freeze8 vs full: F1 +{expected.value:.2f} "
         f"[+{expected.low:.2f}, +{expected.high:.2f}], better; 1.00 of its CPU time per epoch."
     ) in " ".join(shown(tmp_path).split("\n   "))
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((-0.1414, -0.0041), "\N{MINUS SIGN}0.073 [\N{MINUS SIGN}0.141, \N{MINUS SIGN}0.004]"),
+        ((0.00002, 0.1), "+0.05001 [+0.00002, +0.10000]"),
+        ((-0.0041, 0.1414), "+0.07 [+0.00, +0.14]"),
+    ],
+)
+def test_an_interval_that_leaves_out_0_is_not_written_as_if_it_held_it(ends, text):
+    low, high = ends
+    assert signed_text(Interval((low + high) / 2, low, high)) == text
 
 
 def test_none_is_claimed_where_the_interval_holds_0(tmp_path):

@@ -81,8 +81,13 @@ def interval_text(interval: Interval | None, digits: int, *, signed: bool = Fals
 
 
 def signed_text(interval: Interval) -> str:
-    """A difference and its interval: ``+0.05 [+0.02, +0.08]``."""
+    """A difference and its interval: ``+0.05 [+0.02, +0.08]``; where no end is 0, none is written as
+    0, if six decimals suffice for that."""
     digits = digits_of([interval])
+    if not interval.holds(0):
+        nearest = min(abs(interval.low), abs(interval.high))
+        while digits < 6 and float(f"{nearest:.{digits}f}") == 0:
+            digits += 1
     value = decimals(interval.value, digits, signed=True).replace("-", MINUS)
     return f"{value} {interval_text(interval, digits, signed=True)}"
 
