@@ -81,8 +81,8 @@ def interval_text(interval: Interval | None, digits: int, *, signed: bool = Fals
 
 
 def signed_text(interval: Interval) -> str:
-    """A difference and its interval: ``+0.05 [+0.02, +0.08]``; where no end is 0, none is written as
-    0, if six decimals suffice for that."""
+    """A difference and its interval: ``+0.05 [+0.02, +0.08]``; where it leaves out 0, no end is
+    written as 0, if six decimals suffice for that."""
     digits = digits_of([interval])
     if not interval.holds(0):
         nearest = min(abs(interval.low), abs(interval.high))
