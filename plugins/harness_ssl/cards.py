@@ -44,8 +44,8 @@ BEITV2_BASE = harness.WeightsCard(
     interpolation="bicubic",
 )
 
-# Neither is self-supervised in the strict sense: in the minutes that such a network may take, masked
-# modelling or agreement of views alone learned next to nothing about lungs.
+# Neither is self-supervised in the strict sense: in the minutes that such a network may take,
+# masked modelling or agreement of views alone learned next to nothing about lungs.
 DINOV2_SMALL = own_card(
     "dinov2_base.small",
     DINOV2_BASE,
