@@ -76,9 +76,9 @@ class Setting:
         return [row for contest in self.contests for line in contest.lines for row in line]
 
 
-def settings(rows: Iterable[Row]) -> list[Setting]:
-    """Of finished rows of the set ``test``, the setting with the most methods first."""
-    scored = [row for row in rows if row.status == "ok" and row.part == "test"]
+def settings(rows: Iterable[Row], part: str = "test") -> list[Setting]:
+    """Of finished rows of a set, the setting with the most methods first."""
+    scored = [row for row in rows if row.status == "ok" and row.part == part]
     found: dict[str, list[Contest]] = {}
     for section in sections(row for row in scored if row.primary_metrics):
         found.setdefault(_key(section.first), []).append(_contest(section))

@@ -72,6 +72,10 @@ class Evidence:
             names.update(group_names(file))
         return resample(names, self._resamples)
 
+    def file(self, row: Row) -> PredictionFile | None:
+        """What the row predicted, without masks; None where that cannot be read."""
+        return self._files.get(row.directory)
+
     @cached_property
     def grouped(self) -> bool:
         """Whether the dataset knows which images belong together."""
