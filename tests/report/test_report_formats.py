@@ -148,6 +148,17 @@ def test_the_long_layout_is_for_programs(tmp_path, format) -> None:
         report(tmp_path, format, layout="long")
 
 
+@pytest.mark.parametrize("reason", ["=1+1", "+1", "-1 * 2", "@SUM(A1)"])
+def test_text_of_a_csv_is_no_formula_for_a_spreadsheet(tmp_path, reason) -> None:
+    make_cell(tmp_path, label={"mcc": -0.5})
+    make_cell(tmp_path, "demo/bad", status="failed", reason=reason)
+    good, bad = records(report(tmp_path, "csv", columns=("method", "reason", "label.mcc")))
+    assert bad["reason"] == f"'{reason}"
+    assert (good["label.mcc"], good["method"]) == ("-0.5", "demo/net")
+    (section,) = json.loads(report(tmp_path, "json", columns=("reason",)))["sections"]
+    assert section["rows"][1]["reason"] == reason
+
+
 # JSON
 
 
