@@ -10,7 +10,7 @@ from harness.cli.shared.past_runs import results_arguments
 from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
 from harness.planning.installed_plugins import installed_plugins
-from harness.report.render import Format
+from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
 
@@ -20,9 +20,8 @@ from harness.results.rundir import find_cells
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "latex", "csv", "json", "html"]),
-    default="text",
-    help="Default: text.",
+    type=click.Choice(FORMATS),
+    help="Default: that of the suffix of --output, or else text.",
 )
 @click.option(
     "--columns",
@@ -49,10 +48,15 @@ from harness.results.rundir import find_cells
     type=click.Choice(["wide", "long"]),
     help="Of csv and json: a row per cell, or a row per cell and value.",
 )
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: print.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Write to FILE, in the format of its suffix: {', '.join(SUFFIXES)}. Default: print.",
+)
 def command(
     results: tuple[Path, ...],
-    form: Format,
+    form: Format | None,
     columns: str | None,
     sort: str | None,
     filters: tuple[str, ...],
@@ -66,11 +70,13 @@ def command(
 
     \b
     harness report
-    harness report --format latex --columns method,label.f1,mask.dice --sort -label.f1
+    harness report --output table.xlsx
+    harness report --output table.tex --columns method,label.f1,mask.dice --sort -label.f1
     harness report laptop/results server/results --filter 'method=ssl/*' --aggregate seeds
 
     Exit codes: 0, 1 where a file of a cell is damaged (its row says which), or 2 for bad input.
     """
+    form = format_of(output, form)
     names = () if columns is None else tuple(columns.split(","))
     view = View(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout

@@ -35,6 +35,7 @@ SOME = ("plan", "--plugins", "baselines")
         (("run", "--seed", "1"), "--seeds N"),
         (("clean", "--dry-run"), "nothing is deleted without --yes"),
         (("report", "x", "--sort-by", "f1"), "--sort NAME"),
+        (("report", "--excel"), "--output FILE, in the format of its suffix"),
         (("report", "--results", "x"), "harness report RESULTS"),
         (("predict", "--checkpoint", "x"), "harness predict CELL IMAGES"),
         (("export", "--format", "onnx"), "model.onnx is written"),

@@ -21,8 +21,9 @@ _OTHERS: Mapping[str, Table] = MappingProxyType(
         ),
         "report": (
             (
-                "output-format form csv json latex markdown html tex md",
-                "--format text, markdown, latex, csv, json or html",
+                "output-format form csv json latex markdown tex md excel xlsx xls",
+                "--output FILE, in the format of its suffix: .txt, .md, .tex, .csv, .json, .html "
+                "or .xlsx; --format NAME prints it",
             ),
             ("metric metrics fields cols column", "--columns NAME,NAME"),
             (
