@@ -5,32 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
 from harness.planning.installed_plugins import installed_plugins
-from harness.report.render import Format, records, render
+from harness.report.contents import contents
+from harness.report.file_format import FORMATS, format_of
+from harness.report.render import records, render
 from harness.report.table.rows import Row, rows
 from harness.report.table.view import View
 from harness.results.browse.lookup import method_of
 from harness.results.rundir import CellDirectory, find_cells
 from harness.specs import MetricSpec
-from harness.storage.json_files import write_bytes
+from harness.storage.json_files import write_output
 from harness.study import Cell
 
 if TYPE_CHECKING:
     import pandas
-
-SUFFIXES = {
-    ".txt": "text",
-    ".md": "markdown",
-    ".tex": "latex",
-    ".csv": "csv",
-    ".json": "json",
-    ".html": "html",
-}
-"""Suffix of a report's file -> its format."""
 
 
 class Results:
@@ -78,32 +70,38 @@ class Results:
         """The report as text, as ``harness report`` prints it.
 
         Args:
-            path: a file to write it to as well.
-            format: ``text``, ``markdown``, ``latex``, ``csv``, ``json`` or ``html``; by the file's
-                suffix, or else text, unless given.
+            path: a file to write it to as well, in the format of its suffix: ``.txt``, ``.md``,
+                ``.tex``, ``.csv``, ``.json``, ``.html`` or ``.xlsx``.
+            format: ``text``, ``markdown``, ``latex``, ``csv``, ``json``, ``html`` or ``xlsx``; that
+                of the file unless given, or else text.
             columns: names of columns, in this order; empty for the default ones.
             sort: a column; with ``-`` before it the highest first.
             filters: conditions that all must hold, such as ``label.f1>0.9``.
             aggregate: one row for all seeds.
 
+        Returns:
+            What is written, or of a workbook the same report as text.
+
         Raises:
-            HarnessError: an unknown format or column, a condition that cannot be read, or a file
-                that cannot be written.
+            HarnessError: an unknown format, suffix or column, a format that is not that of the
+                suffix, a condition that cannot be read, or a file that cannot be written.
         """
-        form = format or (SUFFIXES.get(Path(path).suffix, "text") if path else "text")
-        if form not in get_args(Format):
-            known = get_args(Format)
+        if format is not None and format not in FORMATS:
             raise HarnessError(
-                f"no format {form!r}{did_you_mean(form, known)}; formats: {', '.join(known)}"
+                f"no format {format!r}{did_you_mean(format, FORMATS)}; formats: "
+                f"{', '.join(FORMATS)}"
             )
+        file = None if path is None else Path(path)
+        form = format_of(file, format, option="path", by="format")
         view = View(columns=tuple(columns), sort=sort, filters=tuple(filters), aggregate=aggregate)
-        text = render(self._rows(), self._metrics(), format=cast(Format, form), view=view)
-        if path is not None:
+        found, metrics = self._rows(), self._metrics()
+        data = contents(found, metrics, format=form, view=view)
+        if file is not None:
             try:
-                write_bytes(Path(path).absolute(), text.encode())
+                write_output(file, data)
             except OSError as error:
                 raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
-        return text
+        return render(found, metrics, view=view) if form == "xlsx" else data.decode()
 
     def _repr_html_(self) -> str:
         """The report, as a notebook shows it."""
@@ -129,7 +127,7 @@ class Results:
 
 
 def load(*folders: str | Path) -> Results:
-    """The results in these folders, each that of a study or one above it.
+    """The results in these folders: results folders, study folders, or cell folders.
 
     Args:
         folders: ``results`` unless given.

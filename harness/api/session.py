@@ -107,7 +107,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
         given: the given keys of a study file, as :func:`asked_again` takes them.
 
     Raises:
-        HarnessError: the study's folder cannot be used, or the disk is full.
+        HarnessError: the study folder cannot be used, or the disk is full.
     """
     from harness.execution.devices import slots
     from harness.execution.session import Options, exit_code, run_session

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from harness.cli.shared.past_runs import FOLDER
 from harness.planning.units import bytes_text, number_of_bytes, number_of_seconds, seconds_text
 from harness.storage.cache import cache_directory
 from harness.storage.lock import without_locks
@@ -30,15 +31,15 @@ from harness.upkeep.cleaning import Item
 )
 @click.option(
     "--unfinished",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Cells without a status in a study's folder, or in all below DIR.",
+    type=FOLDER,
+    metavar="RESULTS",
+    help="Cells without a status, in the results folder or a study folder.",
 )
 @click.option(
     "--checkpoints",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Checkpoints of cells that are ok in a study's folder, or in all below DIR.",
+    type=FOLDER,
+    metavar="RESULTS",
+    help="Checkpoints of cells that are ok, in the results folder or a study folder.",
 )
 @click.option("--yes", is_flag=True, help="Delete; without it, nothing is deleted.")
 @click.option("--json", "as_json", is_flag=True, help="The list as JSON.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.past_runs import results_option
 from harness.cli.shared.terminal import state_text
 from harness.errors import HarnessError
 from harness.machine import cuda_driver
@@ -22,15 +23,9 @@ from harness.values.wording import counted
 
 
 @click.command(name="doctor")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    metavar="DIR",
-    help="The results folder to look at (default: results).",
-)
+@results_option("The results folder to look at", formerly=("--out",))
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-def command(out: Path, as_json: bool) -> None:
+def command(results: Path, as_json: bool) -> None:
     """Show what is installed and what the machine has, and what is wrong, with the remedy.
 
     Looks at versions, files that hide a library, processor and GPUs, caches and free disk, plugins,
@@ -40,11 +35,11 @@ def command(out: Path, as_json: bool) -> None:
     \b
     harness doctor
     harness doctor --json
-    harness doctor --out DIR
+    harness doctor --results RESULTS
 
     Exit codes: 0 all is well, 1 something is wrong.
     """
-    findings = list(_findings(out))
+    findings = list(_findings(results))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -52,11 +47,11 @@ def command(out: Path, as_json: bool) -> None:
     raise SystemExit(int(any(finding.state == "wrong" for finding in findings)))
 
 
-def _findings(out: Path) -> Iterator[Finding]:
+def _findings(results: Path) -> Iterator[Finding]:
     yield from doctor.versions()
     yield from doctor.imported(Path.cwd())
     yield from doctor_machine.devices(cuda_driver(), doctor_machine.torch_cuda())
-    yield from doctor_machine.places(out)
+    yield from doctor_machine.places(results)
     disabled = None
     try:
         found = installed_plugins()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import cell_argument, results_option
+from harness.cli.shared.past_runs import cell_argument, results_option
 from harness.inference.finished import EXPORTED, finished
 from harness.results.browse.lookup import find_cell
 from harness.storage.staging import staged
@@ -21,20 +21,20 @@ from harness.storage.staging import staged
     metavar="DIR",
     help="Where the files go.",
 )
-@results_option("--results")
+@results_option("Where to look for the cell")
 @click.option("--force", is_flag=True, help="Export although the method's code has changed.")
 def command(cell: str, out: Path, results: Path, force: bool) -> None:
     """Write a finished network and its card: for research only, not for diagnosis.
 
-    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
-    cell. DIR gets model.safetensors, card.json, card.md and, where the network and the packages of
-    'cxr-harness[export]' allow it, model.onnx.
+    CELL is a cell folder, the beginning of a cell's name or hash, or the id or name of a method
+    with one cell. DIR gets model.safetensors, card.json, card.md and, where the network and the
+    packages of 'cxr-harness[export]' allow it, model.onnx.
 
     \b
     harness export segmentation/unet --out lungs-model
     harness export 7915b8 --out lungs-model
     """
-    model_of = finished(find_cell(cell, results, "--results"), force=force)
+    model_of = finished(find_cell(cell, results), force=force)
     with staged(out, EXPORTED) as folder:
         for warning in model_of.warnings:
             click.echo(f"warning: {warning}", err=True)

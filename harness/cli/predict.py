@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.shared.options import cell_argument, results_option
+from harness.cli.shared.past_runs import cell_argument, results_option
 from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
 from harness.inference.finished import Finished, finished, finished_seeds
@@ -35,7 +35,7 @@ _LISTED = 20
     metavar="DIR",
     help="Where predictions.csv and masks go (default: predictions).",
 )
-@results_option("--results")
+@results_option("Where to look for the cell")
 @click.option("--device", default="cpu", metavar="NAME", help="auto, cpu (default), cuda, cuda:N.")
 @click.option("--force", is_flag=True, help="Predict although the method's code has changed.")
 @click.option(
@@ -60,8 +60,8 @@ def command(
 ) -> None:
     """Apply a finished model to image files: research only, not for diagnosis.
 
-    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
-    cell.
+    CELL is a cell folder, the beginning of a cell's name or hash, or the id or name of a method
+    with one cell.
     IMAGES are files, or folders with files at any depth.
 
     \b
@@ -98,8 +98,8 @@ def command(
 
 def _cells(cell: str, results: Path, force: bool, average: str | None) -> Sequence[Finished]:
     if average is None:
-        return [finished(find_cell(cell, results, "--results"), force=force)]
-    return finished_seeds(find_seeds(cell, results, "--results"), force=force)
+        return [finished(find_cell(cell, results), force=force)]
+    return finished_seeds(find_seeds(cell, results), force=force)
 
 
 def _refusal(bad: Sequence[BadImage], good: int, skip_bad: bool) -> str:

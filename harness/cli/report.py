@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.past_runs import results_arguments
 from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
 from harness.planning.installed_plugins import installed_plugins
-from harness.report.render import Format
+from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
 
 
 @click.command(name="report", cls=ListsCommand)
-@click.argument("directories", nargs=-1, required=True, type=click.Path(path_type=Path))
+@results_arguments
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "latex", "csv", "json", "html"]),
-    default="text",
-    help="Default: text.",
+    type=click.Choice(FORMATS),
+    help="Default: that of the suffix of --output, or else text.",
 )
 @click.option(
     "--columns",
@@ -48,10 +48,15 @@ from harness.results.rundir import find_cells
     type=click.Choice(["wide", "long"]),
     help="Of csv and json: a row per cell, or a row per cell and value.",
 )
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Default: print.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Write to FILE, in the format of its suffix: {', '.join(SUFFIXES)}. Default: print.",
+)
 def command(
-    directories: tuple[Path, ...],
-    form: Format,
+    results: tuple[Path, ...],
+    form: Format | None,
     columns: str | None,
     sort: str | None,
     filters: tuple[str, ...],
@@ -59,20 +64,24 @@ def command(
     layout: Layout | None,
     output: Path | None,
 ) -> None:
-    """Print the table of finished runs: each of DIRECTORIES is a study's folder, or one above it.
+    """Print the table of finished runs, or write it to a file.
+
+    RESULTS is the results folder (default: results), a study folder in it, or several of both.
 
     \b
-    harness report results
-    harness report results --format latex --columns method,label.f1,mask.dice --sort -label.f1
+    harness report
+    harness report --output table.xlsx
+    harness report --output table.tex --columns method,label.f1,mask.dice --sort -label.f1
     harness report laptop/results server/results --filter 'method=ssl/*' --aggregate seeds
 
     Exit codes: 0, 1 where a file of a cell is damaged (its row says which), or 2 for bad input.
     """
+    form = format_of(output, form)
     names = () if columns is None else tuple(columns.split(","))
     view = View(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
     )
-    cells = {cell.path.resolve(): cell for folder in directories for cell in find_cells(folder)}
+    cells = {cell.path.resolve(): cell for folder in results for cell in find_cells(folder)}
     damaged = print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
     if damaged:
         raise SystemExit(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.past_runs import RESULTS
 from harness.cli.shared.terminal import terminal_width
 from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
@@ -16,7 +17,7 @@ from harness.report.table.rows import Row
 
 
 @click.command(name="reproduce", context_settings={"ignore_unknown_options": True})
-@click.argument("name", metavar="STUDY")
+@click.argument("name", metavar="NAME")
 @click.argument("extra", nargs=-1, type=click.UNPROCESSED, metavar="[-- RUN-OPTIONS]")
 @click.option(
     "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="The dataset's folder."
@@ -25,9 +26,9 @@ from harness.report.table.rows import Row
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("results"),
-    metavar="DIR",
-    help="Where results go (default: results).",
+    default=RESULTS,
+    metavar="RESULTS",
+    help="The results folder, which study folders lie in (default: results).",
 )
 @click.option("--run", "asked_to_run", is_flag=True, help="Run the commands, too.")
 @click.option(
@@ -48,9 +49,10 @@ def command(
 ) -> None:
     """Repeat a published study: the commands, the time they take, its tables next to ours.
 
+    NAME is that of the study, as its dataset declares it.
     Without --run nothing is run, and our values are those of an earlier run. Options of
     "harness run" after a double dash change the protocol, e.g. for a rehearsal; our values are
-    then those of the folder that --out and --name give there.
+    then those of the study folder that --out and --name give there.
 
     \b
     harness reproduce study

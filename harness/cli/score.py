@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.past_runs import results_argument
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.metrics.scoring import CellScores, reference_masks
@@ -26,22 +27,22 @@ from harness.values.wording import counted
 
 
 @click.command(name="score")
-@click.argument("directory", type=click.Path(path_type=Path))
+@results_argument
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="The dataset's folder, if it has moved since the run.",
 )
-def command(directory: Path, data_root: Path | None) -> None:
+def command(results: Path, data_root: Path | None) -> None:
     """Recompute the metrics from the stored predictions; nothing is trained.
 
-    DIRECTORY is a study's folder, or one above it. Uses the metrics that installed plugins
-    offer now; values of others are kept. Reference masks are read from the dataset, which must be
-    that of the run.
+    RESULTS is the results folder (default: results), or a study folder in it. Uses the metrics
+    that installed plugins offer now; values of others are kept. Reference masks are read from the
+    dataset, which must be that of the run.
 
     \b
-    harness score results
+    harness score
     harness score results/radiography-films-paper --data-root DIR
 
     Exit codes: 0, 1 where a cell could not be scored (its values stay as they were), or 2 where
@@ -77,9 +78,9 @@ def command(directory: Path, data_root: Path | None) -> None:
         return lambda ids: masks(text)(ids)
 
     tables = Tables()
-    cells = [cell for cell in find_cells(directory) if _has_predictions(cell)]
+    cells = [cell for cell in find_cells(results) if _has_predictions(cell)]
     if not cells:
-        raise HarnessError(f"{directory}: no finished cell has predictions to score")
+        raise HarnessError(f"{results}: no finished cell has predictions to score")
     failed: dict[CellDirectory, str] = {}
     not_offered: set[str] = set()
     started: dict[CellDirectory, CellScores] = {}
@@ -123,7 +124,7 @@ def command(directory: Path, data_root: Path | None) -> None:
         names = ", ".join(sorted(not_offered))
         click.echo(f"no installed plugin offers {names}: recorded values are kept", err=True)
     done = len(cells) - len(failed)
-    click.echo(f"scored {counted(done, 'cell')}; to see the table: harness report {directory}")
+    click.echo(f"scored {counted(done, 'cell')}; to see the table: harness report {results}")
     if failed:
         raise SystemExit(1)
 

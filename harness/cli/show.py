@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from harness.cli.shared.options import cell_argument, results_option
+from harness.cli.shared.past_runs import cell_argument, results_option
 from harness.cli.shared.terminal import terminal_width
 from harness.results.browse.lookup import find_cell
 
 
 @click.command(name="show")
 @cell_argument
-@results_option("--out")
+@results_option("Where to look for the cell", formerly=("--out",))
 @click.option("--json", "as_json", is_flag=True, help="Every record of the cell as one object.")
 def command(cell: str, results: Path, as_json: bool) -> None:
     """Print one cell in full: the request, the training history, every value, every file.
 
-    CELL is its folder, the beginning of its name or hash, or the id or name of a method with one
-    cell.
+    CELL is a cell folder, the beginning of a cell's name or hash, or the id or name of a method
+    with one cell.
 
     \b
     harness show segmentation/unet

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import click
 
+from harness.cli.shared.past_runs import results_argument
 from harness.cli.shared.terminal import state_text
 from harness.progress.cell_text import score_of
 from harness.results.browse.lookup import last_names, method_of
@@ -24,17 +25,19 @@ from harness.values.wording import counted
 
 
 @click.command(name="status")
-@click.argument("directory", type=click.Path(path_type=Path))
+@results_argument
 @click.option("--json", "as_json", is_flag=True, help="The cells as JSON.")
-def command(directory: Path, as_json: bool) -> None:
-    """Show the progress of a run: DIRECTORY is a study's folder, or one above it.
+def command(results: Path, as_json: bool) -> None:
+    """Show the progress of a run.
+
+    RESULTS is the results folder (default: results), or a study folder in it.
 
     Reads the files of the cells, so it works while they run, from any shell: a cell is "queued",
     "waiting" (its process is starting) or "running". One that is "unfinished" was interrupted, and
     resumes when its run is repeated.
 
     \b
-    harness status results
+    harness status
     harness status results/phantom-quick --json
 
     Exit codes: 0, 1 where a file of a cell is damaged, or 2 where there is no run.
@@ -42,7 +45,7 @@ def command(directory: Path, as_json: bool) -> None:
     tables = Tables()
     began = cache(run_began)
     cells = [
-        _facts(look(cell, tables), began(cell.path.parents[3])) for cell in find_cells(directory)
+        _facts(look(cell, tables), began(cell.path.parents[3])) for cell in find_cells(results)
     ]
     damaged = any(cell["status"] == DAMAGED for cell in cells)
     if as_json:

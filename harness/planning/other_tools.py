@@ -150,11 +150,11 @@ _RUN: Table = (
     ("force overwrite no-cache fresh force-rerun", "--rerun runs finished cells again"),
     (
         "out output output-dir outdir out-dir save-dir results-dir results work-dir o",
-        "--out DIR, where results go",
+        "--out RESULTS, the results folder",
     ),
     (
         "name experiment experiment-name exp exp-name run-name project run-id",
-        "--name NAME, of the study's folder",
+        "--name NAME, of the study folder",
     ),
     (
         "keep-checkpoints save-model save-checkpoint save-checkpoints checkpoint-dir save-best "
@@ -177,14 +177,14 @@ _RUN: Table = (
     ),
     (
         "format csv latex markdown json columns sort filter aggregate",
-        "a run ends with its table; 'harness report DIR' prints it in other forms",
+        "a run ends with its table; 'harness report' prints it in other forms",
     ),
     (
         "verbose v debug log-level",
         "notes are shown unless --quiet; 'harness status' shows what cells do, and --executor "
         "inline runs them in this process to debug them",
     ),
-    ("watch", "'harness status DIR' shows what cells do, from another terminal"),
+    ("watch", "'harness status' shows what cells do, from another terminal"),
     (
         "list ls list-models list-methods",
         "'harness plugins' lists methods, 'harness data list' datasets",

@@ -165,9 +165,10 @@ def find_cells(directory: Path) -> list[CellDirectory]:
             cells = (Path(folder) / "cells").glob("*/*/*")
             found.extend(CellDirectory(cell) for cell in cells if _is_cell(cell))
     if not found:
+        missing = "" if directory.exists() else " (there is no such folder)"
         raise HarnessError(
-            f"{directory} holds no run; give the folder of a study, or one above it "
-            "(what 'harness run --out' names)"
+            f"{directory} holds no run{missing}; name the results folder, which is that of "
+            "'harness run --out', or a study folder in it"
         )
     return sorted(found)
 

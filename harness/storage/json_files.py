@@ -27,6 +27,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_output(path: Path, data: bytes) -> None:
+    """The same for a file that a user has named: through a link, and a pipe or a device, which
+    cannot be replaced, in place."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+    else:
+        write_bytes(path.resolve(), data)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from openpyxl import load_workbook
 
 import harness
 from tests.cli_tools import TINY, environment
@@ -139,6 +140,30 @@ def test_a_report_is_written_in_the_format_of_its_suffix(
     text = results.report(tmp_path / name)
     assert text.startswith(begins)
     assert (tmp_path / name).read_bytes() == text.encode()
+
+
+def test_a_workbook_is_written_and_the_report_returned_as_text(
+    results: harness.Results, tmp_path: Path
+) -> None:
+    assert results.report(tmp_path / "t.xlsx") == results.report()
+    assert load_workbook(tmp_path / "t.xlsx").sheetnames[-1] == "Notes"
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "said"),
+    [
+        ("t.md", "csv", r"path .*t\.md: \.md is the suffix of markdown, and format says csv"),
+        ("t.pdf", None, r"no format has the suffix \.pdf"),
+        ("t.csv", "exel", r"no format 'exel'"),
+        (None, "xlsx", r"format xlsx needs a file: path NAME\.xlsx"),
+    ],
+)
+def test_a_format_that_cannot_be_meant_writes_nothing(
+    results: harness.Results, tmp_path: Path, name: str | None, form: str | None, said: str
+) -> None:
+    with pytest.raises(harness.HarnessError, match=said):
+        results.report(None if name is None else tmp_path / name, format=form)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_report_has_the_columns_rows_and_order_that_are_asked_for(

@@ -137,6 +137,7 @@ def test_completion_prints_a_script_that_asks_harness(shell: str, tmp_path: Path
         ("harness plan --dataset ph", {"phantom"}),
         ("harness run --keep-checkpoints b", {"best"}),
         ("harness weights ", {"list", "fetch", "verify"}),
+        ("harness report --format x", {"xlsx"}),
     ],
 )
 def test_words_are_completed(words: str, offered: set[str], tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_every_format_takes_every_option(studies: Path) -> None:
         (("one", "--format", "tex"), "latex"),
         (("one", "--aggregate", "fractions"), "seeds"),
         (("one", "--output", "none/table.txt"), "--output"),
-        ((), "DIRECTORIES"),
+        ((), "no folder 'results' here"),
     ],
 )
 def test_what_cannot_be_meant_is_one_message(

@@ -76,7 +76,7 @@ def test_a_cell_that_failed_shows_why(tmp_path: Path) -> None:
         tmp_path, status="failed", reason="ValueError: no", log_tail=["the end"],
         deviations=deviations, changed_params={"head": ["a", "b"]},
     )  # fmt: skip
-    done = harness("show", "demo/net", "--out", tmp_path, cwd=tmp_path)
+    done = harness("show", "demo/net", "--results", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "failed: ValueError: no" in done.stdout
     assert "| the end" in done.stdout
@@ -92,7 +92,7 @@ def test_a_cell_that_failed_shows_why(tmp_path: Path) -> None:
         ("seed0", "may mean any of these cells"),
         ("zzz", "'harness status results' lists them"),
         ("baselines/pixel", "did you mean 'baselines/pixels'"),
-        ("results", "not a cell's folder"),
+        ("results", "not a cell folder"),
         ("", "no cell in results"),
     ],
 )
@@ -105,7 +105,7 @@ def test_what_is_no_cell_is_refused(finished_runs: Path, name: str, says: str) -
 
 def choices(folder: Path) -> list[str]:
     """The lines of the cells that ``demo/net`` may mean."""
-    done = inside("show", "demo/net", "--out", folder, cwd=folder)
+    done = inside("show", "demo/net", "--results", folder, cwd=folder)
     assert done.returncode == 2
     return [line for line in done.stderr.splitlines() if line.startswith("  ")]
 
@@ -127,7 +127,7 @@ def test_cells_of_one_dataset_in_two_studies_are_told_apart_by_the_study(tmp_pat
 
 
 def test_without_results_the_option_is_named(tmp_path: Path) -> None:
-    assert "--out" in harness("show", "abc", cwd=tmp_path).stderr
+    assert "--results" in harness("show", "abc", cwd=tmp_path).stderr
 
 
 @pytest.mark.parametrize("verb", ["show", "status", "report", "plan"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.render import Format
+from harness.report.file_format import FORMATS, SUFFIXES
 from harness.report.table.catalogue import DESCRIBING, MEASURED
 from tests.cli_tools import ROOT, TINY, harness
 from tests.docs.test_documents import blocks
@@ -19,12 +19,12 @@ REPORTS = ROOT / "docs" / "reports.md"
 MODELS = ROOT / "docs" / "using-a-model.md"
 
 
-def names(document: Path, head: str) -> list[str]:
-    """All names in code marks in the first column of the table with this head."""
+def names(document: Path, head: str, column: int = 1) -> list[str]:
+    """All names in code marks in the first column, or another one, of the table with this head."""
     text = document.read_text()
     (table,) = re.findall(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M)
-    first = [line.split("|")[1] for line in table.splitlines()]
-    return [name for cell in first for name in re.findall(r"`(.+?)`", cell)]
+    cells = [line.split("|")[column] for line in table.splitlines()]
+    return [name for cell in cells for name in re.findall(r"`(.+?)`", cell)]
 
 
 def test_every_column_is_documented_and_nothing_else() -> None:
@@ -33,8 +33,10 @@ def test_every_column_is_documented_and_nothing_else() -> None:
     assert sorted(names(REPORTS, "column")) == sorted([*fixed, *patterns])
 
 
-def test_every_format_is_documented() -> None:
-    assert tuple(names(REPORTS, "`--format`")) == Format.__args__  # type: ignore[attr-defined]
+def test_every_format_is_documented_with_its_suffix() -> None:
+    files, formats = names(REPORTS, "`--output`"), names(REPORTS, "`--output`", column=2)
+    assert dict(zip(files, formats, strict=True)) == {f"t{s}": form for s, form in SUFFIXES.items()}
+    assert sorted(formats) == sorted(FORMATS)
 
 
 @pytest.fixture(scope="module")

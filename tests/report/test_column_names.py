@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.report.render import Format, render
+from harness.report.file_format import TextFormat
+from harness.report.render import render
 from harness.report.table.rows import rows
 from harness.report.table.view import View
 from harness.results.rundir import find_cells
 from tests.builders import make_cell, metric_specs
 
 
-def report(study: Path, form: Format = "csv", *, columns: str | None = None, **view: object) -> str:
+def report(
+    study: Path, form: TextFormat = "csv", *, columns: str | None = None, **view: object
+) -> str:
     """As the command line splits the columns."""
     asked = () if columns is None else tuple(columns.split(","))
     chosen = View(columns=asked, **view)  # type: ignore[arg-type]

@@ -1,16 +1,14 @@
-"""The report for papers (LaTeX) and for programs (CSV, flat JSON)."""
+"""The report for programs: CSV, flat JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import re
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.report.formats.latex import escape
 from harness.report.render import render
 from harness.report.table.rows import rows
 from harness.report.table.view import View
@@ -18,7 +16,6 @@ from harness.results.rundir import find_cells
 from tests.builders import make_cell, metric_specs
 
 LABEL = {"f1": 0.1 + 0.2, "auroc": None}
-SPECIAL = "50 % of $x_1 & {y} # ~ ^ \\ <z> \N{EN DASH} → · ±"
 
 
 def report(study, format: str, **view) -> str:
@@ -28,70 +25,6 @@ def report(study, format: str, **view) -> str:
 
 def records(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-# LaTeX
-
-
-def check_latex(text: str) -> None:
-    """What a compiler would stumble over: environments, braces, columns, bare characters."""
-    stack = []
-    for verb, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
-        if verb == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert stack == []
-    bare = re.sub(r"\\\\|\\[{}&%$#_]|\\[a-z]+", "", re.sub(r"^%.*$", "", text, flags=re.M))
-    assert bare.count("{") == bare.count("}")
-    assert not set("#_~^%") & set(bare), bare
-    for columns, body in re.findall(
-        r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL
-    ):
-        lines = [line for line in body.splitlines() if line.endswith(r"\\")]
-        assert lines
-        assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(columns) - 1}
-        assert [rule in body for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [True] * 3
-    assert all(ord(character) < 128 for character in text)
-
-
-def test_every_special_character_is_escaped() -> None:
-    assert escape(SPECIAL) == (
-        r"50 \% of \$x\_1 \& \{y\} \# \textasciitilde{} \textasciicircum{} \textbackslash{} "
-        r"\textless{}z\textgreater{} -- $\to$ $\cdot$ $\pm$"
-    )
-    assert escape("-0.05") == "$-$0.05"
-    assert escape("a-b [c]") == "a-b {[}c{]}"
-
-
-def test_latex_is_booktabs_with_notes_under_the_table(tmp_path) -> None:
-    make_cell(tmp_path, "a/net_b", label=LABEL, split_notes=[SPECIAL], concurrent=True)
-    make_cell(tmp_path, "b/bad", status="failed", reason="100 % & more", log_tail=["x_1 = {}"])
-    text = report(tmp_path, "latex")
-    check_latex(text)
-    assert text.startswith("% needs \\usepackage{booktabs}")
-    assert r"a/net\_b & 0.3000 & --" in text
-    assert r"50 \% of" in text
-    assert r"\texttt{x\_1 = \{\}}" in text
-    assert text.index(r"\bottomrule") < text.index("Ranked by F1")
-
-
-def test_latex_writes_the_difference_of_twins_with_a_delta(tmp_path) -> None:
-    both = {"label": LABEL, "mask": {"dice": 0.5}, "primary": ("label.f1", "mask.dice")}
-    make_cell(tmp_path, "m/both", task="multitask", twins={"mask": "s/unet"}, **both)
-    make_cell(tmp_path, "s/unet", task="s", mask={"dice": 0.4}, primary=("mask.dice",))
-    text = report(tmp_path, "latex")
-    check_latex(text)
-    assert r"$\Delta$" in text
-
-
-def test_a_wide_latex_table_goes_on_in_another(tmp_path) -> None:
-    make_cell(tmp_path, "supervised/" + "x" * 40, label=LABEL, mask={"dice": 0.5}, task="multitask")
-    make_cell(tmp_path, "segmentation/unet", mask={"dice": 0.4}, primary=("mask.dice",), task="s")
-    text = report(tmp_path, "latex")
-    check_latex(text)
-    assert "(continued)" in text
-    assert r"\paragraph{All tables}" in text
 
 
 # CSV
@@ -146,6 +79,17 @@ def test_the_long_layout_is_for_programs(tmp_path, format) -> None:
     make_cell(tmp_path, label=LABEL)
     with pytest.raises(HarnessError, match=f"for csv and json, not for {format}"):
         report(tmp_path, format, layout="long")
+
+
+@pytest.mark.parametrize("reason", ["=1+1", "+1", "-1 * 2", "@SUM(A1)"])
+def test_text_of_a_csv_is_no_formula_for_a_spreadsheet(tmp_path, reason) -> None:
+    make_cell(tmp_path, label={"mcc": -0.5})
+    make_cell(tmp_path, "demo/bad", status="failed", reason=reason)
+    good, bad = records(report(tmp_path, "csv", columns=("method", "reason", "label.mcc")))
+    assert bad["reason"] == f"'{reason}"
+    assert (good["label.mcc"], good["method"]) == ("-0.5", "demo/net")
+    (section,) = json.loads(report(tmp_path, "json", columns=("reason",)))["sections"]
+    assert section["rows"][1]["reason"] == reason
 
 
 # JSON

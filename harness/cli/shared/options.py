@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from harness.cli.shared.completions import datasets, methods, words
+from harness.cli.shared.past_runs import RESULTS
 from harness.cli.shared.study_file_argument import study_file_argument
 from harness.cli.words.short_options import short_options
 from harness.protocol import PRESETS
@@ -137,14 +138,14 @@ _OPTIONS = (
     click.option(
         "--out",
         type=click.Path(path_type=Path),
-        default=Path("results"),
-        metavar="DIR",
-        help="Where results go (default: results).",
+        default=RESULTS,
+        metavar="RESULTS",
+        help="The results folder, which study folders lie in (default: results).",
     ),
     click.option(
         "--name",
         metavar="NAME",
-        help="Of the study's folder (default: <dataset>-<root>-<preset>).",
+        help="Name of the study folder (default: <dataset>-<root>-<preset>).",
     ),
 )
 
@@ -154,20 +155,3 @@ def study_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def cell_argument(command: Command) -> Command:
-    """Adds CELL: what :func:`harness.results.browse.lookup.find_cell` reads."""
-    return click.argument("cell")(command)
-
-
-def results_option(name: str) -> Callable[[Command], Command]:
-    """Adds the option that names the folder in which to look for CELL."""
-    return click.option(
-        name,
-        "results",
-        type=click.Path(path_type=Path),
-        default=Path("results"),
-        metavar="DIR",
-        help="Where to look for the cell (default: results).",
-    )

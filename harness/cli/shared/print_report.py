@@ -10,13 +10,14 @@ import click
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
+from harness.report.contents import contents
+from harness.report.file_format import Format
 from harness.report.formats.json import Broken
-from harness.report.render import Format, render
 from harness.report.table.rows import rows
 from harness.report.table.view import EVERYTHING, View
 from harness.results.checks.finished_cell import DAMAGED
 from harness.results.rundir import CellDirectory
-from harness.storage.json_files import write_bytes
+from harness.storage.json_files import write_output
 
 
 def print_report(
@@ -36,21 +37,19 @@ def print_report(
     Raises:
         HarnessError: the view is invalid, or the file cannot be written.
     """
+    if output is not None and not output.parent.is_dir():
+        raise HarnessError(f"--output {output}: cannot be written (no folder {output.parent})")
     width = terminal_width() if output is None else None
     metrics = [entry.spec for entry in plugins.metrics.values()]
     found = rows(cells)
     damaged = any(row.status == DAMAGED for row in found)
-    text = render(found, metrics, broken=broken, format=form, width=width, view=view)
-    # As bytes: the line ends of CSV are part of the format.
+    data = contents(found, metrics, broken=broken, format=form, width=width, view=view)
     if output is None:
-        click.echo(text.encode(), nl=False)
+        # As bytes: the line ends of CSV are part of the format.
+        click.echo(data, nl=False)
         return damaged
     try:
-        # Whole or not at all; a pipe or a device cannot be replaced.
-        if output.exists() and not output.is_file():
-            output.write_bytes(text.encode())
-        else:
-            write_bytes(output.resolve(), text.encode())
+        write_output(output, data)
     except OSError as error:
         raise HarnessError(f"--output {output}: cannot be written ({error.strerror})") from error
     return damaged

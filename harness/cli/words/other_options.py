@@ -21,8 +21,9 @@ _OTHERS: Mapping[str, Table] = MappingProxyType(
         ),
         "report": (
             (
-                "output-format form csv json latex markdown html tex md",
-                "--format text, markdown, latex, csv, json or html",
+                "output-format form csv json latex markdown tex md excel xlsx xls",
+                "--output FILE, in the format of its suffix: .txt, .md, .tex, .csv, .json, .html "
+                "or .xlsx; --format NAME prints it",
             ),
             ("metric metrics fields cols column", "--columns NAME,NAME"),
             (
@@ -35,6 +36,10 @@ _OTHERS: Mapping[str, Table] = MappingProxyType(
             ),
             ("mean average group-by seeds-mean", "--aggregate seeds"),
             ("out o file", "--output FILE"),
+            (
+                "results dir directory folder",
+                "the folder is named without an option: harness report RESULTS",
+            ),
         ),
         "predict": (
             (
@@ -61,13 +66,14 @@ _OTHERS: Mapping[str, Table] = MappingProxyType(
             ),
         ),
         "show": (
-            ("results format", "--out DIR says where cells are, --json prints JSON"),
+            ("format", "--json prints JSON"),
+            ("dir directory folder", "--results RESULTS says where cells are"),
             ("cell", "the cell is named without an option: harness show CELL"),
         ),
         "data prepare": (("resize imgsz img-size resolution px", "--size PIXELS"),),
         "status": (
             ("watch w follow f", "it is printed once: repeat it, e.g. with watch(1)"),
-            ("out results dir", "the folder is named without an option: harness status DIR"),
+            ("out results dir", "the folder is named without an option: harness status RESULTS"),
         ),
         "reproduce": (("dry-run", "without --run the commands are printed and nothing is run"),),
         "harness": (

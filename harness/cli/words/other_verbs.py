@@ -24,7 +24,7 @@ _VERBS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ),
             (
                 "eval evaluate evaluation test testing val validate metrics metric rescore",
-                "'harness run' ends with the scores of the test images; 'harness score DIR' "
+                "'harness run' ends with the scores of the test images; 'harness score' "
                 "recomputes them, 'harness predict' takes new images",
             ),
             (
@@ -39,7 +39,7 @@ _VERBS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             (
                 "results result table tables compare leaderboard summary summarize summarise "
                 "print rank plot",
-                "'harness report DIR' prints the table of finished runs",
+                "'harness report' prints the table of finished runs",
             ),
             (
                 "dry-run dryrun estimate preview simulate",
@@ -69,7 +69,7 @@ _VERBS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ),
             (
                 "log logs history ps jobs top progress watch monitor",
-                "'harness status DIR' shows what cells do, 'harness show CELL' prints the history "
+                "'harness status' shows what cells do, 'harness show CELL' prints the history "
                 "of one",
             ),
             ("stop kill cancel abort pause", "Ctrl-C ends a run; the same command resumes it"),
@@ -79,7 +79,7 @@ _VERBS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
             ),
             (
                 "published paper replicate study",
-                "'harness reproduce STUDY' repeats a published study; 'harness run study.toml' "
+                "'harness reproduce NAME' repeats a published study; 'harness run study.toml' "
                 "runs a study file",
             ),
             (

@@ -38,9 +38,8 @@ class ListsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
             found, others = _strays(self, args)
-            needed = any(isinstance(one, click.Argument) and one.required for one in self.params)
-            if needed and not others and found:
-                # The last word is the argument that the verb cannot do without.
+            if not others and found and any(map(_takes_last_word, self.params)):
+                # The last word is the argument.
                 option, value, strays = found[-1]
                 found[-1] = (option, value, strays[:-1])
             for option, value, strays in found:
@@ -50,6 +49,12 @@ class ListsCommand(click.Command):
     def takes(self, word: str) -> bool:
         """Whether the word is an argument of the verb's own."""
         return Path(word).exists()
+
+
+def _takes_last_word(parameter: click.Parameter) -> bool:
+    """Whether it is an argument that the verb cannot do without, or that takes any number of words:
+    what is behind a list is more often one of its words than one more of the list."""
+    return isinstance(parameter, click.Argument) and (parameter.required or parameter.nargs == -1)
 
 
 _Option = tuple[str, str, list[str]]

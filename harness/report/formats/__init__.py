@@ -1,1 +1,1 @@
-"""A table as text, Markdown, LaTeX, CSV and JSON."""
+"""A table as text, Markdown, LaTeX, HTML, CSV, JSON and XLSX."""

@@ -13,7 +13,7 @@ from harness.report.table.column import Column, Value
 from harness.report.table.filters import as_text
 from harness.report.table.numbers import mean
 from harness.report.table.view import View
-from harness.storage.csv_text import csv_text
+from harness.storage.csv_text import csv_text, no_formula
 
 Record = dict[str, Value]
 
@@ -54,12 +54,16 @@ def long(found: Iterable[Line], columns: Sequence[Column], view: View) -> list[R
 
 
 def csv_of(records: Sequence[Record]) -> str:
-    """RFC 4180 with a header; numbers with all their digits, what is unknown empty."""
+    """RFC 4180 with a header; numbers with all their digits, what is unknown empty. Text that a
+    spreadsheet would run as a formula has an apostrophe in front."""
     names = list(dict.fromkeys(name for record in records for name in record))
-    return csv_text(
-        names,
-        (["" if (value := r.get(n)) is None else as_text(value) for n in names] for r in records),
-    )
+    return csv_text(names, ([_csv(record.get(name)) for name in names] for record in records))
+
+
+def _csv(value: Value) -> str:
+    if value is None:
+        return ""
+    return no_formula(value) if isinstance(value, str) else as_text(value)
 
 
 def _values(name: str, column: Column, line: Line, view: View) -> Record:

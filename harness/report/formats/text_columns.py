@@ -22,11 +22,16 @@ class Shown:
     cells: Sequence[str]
     left: bool = False
     """Aligned to the left."""
+    best: frozenset[int] = frozenset()
+    """Positions of the cells with the best score."""
 
 
 def shown(columns: Iterable[Column], found: Sequence[Line]) -> list[Shown]:
     """The columns with their text for every line."""
-    return [Shown(c.head, [on_one_line(c.text(line)) for line in found], c.left) for c in columns]
+    return [
+        Shown(c.head, [on_one_line(c.text(line)) for line in found], c.left, c.best(found))
+        for c in columns
+    ]
 
 
 def stacked(

@@ -13,6 +13,8 @@ from harness.report.table.twins import Pair, count_text, metric_labels
 from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 
+HEADING = "Compared with single-task methods"
+
 
 def twin_columns(
     section: Section, found: Sequence[Pair], metrics: Sequence[MetricSpec], speed: Column

@@ -28,7 +28,7 @@ from harness.values.wording import counted
 
 def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str, Column]:
     """Every column by name: the fixed ones, and those of the metrics and classes that there are."""
-    columns = [*DESCRIBING, *metric_columns(rows, metrics), *_recalls(rows), *MEASURED]
+    columns = [*DESCRIBING, *metric_columns(rows, metrics), *_recalls(rows), *_measured(rows)]
     return {column.name: column for column in columns}
 
 
@@ -78,9 +78,17 @@ def _recalls(rows: Sequence[Row]) -> list[Column]:
             figure=decimals,
             figure_of_mean=partial(decimals, digits=3),
             measured=True,
+            higher_is_better=True,
         )
 
     return [column(label) for label in dict.fromkeys(c for r in rows for c in r.recall_per_class)]
+
+
+def _measured(rows: Sequence[Row]) -> list[Column]:
+    """What was measured; which primary values are the better ones, where all rows agree."""
+    directions = {row.primary_higher_is_better for row in rows if row.primary is not None}
+    higher = directions.pop() if len(directions) == 1 else None
+    return [replace(c, higher_is_better=higher) if c.name == "primary" else c for c in MEASURED]
 
 
 def _status(row: Row) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from types import MappingProxyType
 
 from harness.metrics.one_class import ONE_CLASS
-from harness.report.table.numbers import UNKNOWN, mean_and_range, number
+from harness.report.table.numbers import UNKNOWN, mean, mean_and_range, number
 from harness.report.table.quiet_timing import Time, mark, worst
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import decimals
@@ -56,6 +56,9 @@ class Column:
     them up."""
     time: Time = "wall"
     """What it counts, where it was timed."""
+    higher_is_better: bool | None = None
+    """Of a score, which values are the better ones; None of anything else, and where no installed
+    metric says it."""
 
     def text(self, rows: Sequence[Row]) -> str:
         """What people read for one row, or for several that are shown as one."""
@@ -71,6 +74,21 @@ class Column:
             for row in rows
             if isinstance(value := self.value(row), int | float) and not isinstance(value, bool)
         ]
+
+    def best(self, found: Sequence[Sequence[Row]]) -> frozenset[int]:
+        """Positions of the lines with the best score, each of one row or of several: all that read
+        the same as the best. None in a column that is no score, or with fewer than two values."""
+        if self.higher_is_better is None:
+            return frozenset()
+        values = map(self.numbers, found)
+        means = {line: mean(numbers) for line, numbers in enumerate(values) if numbers}
+        if len(means) < 2:
+            return frozenset()
+        written = self.figure
+        if self.figure_of_mean is not None and any(len(rows) > 1 for rows in found):
+            written = self.figure_of_mean
+        top = written(max(means.values()) if self.higher_is_better else min(means.values()))
+        return frozenset(line for line, value in means.items() if written(value) == top)
 
     def _of_one(self, row: Row) -> str:
         if self.shown is not None:
@@ -105,10 +123,11 @@ def metric_columns(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> list[C
     for row in rows:
         for target, values in (("label", row.label), ("mask", row.mask)):
             labels.update((f"{target}.{n}", n) for n in values if f"{target}.{n}" not in labels)
-    return [metric_column(name, label) for name, label in labels.items()]
+    higher = {spec.full_name: spec.higher_is_better for spec in metrics}
+    return [_metric_column(name, label, higher.get(name)) for name, label in labels.items()]
 
 
-def metric_column(name: str, label: str) -> Column:
+def _metric_column(name: str, label: str, higher_is_better: bool | None) -> Column:
     """The column of ``target.metric``, four decimals, three where it is a mean over seeds."""
     return Column(
         name=name,
@@ -117,6 +136,7 @@ def metric_column(name: str, label: str) -> Column:
         figure=decimals,
         figure_of_mean=partial(decimals, digits=3),
         measured=True,
+        higher_is_better=higher_is_better,
     )
 
 

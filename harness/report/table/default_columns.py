@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Literal
 
@@ -41,6 +42,15 @@ _SPEED: Mapping[tuple[bool, Time], tuple[str, ...]] = MappingProxyType(
 )
 """By whether only time was measured, and by what is counted."""
 
+_PAIRS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "images": ("images_train", "images"),
+        "masks": ("masks_train", "masks"),
+        "parameters": ("parameters_trainable", "parameters_total"),
+    }
+)
+"""Columns with two counts in them, which have no value -> those of the counts."""
+
 
 def key_columns(section: Section, known: Mapping[str, Column]) -> list[Column]:
     """What tells rows apart: the method, and seed and fraction where they vary."""
@@ -61,6 +71,20 @@ def other_groups(
         _costs(section, known),
         _sources(section, known),
     ]
+
+
+def columns_of_values(
+    section: Section, known: Mapping[str, Column], metrics: Sequence[MetricSpec]
+) -> list[Column]:
+    """All of these with one value in each: two columns for two counts. In place of marks, which
+    blocks were disturbed, and in place of notes the reason of rows without a result."""
+    key, groups = key_columns(section, known), other_groups(section, known, metrics)
+    columns: list[Column] = list(key)
+    for column in chain(*groups):
+        names = _PAIRS.get(column.name)
+        columns += [column] if names is None else [known[name] for name in names]
+    told = [known[name] for name in ("disturbed", "reason")]
+    return [*columns, *(c for c in told if any(c.value(row) for row in section.rows))]
 
 
 def _metrics(section: Section, metrics: Sequence[MetricSpec], target: str) -> list[Column]:

@@ -54,10 +54,13 @@ class Section:
         words.append(f"{row.device} {row.precision}".rstrip())
         if facts := self.averaged_over():
             words.append(facts)
-        if self.split:
-            words.append(f"split {self.split}")
-        words += self.data
-        return " · ".join(words)
+        return " · ".join([*words, *self.apart])
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """What tells its split and its dataset from those of sections that are like it in all
+        else: ``split 0a1b2c3d``."""
+        return (*([f"split {self.split}"] if self.split else []), *self.data)
 
     def averaged_over(self) -> str | None:
         """Which classes macro averages are over; None where that is all, or there are none."""

@@ -19,35 +19,33 @@ _DIGITS = 8
 """Digits of a fingerprint that distinguish datasets."""
 
 
-def find_cell(text: str, out: Path, option: str = "--out") -> CellDirectory:
+def find_cell(text: str, out: Path) -> CellDirectory:
     """The cell that ``text`` means: its folder, the beginning of its name or hash, or the id of a
     method that has one cell, also without its plugin.
 
     Args:
-        out: where cells are looked for unless ``text`` is a cell's folder.
-        option: names ``out`` in errors.
+        out: where cells are looked for unless ``text`` is a cell folder.
 
     Raises:
         HarnessError: there is no such cell, or more than one; names them.
     """
-    found = _meant(text, out, option)
+    found = _meant(text, out)
     if len(found) == 1:
         return CellDirectory(found[0].path.absolute())
     raise HarnessError("\n".join([f"{text!r} may mean any of these cells:", *_to_choose(found)]))
 
 
-def find_seeds(text: str, out: Path, option: str = "--out") -> list[CellDirectory]:
+def find_seeds(text: str, out: Path) -> list[CellDirectory]:
     """The cells that ``text`` may mean, which differ by their seed alone; of one cell, all those
     that differ from it so. Sorted by seed.
 
     Args:
         out: as of :func:`find_cell`.
-        option: as of :func:`find_cell`.
 
     Raises:
         HarnessError: there is no such cell, or some differ in more; names them.
     """
-    found = [CellDirectory(cell.path.absolute()) for cell in _meant(text, out, option)]
+    found = [CellDirectory(cell.path.absolute()) for cell in _meant(text, out)]
     questions = {_without_seed(cell) for cell in found}
     if len(questions) > 1:
         said = f"{text!r} means cells that differ in more than their seed:"
@@ -70,16 +68,17 @@ def _without_seed(cell: CellDirectory) -> str:
     return json.dumps(identity, sort_keys=True)
 
 
-def _meant(text: str, out: Path, option: str) -> list[CellDirectory]:
+def _meant(text: str, out: Path) -> list[CellDirectory]:
     """Every cell that ``text`` may mean, at least one."""
     folder = Path(text)
     if text and (folder / "cell.json").is_file():
         return [CellDirectory(folder.absolute())]
-    no_cell = f"{text}: not a cell's folder (it has no cell.json)"
+    no_cell = f"{text}: not a cell folder (it has no cell.json)"
     if not out.is_dir():
         seen = no_cell if text and folder.is_dir() else f"{text!r}: there is no such folder"
         raise HarnessError(
-            f"{seen}, and no {out} to look for such a cell in; say with {option} where results are"
+            f"{seen}, and no {out} to look for such a cell in; name the results folder with "
+            "--results"
         )
     every = find_cells(out)
     found = [cell for cell in every if _begins(cell, text)]
