@@ -8,28 +8,62 @@ from typing import TYPE_CHECKING
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
+from harness.progress.counting import counting
 from harness.report.page.page import FILE, Asked, page_html
 from harness.report.page.sources import Films
 from harness.report.screen.screen import has_screen
-from harness.report.table.rows import Row
+from harness.report.table.rows import Row, rows
+from harness.results.rundir import find_cells
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
 from harness.storage.json_files import write_bytes
+from harness.study import Study
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset
     from harness.results.spec_record import DatasetRecord
 
-__all__ = ["FILE", "has_page", "write_page"]
+MANY = 50_000
+"""Predictions whose reading takes a second or two, and so is shown."""
 
 
-def has_page(rows: Sequence[Row]) -> bool:
+def leave_page(
+    study: Study, plugins: Plugins, warn: Callable[[str], None], *, shown: bool
+) -> Path | None:
+    """Write ``report.html`` into the study's folder, of all that lies there.
+
+    Args:
+        warn: takes the reason where the page cannot be written; the results are whole all the same.
+        shown: whether progress is shown.
+
+    Returns:
+        The page, or None where there is none: only time was measured, or nothing has begun.
+    """
+    path = study.directory / FILE
+    try:
+        found = rows(find_cells(study.directory))
+    except HarnessError:  # Nothing has begun.
+        return None
+    if not has_page(found):
+        return None
+    predictions = sum(row.images[row.part]["images"] for row in found if row.part in row.images)
+    try:
+        with counting("writing the page", shown=shown and predictions > MANY) as report:
+            there = {study.dataset.fingerprint: study.dataset}
+            write_page(found, plugins, path, datasets=there, report=report)
+    except HarnessError as error:
+        warn(str(error))
+        return None
+    return path
+
+
+def has_page(found: Sequence[Row]) -> bool:
     """Whether a page can say anything: not where only time was measured, or nothing began."""
-    return has_screen(rows)
+    return has_screen(found)
 
 
 def write_page(
-    rows: Sequence[Row],
+    found: Sequence[Row],
     plugins: Plugins,
     path: Path,
     *,
@@ -40,7 +74,7 @@ def write_page(
     """Write the page of these rows, whole or not at all.
 
     Args:
-        rows: as the table has them.
+        found: rows, as the table has them.
         path: of the file.
         pictures: whether images of datasets that do not come with the harness are on it, too.
         datasets: those that are open, by fingerprint.
@@ -60,7 +94,7 @@ def write_page(
         broken=[(one.name, one.status, one.reason) for one in plugins.broken],
         summaries={name: entry.spec.summary for name, entry in plugins.datasets.items()},
     )
-    html = page_html(rows, metrics, asked, report)
+    html = page_html(found, metrics, asked, report)
     try:
         write_bytes(path.resolve(), html.encode())
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import hookspecs
 from harness.api.how import How
+from harness.api.page import leave_page
 from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import in_full, meant
@@ -59,6 +60,9 @@ class Ran:
     plugins: Plugins
     code: int
     """0, 1 or 3, as ``harness run`` exits."""
+    page: Path | None
+    """The study's page; None where there is nothing for one to say, or where it could not be
+    written."""
 
 
 def prepare(
@@ -153,7 +157,8 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
         code = exit_code(statuses, broken=bool(broken))
     finally:
         call(hookspecs.harness_session_finish, directory=study.directory, exit_code=code)
-    return Ran(study=study, plugins=prepared.plugins, code=code)
+    page = leave_page(study, prepared.plugins, voice.warn, shown=voice.shown)
+    return Ran(study=study, plugins=prepared.plugins, code=code, page=page)
 
 
 def _headline(study: Study, device: str, at_a_time: int) -> str:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.page_file import page_of, refuse_for_page
 from harness.cli.shared.past_runs import results_arguments
 from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
+from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
 from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
 from harness.report.table.view import Layout, View
@@ -54,6 +56,19 @@ from harness.results.rundir import find_cells
     metavar="FILE",
     help=f"Write to FILE, in the format of its suffix: {', '.join(SUFFIXES)}. Default: print.",
 )
+@click.option(
+    "--html",
+    "page",
+    is_flag=True,
+    help="Write the page, report.html, into the study folder (of several studies: into RESULTS), "
+    "or into --output FILE.",
+)
+@click.option("--open", "opened", is_flag=True, help="Open the newest page in a browser.")
+@click.option(
+    "--pictures",
+    is_flag=True,
+    help="With --html: images of a dataset of your own, too, and not their outlines alone.",
+)
 def command(
     results: tuple[Path, ...],
     form: Format | None,
@@ -63,8 +78,11 @@ def command(
     aggregate: str | None,
     layout: Layout | None,
     output: Path | None,
+    page: bool,
+    opened: bool,
+    pictures: bool,
 ) -> None:
-    """Print the table of finished runs, or write it to a file.
+    """Print the table of finished runs, or write it to a file; or write the page, or open it.
 
     RESULTS is the results folder (default: results), a study folder in it, or several of both.
 
@@ -73,9 +91,24 @@ def command(
     harness report --output table.xlsx
     harness report --output table.tex --columns method,label.f1,mask.dice --sort -label.f1
     harness report laptop/results server/results --filter 'method=ssl/*' --aggregate seeds
+    harness report --html --open
 
     Exit codes: 0, 1 where a file of a cell is damaged (its row says which), or 2 for bad input.
     """
+    if page or opened:
+        only = {
+            "--format": form,
+            "--columns": columns,
+            "--sort": sort,
+            "--filter": filters,
+            "--aggregate": aggregate,
+            "--layout": layout,
+        }
+        refuse_for_page([name for name, value in only.items() if value])
+    if pictures and not page:
+        raise HarnessError("--pictures is about the page: add --html")
+    if page or opened:
+        raise SystemExit(page_of(results, output, written=page, opened=opened, pictures=pictures))
     form = format_of(output, form)
     names = () if columns is None else tuple(columns.split(","))
     view = View(

@@ -32,7 +32,8 @@ def _finish(finished: list[tuple[Ran, bool, datetime]]) -> None:
         damaged = print_report(cells.values(), plugins, broken=broken_plugins(plugins))
     else:
         folders = [run.study.directory for run in runs]
-        damaged = print_screen(cells.values(), plugins, folders, started=started)
+        pages = [run.page for run in runs if run.page is not None]
+        damaged = print_screen(cells.values(), plugins, folders, pages, started=started)
     codes = {run.code for run in runs} | ({1} if damaged else set())
     raise SystemExit(of_several(codes))
 

@@ -26,6 +26,7 @@ def print_screen(
     cells: Iterable[CellDirectory],
     plugins: Plugins,
     folders: Sequence[Path],
+    pages: Sequence[Path],
     *,
     started: datetime,
 ) -> bool:
@@ -34,6 +35,7 @@ def print_screen(
     Args:
         cells: of the run.
         folders: of its studies.
+        pages: of its studies, as far as they have one.
         started: when the run began.
 
     Returns:
@@ -52,6 +54,7 @@ def print_screen(
         kept=_older(every, started),
         seconds=(datetime.now(UTC) - started).total_seconds(),
         broken=broken,
+        pages=[os.path.relpath(page) for page in dict.fromkeys(pages)],
     )
     metrics = [entry.spec for entry in plugins.metrics.values()]
     with counting("computing intervals", shown=_predictions(found) > _MANY) as report:

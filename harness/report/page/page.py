@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.report.formats.json import Broken
 from harness.report.page.blocks import Block, Chapter, Page, Part
@@ -29,7 +28,7 @@ from harness.report.table.rows import Row
 from harness.report.table.sections import described_protocol
 from harness.results.checks.finished_cell import UNFINISHED
 from harness.specs import MetricSpec
-from harness.storage.names import as_text, on_one_line
+from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
 FILE = "report.html"
@@ -166,6 +165,4 @@ def _lead(rows: Sequence[Row], sources: Sequence[Source], asked: Asked) -> list[
     left = sum(row.status == UNFINISHED for row in rows)
     if left:
         lead.append(f"{counted(left, 'cell')} of {len(rows)} not finished when this was written.")
-    folders = dict.fromkeys(as_text(str(Path(row.directory).parents[3])) for row in rows)
-    lead.append(f"From {', '.join(folders)}.")
     return lead

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.cells import cell_len
 
 from harness.report.screen.blocks import Block
 from harness.report.screen.contest import Contest, Setting, settings
@@ -25,6 +28,8 @@ SENTENCES = 5
 CAVEATS = 2
 BLOCKS = 4
 """Tasks, at most."""
+RESULTS = "results"
+"""The results folder that verbs look into unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,8 @@ class Ended:
     """Wall time of the run."""
     broken: Sequence[str] = ()
     """Plugins that did not load."""
+    pages: Sequence[str] = ()
+    """Of its studies."""
 
 
 def has_screen(rows: Sequence[Row]) -> bool:
@@ -191,8 +198,22 @@ def _caveats(setting: Setting) -> list[str]:
 
 def _foot(rows: Sequence[Row], ended: Ended) -> list[str]:
     lines = [f"All values   harness report {shlex.join(ended.folders)}"]
+    if ended.pages:
+        lines.append(_page_line(ended.pages))
     if all(row.dataset in ended.embedded for row in rows):
         lines.append(
             "Your images  harness run --plugins supervised --dataset folder --data-root DIR"
         )
     return lines
+
+
+def _page_line(pages: Sequence[str]) -> str:
+    """Where the page is, and what opens it, where that fits."""
+    more = f" and {len(pages) - 1} more" if len(pages) > 1 else ""
+    line = f"Page         {shlex.quote(pages[0])}{more}"
+    above = str(Path(pages[0]).parent.parent)
+    opened = " ".join(
+        ["harness report --open", *([] if above == RESULTS else [shlex.quote(above)])]
+    )
+    whole = f"{line}   ({opened})"
+    return whole if cell_len(whole) <= WIDTH else line
