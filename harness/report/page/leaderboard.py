@@ -22,6 +22,8 @@ from harness.report.table.sections import Section
 from harness.report.table.view import View
 
 AGGREGATED = View(aggregate=True)
+PATHS = ("directory", "root")
+"""Columns of folders of this machine: a page is passed on."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 """Distances between ticks that an axis may have."""
 
@@ -65,6 +67,7 @@ def _block(source: Source, section: Section) -> Block:
     columns = [column for column in columns if column.name != "status"]
     metric = everyone.first.primary_metrics[0]
     ruler = _ruler(source, found, metric)
+    told = [column for name, column in source.known.items() if name not in PATHS]
     return Block(
         kind="leaderboard",
         id=source.id("leaderboard", section.first.task),
@@ -77,9 +80,7 @@ def _block(source: Source, section: Section) -> Block:
         ),
         records=[
             {**record, **_ends(source.evidence.interval(line, metric), metric)}
-            for line, record in zip(
-                found, wide(found, list(source.known.values()), AGGREGATED), strict=True
-            )
+            for line, record in zip(found, wide(found, told, AGGREGATED), strict=True)
         ],
         notes=[note.text for note in notes(everyone, source.metrics, AGGREGATED)],
     )

@@ -31,39 +31,35 @@ def tradeoff(source: Source) -> Chapter:
     for contest in source.setting.contests:
         names = speed_columns(contest.section)
         costs = [(source.known[names[0]], 60.0, "epoch"), (source.known[names[2]], 1.0, "latency")]
-        blocks += [
-            block
-            for column, unit, what in costs
-            if (block := _block(source, contest, column, unit, what)) is not None
-        ]
+        blocks += [_block(source, contest, column, unit, what) for column, unit, what in costs]
     return Chapter(
         id=source.id("cost"), title="Score against time", blocks=blocks, side_by_side=True
     )
 
 
-def _block(
-    source: Source, contest: Contest, column: Column, unit: float, what: str
-) -> Block | None:
+def _block(source: Source, contest: Contest, column: Column, unit: float, what: str) -> Block:
     metric = contest.metrics[0]
     lines = [line for line in contest.lines if not any(row.one_class for row in line)]
     priced = [(line, _price(line, column, unit)) for line in lines]
     known = [(line, price) for line, price in priced if price is not None]
-    if len(known) < 2:
-        return None
     by_cpu = column.time == "cpu"
     title = {"epoch": "seconds per epoch", "latency": "latency of one image, ms"}[what]
     title = f"CPU {title}" if by_cpu and what == "epoch" else title
     title = "latency of one image, CPU ms" if by_cpu and what == "latency" else title
+    label = source.label(metric)
+    heading = f"{contest.task}: {label} against {title}"
+    if len(known) < 2:
+        few = "Fewer than two methods were timed with the machine to themselves."
+        return Block(title=heading, text=[few])
     points = [_point(source, contest, line, price) for line, price in known]
     better = contest.lines[0][0].primary_higher_is_better
     _mark_front(points, higher_is_better=better)
-    label = source.label(metric)
     _mark_labels(points)
     left_out = len(contest.lines) - len(known)
     return Block(
         kind="chart",
         id=source.id("cost", what, contest.task),
-        title=f"{contest.task}: {label} against {title}",
+        title=heading,
         text=[
             "No other method is both quicker and better than one on the line (the Pareto front)."
         ],
