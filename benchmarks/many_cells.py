@@ -35,6 +35,11 @@ METHODS = (
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 
 
+def each_method(seeds: int, out: Path) -> Request:
+    """The quick preset for every bundled method."""
+    return Request(methods=("all",), protocol=QUICK, seeds=tuple(range(seeds)), out=out)
+
+
 def request(cells: int, out: Path) -> Request:
     """The quick preset for all methods and fractions, and as many seeds as ``cells`` takes."""
     seeds, rest = divmod(cells, len(METHODS) * len(FRACTIONS))
@@ -44,12 +49,12 @@ def request(cells: int, out: Path) -> Request:
     )
 
 
-def write_finished(cells: int, out: Path, plugins: Plugins) -> Path:
-    """The folder of a study with so many cells that ended ``ok`` and wait for being scored.
+def write_finished(asked: Request, plugins: Plugins) -> Path:
+    """The folder of a study whose cells all ended ``ok`` and wait for being scored.
 
-    Records are those of the plan; predictions and timings are random.
+    Records are those of the plan; predictions, histories and timings are random.
     """
-    study = plan(request(cells, out), plugins)
+    study = plan(asked, plugins)
     # It need not outlive a power cut, and two thousand cells would wait for the disk for a minute.
     with patch("os.fsync"):
         for number, cell in enumerate(study.cells):
@@ -66,6 +71,8 @@ def _write(study: Study, cell: Cell, random: np.random.Generator) -> None:
     for part, rows in _parts(study, cell).items():
         directory.write_predictions(part, _predictions(study, cell, rows, random))
     directory.write_timing(_timing(random))
+    for epoch in range(1, QUICK.epochs + 1):
+        directory.append_history(_epoch(epoch, random))
     directory.write_status(
         {
             "status": "ok",
@@ -95,12 +102,13 @@ def _predictions(
     assert samples.sources is not None
     assert samples.mask_size is not None
     kinds = {target["kind"] for target in cell.record["task"]["targets"]}
-    probabilities = mask_bits = None
+    probabilities = mask_bits = counts = None
     if "classes" in kinds:
         scores = random.random((len(rows), len(samples.classes)), np.float32)
         probabilities = scores / scores.sum(axis=1, keepdims=True)
     if "binary-mask" in kinds:
-        mask_bits = random.integers(0, 256, (len(rows), samples.mask_size**2 // 8), np.uint8)
+        mask_bits, areas = _discs(len(rows), samples.mask_size, random)
+        counts = np.stack([(areas * 0.9).astype(np.int64), areas, areas], axis=1)
     return PredictionFile(
         ids=tuple(samples.ids[row] for row in rows),
         labels=samples.labels[rows],
@@ -111,7 +119,29 @@ def _predictions(
         mask_bits=mask_bits,
         mask_grid=None if mask_bits is None else samples.mask_size,
         has_mask=None if mask_bits is None else samples.has_mask[rows],
+        mask_counts=counts,
     )
+
+
+def _discs(
+    count: int, side: int, random: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Masks that are smooth, as predicted ones are, and their areas."""
+    y, x = np.mgrid[:side, :side]
+    distance = (y - side / 2) ** 2 + (x - side / 2) ** 2
+    inside = distance[None] < random.uniform(0.1, 0.4, (count, 1, 1)) ** 2 * side**2
+    return np.packbits(inside.reshape(count, -1), axis=1), inside.sum(axis=(1, 2))
+
+
+def _epoch(epoch: int, random: np.random.Generator) -> dict[str, Any]:
+    return {
+        "event": "epoch",
+        "epoch": epoch,
+        "stage": "train",
+        "loss": float(random.random()),
+        "train_seconds": 1.0,
+        "val": {"primary": float(random.random())},
+    }
 
 
 def _timing(random: np.random.Generator) -> TimingRecord:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.many_cells import write_finished
+from benchmarks import many_cells
 from benchmarks.timed import Timed
 from harness.cli import report, score
 from harness.discovery.registry import Plugins
@@ -21,11 +21,25 @@ NEEDED = 1_000_000_000
 
 
 @pytest.fixture(scope="module")
-def results(plugins: Plugins) -> Iterator[Path]:
-    """A study's folder, in memory where there is room, so that no disk has a say in the times."""
+def scratch() -> Iterator[Path]:
+    """A folder in memory where there is room, so that no disk has a say in the times."""
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > NEEDED
     with tempfile.TemporaryDirectory(prefix="cells-", dir=MEMORY if roomy else None) as folder:
-        yield write_finished(CELLS, Path(folder), plugins)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def results(scratch: Path, plugins: Plugins) -> Path:
+    """A study's folder."""
+    return many_cells.write_finished(many_cells.request(CELLS, scratch / "many"), plugins)
+
+
+@pytest.fixture(scope="module")
+def every_method(scratch: Path, plugins: Plugins) -> Path:
+    """The folder of a study with all bundled methods and three seeds, scored."""
+    study = many_cells.write_finished(many_cells.each_method(3, scratch / "every"), plugins)
+    _score(study)
+    return study
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +63,23 @@ def test_reporting(timed: Timed, scored: Path, tmp_path: Path, form: str) -> Non
         report.command.main(arguments, standalone_mode=False)
 
     timed(run, rounds=3, cells=CELLS)
+
+
+@pytest.mark.benchmark(group="finished cells: the page")
+@pytest.mark.parametrize("which", ["every_method", "scored"])
+def test_page(timed: Timed, request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+    """Of 33 methods and three seeds, and of two thousand cells; with its size."""
+    study, page = request.getfixturevalue(which), tmp_path / "page.html"
+
+    def run() -> None:
+        with pytest.raises(SystemExit) as end:
+            report.command.main(
+                [str(study), "--html", "--output", str(page)], standalone_mode=False
+            )
+        assert end.value.code == 0
+
+    timed(run, rounds=3, cells=len(list(study.glob("cells/*/*/*"))))
+    timed.benchmark.extra_info["megabytes"] = page.stat().st_size / 1e6
 
 
 def _score(study: Path) -> None:

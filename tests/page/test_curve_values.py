@@ -17,7 +17,7 @@ from harness.report.page.curve_values import (
     roc,
     scores,
 )
-from harness.report.page.outline import outline
+from harness.report.page.outline import LONGEST, outline, short_outline
 from harness.report.page.tradeoff import _mark_front
 from tests.builders import random_class_predictions
 
@@ -90,6 +90,17 @@ def test_an_outline_is_every_edge_between_inside_and_outside(seed: int) -> None:
             edge = (int(y), int(x) + step) if way == "h" else (int(y) + step, int(x))
             found.add((way, *edge))
     assert found == expected
+
+
+def test_a_ragged_outline_is_drawn_coarser_and_not_longer() -> None:
+    ragged = np.random.default_rng(0).random((256, 256)) < 0.5
+    path, coarser = short_outline(ragged)
+    assert coarser
+    assert 0 < len(path) <= LONGEST
+    square = np.zeros((64, 64), dtype=bool)
+    square[16:48, 8:24] = True
+    assert short_outline(square) == (outline(square), False)
+    assert outline(square[::2, ::2], 2) == outline(square)
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])

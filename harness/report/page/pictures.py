@@ -14,7 +14,7 @@ from harness.metrics.segmentation import overlap
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.outline import film, outline
+from harness.report.page.outline import film, short_outline
 from harness.report.page.sources import Films, Source
 from harness.report.screen.contest import Contest
 from harness.report.table.rows import Row
@@ -94,6 +94,8 @@ def _block(source: Source, contest: Contest, films: Films) -> Block:
             notes.append(f"No pictures of {name}: {error}.")
     if len(contest.lines) > METHODS:
         notes.append(f"The best {METHODS} of {len(contest.lines)} methods.")
+    if drawer.coarser:
+        notes.append("Outlines of ragged masks are drawn on a coarser grid.")
     if not drawer.shown:
         notes.append(
             "Images of this dataset are left out of a page that may be passed on; "
@@ -134,6 +136,8 @@ class _Drawer:
         self._dataset, self._prefix, self.shown = dataset, prefix, shown
         self._row = {image: index for index, image in enumerate(dataset.samples.ids)}
         self.films: dict[str, str] = {}
+        self.coarser = False
+        """Whether any outline is drawn on a coarser grid."""
 
     def strip(self, file: PredictionFile) -> list[Picture]:
         """The pictures of a file.
@@ -164,7 +168,7 @@ class _Drawer:
             raise HarnessError(f"the dataset has no image {image!r} now")
         try:
             shown = self._film(row) if self.shown else ""
-            reference = outline(self._dataset.mask(row))
+            reference = self._outline(self._dataset.mask(row))
         except HarnessError:
             raise
         except Exception as error:  # A dataset's own code may raise anything.
@@ -173,11 +177,16 @@ class _Drawer:
             film=shown,
             grid=len(mask),
             reference=reference,
-            predicted=outline(mask),
+            predicted=self._outline(mask),
             rank=rank,
             image=on_one_line(image) if self.shown else "",
             dice=decimals(dice),
         )
+
+    def _outline(self, mask: NDArray[np.bool_]) -> str:
+        path, coarser = short_outline(mask)
+        self.coarser |= coarser
+        return path
 
     def _film(self, row: int) -> str:
         name = f"{self._prefix}-{row}"
