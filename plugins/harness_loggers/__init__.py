@@ -33,6 +33,6 @@ def harness_loggers() -> Iterator[harness.LoggerSpec]:
         name="wandb",
         factory="harness_loggers.hooks:WandB",
         summary="Runs of Weights & Biases, offline",
-        requires=("wandb>=0.22",),
+        requires=("wandb>=0.27",),
         install="cxr-harness[wandb]",
     )

@@ -73,7 +73,29 @@ class Run:
 
 
 def begun(cell: harness.Cell, study: str) -> Run:
-    """A cell that has begun, with the epochs that it has from an earlier run."""
+    """A cell that has begun, with the epochs that it has from an earlier run.
+
+    Raises:
+        HarnessError: its history is damaged.
+    """
+    return _run(cell, study, cell.history())
+
+
+def ended(cell: harness.Cell, study: str, status: Mapping[str, Any]) -> Run:
+    """A cell with its final status. Of one whose files cannot be believed nothing more is known.
+
+    Raises:
+        HarnessError: its history is damaged.
+    """
+    run = _run(cell, study, cell.history() if status["status"] != "damaged" else ())
+    run.status, run.reason = status["status"], " ".join(status["reason"].split())
+    if run.status == "ok":
+        run.results = {**_metrics(cell.metrics or {}), **_costs(cell.timing or {})}
+    return run
+
+
+def _run(cell: harness.Cell, study: str, lines: Iterable[Mapping[str, Any]]) -> Run:
+    """The cell with the epochs of these lines of its history."""
     record = cell.record
     fraction = round(100 * record["fraction"])
     part = "" if fraction == 100 else f"/frac{fraction:03d}"
@@ -83,28 +105,15 @@ def begun(cell: harness.Cell, study: str) -> Run:
         name=f"{study}/{cell.method}/seed{record['seed']}{part}",
         folder=f"{cell.method}/{record['name']}",
         parameters=_parameters(record),
-        epochs=_epochs(cell.history()),
+        # An epoch that was trained twice counts as it was trained last.
+        epochs=dict(sorted(dict(map(epoch_of, lines)).items())),
     )
-
-
-def ended(cell: harness.Cell, study: str, status: Mapping[str, Any]) -> Run:
-    """A cell with its final status."""
-    run = begun(cell, study)
-    run.status, run.reason = status["status"], " ".join(status["reason"].split())
-    if run.status == "ok":
-        run.results = {**_metrics(cell.metrics or {}), **_costs(cell.timing or {})}
-    return run
 
 
 def epoch_of(line: Mapping[str, Any]) -> tuple[int, dict[str, float]]:
     """An epoch's number and metrics, of its line in the history."""
     values = {f"val/{name}": value for name, value in line["val"].items()}
     return line["epoch"], {"train/loss": line["loss"], **values}
-
-
-def _epochs(lines: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
-    """Of a resumed cell, an epoch that was trained twice counts as it was trained last."""
-    return dict(sorted(map(epoch_of, lines)))
 
 
 def _parameters(record: Mapping[str, Any]) -> dict[str, Value]:

@@ -23,7 +23,8 @@ _LIMIT = 60.0
 
 
 def open_tracker(folder: Path) -> WandB:
-    return WandB(Path(os.environ.get("WANDB_DIR") or folder))
+    # The library adds a folder ``wandb``.
+    return WandB(Path(os.environ.get("WANDB_DIR") or folder.parent))
 
 
 class WandB:

@@ -84,6 +84,7 @@ class Writer:
             return
         assert self._process.stdin is not None
         if not self._used:
+            self._process.kill()
             self._end()
             return
         self._process.stdin.close()
