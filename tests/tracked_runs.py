@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
+
+from harness import Cell
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,8 +76,11 @@ def tensorboard_runs(study: Path) -> list[Tracked]:
 def mlflow_runs(study: Path) -> list[Tracked]:
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{study / 'loggers' / 'mlflow' / 'mlflow.db'}")
     found = []
+    with warnings.catch_warnings():
+        # It uses something of its database library that will go.
+        warnings.filterwarnings("ignore", "The ..noload.. loader", DeprecationWarning)
+        client = MlflowClient(f"sqlite:///{study / 'loggers' / 'mlflow' / 'mlflow.db'}")
     for experiment in client.search_experiments():
         for record in client.search_runs([experiment.experiment_id]):
             tags = record.data.tags
@@ -153,6 +161,25 @@ def _sort(run: Tracked, name: str, points: list[tuple[int, float]]) -> None:
         run.curves[name] = points
     else:
         ((_, run.results[name]),) = points
+
+
+def curves_of(cell: Cell) -> dict[str, list[tuple[int, float]]]:
+    """What the history has of the cell's epochs; of one that was trained twice, the last."""
+    found: dict[str, dict[int, float]] = {}
+    for line in cell.history():
+        values = {"train/loss": line["loss"], **{f"val/{n}": v for n, v in line["val"].items()}}
+        for name, value in values.items():
+            found.setdefault(name, {})[line["epoch"]] = value
+    return {name: sorted(points.items()) for name, points in found.items()}
+
+
+def as_kept(logger: str, value: Any) -> Any:
+    """A number, or curves of them, as the logger keeps it: TensorBoard in 32 bits."""
+    if logger != "tensorboard":
+        return value
+    if isinstance(value, dict):
+        return {name: [(step, as_kept(logger, v)) for step, v in p] for name, p in value.items()}
+    return float(np.float32(value))
 
 
 def as_text(value: Any) -> str:
