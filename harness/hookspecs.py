@@ -33,7 +33,14 @@ import pluggy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.specs import DatasetSpec, ExecutorSpec, MethodSpec, MetricSpec, TaskSpec
+    from harness.specs import (
+        DatasetSpec,
+        ExecutorSpec,
+        LoggerSpec,
+        MethodSpec,
+        MetricSpec,
+        TaskSpec,
+    )
     from harness.study import Cell
 
 PROJECT_NAME = "cxr_harness"
@@ -66,6 +73,12 @@ def harness_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
 @hookspec
 def harness_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
     """Offer ways to run a cell, selected by ``--executor NAME``."""
+
+
+@hookspec
+def harness_loggers() -> Iterable[LoggerSpec]:  # type: ignore[empty-body]
+    """Offer loggers, selected by ``--log NAME``: objects with hooks of their own, which are called
+    in runs that name them only."""
 
 
 @hookspec

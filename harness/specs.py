@@ -74,6 +74,14 @@ def _check_summary(owner: str, summary: str) -> None:
         )
 
 
+def _check_requirements(owner: str, requires: tuple[str, ...]) -> None:
+    for requirement in requires:
+        try:
+            Requirement(requirement)
+        except InvalidRequirement as error:
+            raise SpecError(f"{owner}: requires {requirement!r}: {error}") from error
+
+
 def _freeze_json(owner: str, what: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         copy = json.loads(json.dumps(dict(value), allow_nan=False))
@@ -203,11 +211,7 @@ class MethodSpec:
             )
         if "pretrained" in self.needs and self.weights is None:
             raise SpecError(f"method {self.name}: needs pretrained weights but names no card")
-        for requirement in self.requires:
-            try:
-                Requirement(requirement)
-            except InvalidRequirement as error:
-                raise SpecError(f"method {self.name}: requires {requirement!r}: {error}") from error
+        _check_requirements(f"method {self.name}", self.requires)
         for path in self.files:
             if ":" not in path:
                 raise SpecError(
@@ -373,7 +377,32 @@ class ExecutorSpec:
         _check_summary(f"executor {self.name}", self.summary)
 
 
-Spec = MethodSpec | DatasetSpec | TaskSpec | MetricSpec | ExecutorSpec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggerSpec:
+    """A place that runs can be logged to, chosen by ``--log NAME``.
+
+    ``factory()`` returns an object whose ``harness_session_…`` and ``harness_cell_…`` methods are
+    hooks. They are called as a plugin's are, in runs that name the logger and in no other.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    requires: tuple[str, ...] = ()
+    """PEP 508 requirements, checked before anything runs and before the factory is imported."""
+    install: str = ""
+    """What ``pip install`` takes to bring them, e.g. ``"cxr-harness[mlflow]"``; empty for the
+    requirements themselves."""
+
+    def __post_init__(self) -> None:
+        _check_types(f"logger {self.name}", self)
+        _check_name("logger", self.name)
+        _check_reference(f"logger {self.name}", "factory", self.factory)
+        _check_summary(f"logger {self.name}", self.summary)
+        _check_requirements(f"logger {self.name}", self.requires)
+
+
+Spec = MethodSpec | DatasetSpec | TaskSpec | MetricSpec | ExecutorSpec | LoggerSpec
 
 
 def to_json(value: Any) -> Any:

@@ -8,6 +8,7 @@ from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.execution.devices import check_threads
 from harness.execution.executor import check_executor
+from harness.execution.loggers import check_loggers
 from harness.planning.units import number_of_bytes
 
 KEPT = ("none", "best", "all")
@@ -32,6 +33,8 @@ class How:
     activation_space: str | None = None
     """On disk, for the activations of one frozen prefix."""
     keep_checkpoints: str = "best"
+    log: tuple[str, ...] = ()
+    """Names of loggers, also several in one text with commas between them."""
     strict: bool = False
     """Whether any plugin that did not load counts as a failure."""
 
@@ -42,6 +45,7 @@ class How:
             HarnessError: any of the fields is invalid.
         """
         check_executor(self.executor, plugins)
+        check_loggers(self.log, plugins)
         for name, least in (("jobs", 1), ("threads", 1)):
             if (value := getattr(self, name)) is not None and value < least:
                 raise HarnessError(

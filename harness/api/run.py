@@ -26,6 +26,7 @@ _HOW = (
     "device_memory",
     "activation_space",
     "keep_checkpoints",
+    "log",
 )
 """Keys that say how cells are run."""
 

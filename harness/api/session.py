@@ -15,6 +15,7 @@ from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import in_full, meant
 from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
+from harness.execution.loggers import with_loggers
 from harness.planning.forecasts.known_seconds import known_seconds
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
@@ -84,7 +85,7 @@ def prepare(
         HarnessError: anything invalid in the request.
     """
     limits = how.limits(plugins)
-    call = Caller(plugins, voice.warn)
+    call = Caller(with_loggers(how.log, plugins), voice.warn)
     admit = admission(request.skip_bad, shown=voice.shown)
     study = keep_selected(plan(request, plugins, admit), call, voice.warn)
     if prompts is not None:

@@ -61,6 +61,7 @@ def command(
     threads: int | None,
     rerun: bool,
     keep_checkpoints: str,
+    log: tuple[str, ...],
     prompts: Path | None,
     quiet: bool,
     as_json_text: bool,
@@ -100,6 +101,7 @@ def command(
             device_memory=device_memory,
             activation_space=activation_space,
             keep_checkpoints=keep_checkpoints,
+            log=log,
         )
         how.limits(plugins)
         call = Caller(plugins, _warn)

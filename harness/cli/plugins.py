@@ -11,6 +11,7 @@ import click
 from harness.cli.shared.fitted_tables import fitted_table
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import PluginRecord, Plugins
+from harness.execution.loggers import what_to_install
 from harness.planning.installed_plugins import installed_plugins
 from harness.specs import Spec
 from harness.values.wording import counted
@@ -19,7 +20,7 @@ from harness.values.wording import counted
 @click.command(name="plugins")
 @click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
 def command(as_json: bool) -> None:
-    """List every installed plugin and method, and why a plugin does not load.
+    """List every installed plugin, method and logger, and why a plugin does not load.
 
     A method's id begins with its plugin.
 
@@ -52,6 +53,14 @@ def _text(plugins: Plugins, width: int) -> str:
         ]
         heads_of_task = (f"{task} method", "family", "summary")
         blocks.append(fitted_table(heads_of_task, methods, width, wrapped=(2,)))
+    if plugins.loggers:
+        loggers = [
+            (name, entry.spec.summary, f"no: {command}" if command else "yes")
+            for name, entry in plugins.loggers.items()
+            for command in (what_to_install(entry.spec),)
+        ]
+        heads_of_loggers = ("logger (run --log)", "summary", "installed")
+        blocks.append(fitted_table(heads_of_loggers, loggers, width, wrapped=(1, 2)))
     reasons = [f"{r.name}: {r.status}: {r.reason}" for r in plugins.records if r.status != "ok"]
     printed = [f"{r.name} printed: {r.output.strip()}" for r in plugins.records if r.output.strip()]
     blocks += ["\n".join(lines) for lines in (reasons, printed) if lines]
@@ -104,5 +113,14 @@ def _facts(plugins: Plugins) -> dict[str, Any]:
                 "summary": entry.spec.summary,
             }
             for entry in plugins.methods.values()
+        ],
+        "loggers": [
+            {
+                "name": name,
+                "plugin": entry.plugin,
+                "summary": entry.spec.summary,
+                "install": what_to_install(entry.spec),
+            }
+            for name, entry in plugins.loggers.items()
         ],
     }

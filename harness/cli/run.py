@@ -57,6 +57,7 @@ def command(
     device_memory: str | None,
     activation_space: str | None,
     keep_checkpoints: str,
+    log: tuple[str, ...],
     quiet: bool,
     no_progress: bool,
     strict: bool,
@@ -98,6 +99,7 @@ def command(
         device_memory=device_memory,
         activation_space=activation_space,
         keep_checkpoints=keep_checkpoints,
+        log=log,
         strict=strict,
     )
     with blaming(study_file):

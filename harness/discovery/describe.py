@@ -23,6 +23,7 @@ from harness.specs import (
     HARNESS_API,
     DatasetSpec,
     ExecutorSpec,
+    LoggerSpec,
     MethodSpec,
     MetricSpec,
     Spec,
@@ -36,6 +37,7 @@ OFFERS: Mapping[str, type[Spec]] = MappingProxyType(
         "harness_tasks": TaskSpec,
         "harness_metrics": MetricSpec,
         "harness_executors": ExecutorSpec,
+        "harness_loggers": LoggerSpec,
     }
 )
 """Registration hook -> what it returns. All other hooks are session hooks."""
@@ -79,7 +81,7 @@ def describe(
     try:
         with guard, redirect_stdout(output):
             module = _load(entry_point)
-            implementations = _implementations(record.name, module)
+            implementations = implementations_of(record.name, module)
             changes["specs"] = tuple(_specs(implementations))
     except KeyboardInterrupt:
         raise
@@ -115,8 +117,9 @@ def _load(entry_point: EntryPoint) -> ModuleType:
     return module
 
 
-def _implementations(plugin: str, module: ModuleType) -> tuple[Implementation, ...]:
-    """The module's hooks. A manager of its own for every plugin: what one breaks, it breaks alone.
+def implementations_of(plugin: str, owner: object) -> tuple[Implementation, ...]:
+    """The hooks of a module, or of a logger. A manager of its own for each: what one breaks, it
+    breaks alone.
 
     Raises:
         HarnessError: a function that only looks like a hook, or whose arguments are wrong.
@@ -124,21 +127,21 @@ def _implementations(plugin: str, module: ModuleType) -> tuple[Implementation, .
     manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
     manager.add_hookspecs(hookspecs)
     known = [name for name in vars(hookspecs) if name.startswith(_PREFIX)]
-    for name, value in vars(module).items():
-        if not name.startswith(_PREFIX) or not inspect.isroutine(value):
+    for name in dir(owner):
+        if not name.startswith(_PREFIX) or not inspect.isroutine(getattr(owner, name)):
             continue
-        if manager.parse_hookimpl_opts(module, name) is None:
+        if manager.parse_hookimpl_opts(owner, name) is None:
             raise HarnessError(
                 f"{name} lacks the @harness.hookimpl decorator"
                 if name in known
                 else _unknown_hook(name, known)
             )
     try:
-        manager.register(module, plugin)
+        manager.register(owner, plugin)
     except pluggy.PluginValidationError as error:
         raise HarnessError(" ".join(str(error).split())) from error
     found = []
-    for caller in manager.get_hookcallers(module) or ():
+    for caller in manager.get_hookcallers(owner) or ():
         for hook in caller.get_hookimpls():
             if not caller.has_spec():
                 if hook.optionalhook:

@@ -18,7 +18,15 @@ from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
 from harness.errors import HarnessError
 from harness.runtime.surroundings import undisturbed
-from harness.specs import DatasetSpec, ExecutorSpec, MethodSpec, MetricSpec, Spec, TaskSpec
+from harness.specs import (
+    DatasetSpec,
+    ExecutorSpec,
+    LoggerSpec,
+    MethodSpec,
+    MetricSpec,
+    Spec,
+    TaskSpec,
+)
 
 __all__ = [
     "Entry",
@@ -28,7 +36,7 @@ __all__ = [
     "discover",
 ]
 
-S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec)
+S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec, LoggerSpec)
 
 P = ParamSpec("P")
 
@@ -38,7 +46,7 @@ Reporter = Callable[[str, BaseException], None]
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[S]):
-    """A dataset, task, metric or executor, and the plugin that offers it."""
+    """A dataset, task, metric, executor or logger, and the plugin that offers it."""
 
     plugin: str
     spec: S
@@ -73,6 +81,7 @@ class Plugins:
     tasks: Mapping[str, Entry[TaskSpec]]
     metrics: Mapping[str, Entry[MetricSpec]]
     executors: Mapping[str, Entry[ExecutorSpec]]
+    loggers: Mapping[str, Entry[LoggerSpec]]
     implementations: tuple[Implementation, ...]
     """Hooks of the plugins that loaded, in the order of calling."""
 
@@ -169,6 +178,7 @@ def discover(
         tasks=_entries(loaded, TaskSpec),
         metrics=_entries(loaded, MetricSpec),
         executors=_entries(loaded, ExecutorSpec),
+        loggers=_entries(loaded, LoggerSpec),
         implementations=tuple(hooks),
     )
 
@@ -202,7 +212,7 @@ def _entries(records: Iterable[PluginRecord], kind: type[S]) -> Mapping[str, Ent
 
 
 def _without_clashes(records: Iterable[PluginRecord]) -> tuple[PluginRecord, ...]:
-    """Plugins that share the name of a dataset, task, metric or executor become ``conflict``.
+    """Plugins that share the name of what they offer, but for methods, become ``conflict``.
 
     Order of installation or of names decides nothing: all of them step back, but for the harness's
     own, since installing a package must not take the bundled tasks away.

@@ -35,7 +35,8 @@ class Caller:
         """
 
         def report(plugin: str, error: BaseException) -> None:
-            self._warn(f"hook {hook.__name__} of plugin {plugin!r} failed: {error!r}")
+            said = str(error) if isinstance(error, HarnessError) else repr(error)
+            self._warn(f"hook {hook.__name__} of plugin {plugin!r} failed: {said}")
 
         return self._plugins.call(hook, report, *_, **arguments)
 

@@ -136,11 +136,18 @@ _RUN: Table = (
         "--precision auto, fp32, bf16 or fp16",
     ),
     ("timeout time-limit max-time walltime max-seconds", "--timeout 10m, for each cell"),
+    ("tensorboard tb", "--log tensorboard"),
+    ("mlflow", "--log mlflow"),
+    ("wandb wandb-project wandb-mode", "--log wandb"),
     (
-        "wandb wandb-project tensorboard tb mlflow comet neptune logger log-dir logdir tracker "
-        "tracking-uri",
-        "a run reports to no tracker: every cell writes history.jsonl, and 'harness show' prints "
-        "it; a plugin can pass it on (hook harness_cell_progress)",
+        "log logger loggers tracker trackers log-dir logdir tracking-uri report-to callbacks",
+        "--log tensorboard, mlflow or wandb logs every cell into the study's folder, several with "
+        "commas between them",
+    ),
+    (
+        "comet comet-ml neptune clearml aim",
+        "there is no logger for it, but for tensorboard, mlflow and wandb (--log NAME); one of "
+        "your own is a plugin",
     ),
     (
         "resume resume-from continue ckpt checkpoint restart resume-training",

@@ -262,7 +262,7 @@ EVERYTHING = (
     "--deterministic", "--param", "probe_lr_scale=5.0", "--param", "ssl/*@lpft:probe_lr_scale=2.5",
     "--dataset", "radiography", "--data-root", "films", "--out", "o u t", "--name", "my study",
     "--jobs", "1", "--threads", "2", "--timeout", "99.5", "--keep-checkpoints", "none",
-    "--device-memory", "2GB",
+    "--device-memory", "2GB", "--log", "tensorboard,mlflow",
 )  # fmt: skip
 
 
@@ -277,7 +277,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     assert command is not None
     ctx = command.make_context("run", list(arguments))
     run_only = ("executor", "jobs", "timeout", "rerun", "device_memory", "quiet")
-    run_only += ("activation_space", "keep_checkpoints", "no_progress", "prompts", "strict")
+    run_only += ("activation_space", "keep_checkpoints", "log", "no_progress", "prompts", "strict")
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})
         study = plan(request, discover())
@@ -302,6 +302,7 @@ def test_a_file_repeats_every_option_of_a_run(
         out=tmp_path / "o u t",
     )
     assert tomllib.loads(first)["keep_checkpoints"] == "none"
+    assert tomllib.loads(first)["log"] == ["tensorboard,mlflow"]
 
 
 def test_every_option_but_those_of_one_call_is_a_key() -> None:

@@ -162,7 +162,8 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
     make_encoder(tmp_path / "weights" / "resnet18.imagenet1k_v1")
     done = harness(
         "run", "--plugins", "my_encoder,my_rule,screening", "--dataset", "folders",
-        "--data-root", "data", "--weights", "weights", "--executor", "spawn", *TINY,
+        "--data-root", "data", "--weights", "weights", "--executor", "spawn", "--log", "notes",
+        *TINY,
         cwd=tmp_path, plugins=site,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -173,6 +174,8 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
         "screening/net",
     )
     assert statuses(tmp_path / "results") == dict.fromkeys(methods, "ok")
+    notes = [file.read_text().split() for file in tmp_path.rglob("loggers/notes/*.txt")]
+    assert sorted(note[:2] for note in notes) == [[method, "ok"] for method in methods]
     table = harness("report", "results", cwd=tmp_path, plugins=site).stdout
     assert "Ranked by worst recall" in table
     (probe,) = tmp_path.rglob("my_encoder--resnet18@probe/*/*/cell.json")

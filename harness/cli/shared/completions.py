@@ -36,5 +36,13 @@ def datasets(ctx: click.Context, parameter: click.Parameter, begun: str) -> list
     return _starting(discover().datasets, begun)
 
 
+def loggers(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Offers the loggers that are installed, for the last of several after commas."""
+    from harness.discovery.registry import discover
+
+    head, comma, last = begun.rpartition(",")
+    return [f"{head}{comma}{name}" for name in _starting(discover().loggers, last)]
+
+
 def _starting(known: Iterable[str], begun: str) -> list[str]:
     return sorted(name for name in known if name.startswith(begun))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.cli.shared.completions import words
+from harness.cli.shared.completions import loggers, words
 from harness.cli.words.value_types import Duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,12 +47,19 @@ _OPTIONS = (
         help="Of a cell that is ok: none, the weights of the best epoch, or the training state of "
         "the last epoch as well (default: best).",
     ),
+    click.option(
+        "--log",
+        multiple=True,
+        metavar="NAME,NAME",
+        shell_complete=loggers,
+        help="Also log every cell to tensorboard, mlflow or wandb, in <study>/loggers.",
+    ),
 )
 
 
 def run_options(command: Command) -> Command:
-    """Adds ``executor, jobs, threads, timeout, rerun, device_memory, activation_space`` and
-    ``keep_checkpoints``."""
+    """Adds ``executor, jobs, threads, timeout, rerun, device_memory, activation_space,
+    keep_checkpoints`` and ``log``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -23,6 +23,7 @@ _LISTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "--seeds": _NUMBER,
         "--fractions": _NUMBER,
         "--columns": _WORD,
+        "--log": _WORD,
     }
 )
 """Options whose values stand between commas -> what looks like one more value."""

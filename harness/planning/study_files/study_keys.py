@@ -59,6 +59,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "device_memory": Key("size"),
         "activation_space": Key("size"),
         "keep_checkpoints": Key("text"),
+        "log": Key("texts"),
     }
 )
 """In the order in which a file is written."""

@@ -27,6 +27,7 @@ HOW = (
     "device_memory",
     "activation_space",
     "keep_checkpoints",
+    "log",
 )
 """Keys that say how cells are run and change no result: those of the last run count."""
 
