@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.progress.counting import counting
+from harness.report.page.blocks.sources import Films
 from harness.report.page.page import FILE, Asked, page_html
-from harness.report.page.sources import Films
 from harness.report.screen.screen import has_screen
 from harness.report.table.rows import Row, rows
 from harness.results.rundir import find_cells

@@ -38,7 +38,8 @@ def test_every_bundled_plugin_has_an_entry_point() -> None:
 def test_package_data_is_shipped() -> None:
     data = config()["options.package_data"]
     for package, patterns in data.items():
-        folder = ROOT / package if package == "harness" else ROOT / "plugins" / package
+        root = ROOT if package.partition(".")[0] == "harness" else ROOT / "plugins"
+        folder = root.joinpath(*package.split("."))
         for pattern in patterns.split():
             assert list(folder.glob(pattern)), f"{package}: {pattern} matches nothing"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from harness.report.page.curve_values import (
+from harness.report.page.chapters.curve_values import (
     GRID,
     area_under_roc,
     average_precision,
@@ -17,8 +17,8 @@ from harness.report.page.curve_values import (
     roc,
     scores,
 )
-from harness.report.page.outline import LONGEST, outline, short_outline
-from harness.report.page.tradeoff import _mark_front
+from harness.report.page.chapters.outline import LONGEST, outline, short_outline
+from harness.report.page.chapters.tradeoff import _mark_front
 from tests.builders import random_class_predictions
 
 CASES = [(seed, ties) for seed in range(5) for ties in (False, True)]

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.report.formats.json import Broken
-from harness.report.page.blocks import Block, Chapter, Page, Part
-from harness.report.page.classes import classes
-from harness.report.page.curves import curves
-from harness.report.page.data_chapter import data_chapter
-from harness.report.page.how_made import how_made
-from harness.report.page.leaderboard import leaderboard
-from harness.report.page.learning import learning
-from harness.report.page.not_run import not_run
-from harness.report.page.pictures import pictures
-from harness.report.page.sources import Films, Source
+from harness.report.page.blocks.block import Block, Chapter, Page, Part
+from harness.report.page.blocks.sources import Films, Source
+from harness.report.page.chapters.classes import classes
+from harness.report.page.chapters.curves import curves
+from harness.report.page.chapters.data import data_chapter
+from harness.report.page.chapters.how_made import how_made
+from harness.report.page.chapters.leaderboard import leaderboard
+from harness.report.page.chapters.learning import learning
+from harness.report.page.chapters.not_run import not_run
+from harness.report.page.chapters.pictures import pictures
+from harness.report.page.chapters.time_taken import time_chapter
+from harness.report.page.chapters.tradeoff import tradeoff
+from harness.report.page.chapters.twins import twins_chapter
 from harness.report.page.template_file import rendered
-from harness.report.page.time_chapter import time_chapter
-from harness.report.page.tradeoff import tradeoff
-from harness.report.page.twins_chapter import twins_chapter
 from harness.report.screen.contest import Setting, settings
 from harness.report.screen.evidence import Evidence, Report
 from harness.report.screen.findings import findings

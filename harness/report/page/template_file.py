@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from harness.report.page.blocks import Page
+from harness.report.page.blocks.block import Page
 
 SCRIPTS = ("vega/vega.min.js", "vega/vega-lite.min.js", "template/page.js")
 

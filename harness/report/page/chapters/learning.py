@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from harness.errors import HarnessError
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.charts import HOVER, by_method, chart, quantity, standing_out, tooltip
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.charts import (
+    HOVER,
+    by_method,
+    chart,
+    quantity,
+    standing_out,
+    tooltip,
+)
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean, number
 from harness.results.browse.decimals import UNKNOWN, decimals

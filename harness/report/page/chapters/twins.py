@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.report.formats.records import Record
 from harness.report.formats.twin_columns import twin_columns
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.sources import Source
 from harness.report.table.column import name_of
 from harness.report.table.default_columns import speed_columns
 from harness.report.table.sections import Section

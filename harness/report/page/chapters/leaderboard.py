@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from harness.metrics.intervals import Interval
 from harness.report.formats.records import wide
 from harness.report.formats.text_columns import shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.evidence import BOUNDS
 from harness.report.screen.text import digits_of, interval_text
 from harness.report.table.aggregation import Line, lines

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.charts import by_method, chart, quantity, tooltip
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.charts import by_method, chart, quantity, tooltip
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.aggregation import lines
 from harness.report.table.numbers import percent

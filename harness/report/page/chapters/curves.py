@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.charts import (
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.charts import (
     HOVER,
     Spec,
     by_method,
@@ -22,7 +22,8 @@ from harness.report.page.charts import (
     standing_out,
     tooltip,
 )
-from harness.report.page.curve_values import (
+from harness.report.page.blocks.sources import Source
+from harness.report.page.chapters.curve_values import (
     BINS,
     GRID,
     STEPS,
@@ -36,7 +37,6 @@ from harness.report.page.curve_values import (
     roc,
     scores,
 )
-from harness.report.page.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean
 from harness.results.browse.decimals import decimals

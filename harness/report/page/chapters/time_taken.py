@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.charts import chart, quantity, tooltip
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.charts import chart, quantity, tooltip
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean, number
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.report.formats.json import Broken
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
+from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.screen.without_result import without_result
 from harness.report.table.column import name_of
 from harness.report.table.numbers import percent

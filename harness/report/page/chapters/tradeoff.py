@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.charts import chart, quantity, tooltip
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.charts import chart, quantity, tooltip
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.aggregation import Line
 from harness.report.table.column import Column

@@ -12,8 +12,8 @@ from harness.errors import HarnessError
 from harness.provenance import package_file
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.sources import Source
 from harness.report.table.column import name_of
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import UNKNOWN

@@ -13,9 +13,9 @@ from harness.errors import HarnessError
 from harness.metrics.segmentation import overlap
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.outline import film, short_outline
-from harness.report.page.sources import Films, Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.sources import Films, Source
+from harness.report.page.chapters.outline import film, short_outline
 from harness.report.screen.contest import Contest
 from harness.report.table.rows import Row
 from harness.results.browse.decimals import decimals

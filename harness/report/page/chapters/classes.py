@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
-from harness.report.page.blocks import Block, Chapter, Table
-from harness.report.page.sources import Source
+from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.aggregation import Line
 from harness.report.table.catalogue import catalogue

@@ -1,0 +1,1 @@
+"""The chapters of a page, a file each, and what they compute."""
