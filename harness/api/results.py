@@ -103,6 +103,30 @@ class Results:
                 raise HarnessError(f"{path}: cannot be written ({error.strerror})") from error
         return render(found, metrics, view=view) if form == "xlsx" else data.decode()
 
+    def page(self, path: str | Path, *, pictures: bool = False) -> Path:
+        """Write the page of these cells, as ``harness report --html`` does.
+
+        Args:
+            path: the file; ends with ``.html``.
+            pictures: whether images of datasets that do not come with the harness are on it, too.
+
+        Raises:
+            HarnessError: another suffix, nothing to say (only time was measured, or nothing has
+                begun), or a file that cannot be written.
+        """
+        from harness.api.page import has_page, write_page
+
+        place = Path(path)
+        if place.suffix.lower() not in (".html", ".htm"):
+            raise HarnessError(f"{place}: a page ends with .html or .htm")
+        found = self._rows()
+        if not has_page(found):
+            raise HarnessError(
+                "a page has nothing to show: only time was measured, or nothing has begun"
+            )
+        write_page(found, self._plugins, place, pictures=pictures)
+        return place
+
     def _repr_html_(self) -> str:
         """The report, as a notebook shows it."""
         return self.report(format="html")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness import HarnessError, load
+from harness.report.page import fetch_vega
 from harness.results.rundir import find_cells
 from tests.builders import make_cell
 from tests.cli_tools import environment, harness, inside
@@ -220,6 +222,22 @@ def test_written_twice_it_is_the_same(study: Path, tmp_path: Path) -> None:
     done = inside("report", study, "--html", "--output", tmp_path / "p.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p.html").read_bytes() == before
+
+
+def test_python_writes_the_same_page(study: Path, tmp_path: Path) -> None:
+    written = load(study).page(tmp_path / "p.html")
+    assert written.read_bytes() == (study / "report.html").read_bytes()
+    with pytest.raises(HarnessError, match="a page ends with"):
+        load(study).page(tmp_path / "p.pdf")
+
+
+def test_the_chart_libraries_have_their_versions_and_licences_with_them() -> None:
+    folder = Path(fetch_vega.__file__).with_name("vega")
+    versions = dict(line.split() for line in (folder / "VERSIONS").read_text().splitlines())
+    assert versions.keys() == {"vega", "vega-lite"}
+    for package, version in versions.items():
+        assert version in (folder / f"{package}.min.js").read_text(encoding="utf-8")
+        assert "Redistribution and use" in (folder / f"LICENSE-{package}").read_text()
 
 
 def test_a_kill_while_it_is_written_leaves_the_old_one(study: Path, tmp_path: Path) -> None:
