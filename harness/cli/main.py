@@ -158,6 +158,10 @@ def _run() -> int | str | None:
         return READER_GONE
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        # No word after a group: its help is the answer, and no mistake.
+        click.echo(error.format_message())
+        return 0
     except click.ClickException as error:
         verb = next((word for word in sys.argv[1:2] if word in VERBS), "")
         click.echo(f"harness: {usage_message(error, verb)}", err=True)

@@ -11,7 +11,7 @@ import click
 from harness.cli.shared.past_runs import cell_argument, results_option
 from harness.errors import HarnessError
 from harness.execution.devices import resolve_device
-from harness.inference.finished import Finished, finished, finished_seeds
+from harness.inference.finished import Finished, finished, finished_seeds, trained_as
 from harness.inference.images import new_images
 from harness.progress.counting import counting
 from harness.results.browse.lookup import find_cell, find_seeds
@@ -83,6 +83,7 @@ def command(
             click.echo(f"warning: {warning}", err=True)
         for note in found.notes:
             click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {trained_as(cells)}; for research only, not for diagnosis", err=True)
         from harness.inference.predict import predict_files, rebuild
 
         models = [rebuild(model, device=where) for model in cells]

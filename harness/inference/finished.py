@@ -95,6 +95,18 @@ def finished_seeds(directories: Sequence[CellDirectory], *, force: bool = False)
     return cells
 
 
+def trained_as(cells: Sequence[Finished]) -> str:
+    """What predicts: the method as it was built, its data and preset, and the cell.
+
+    ``predicted by x/net (small), run on phantom with preset quick (cell 3b28d1b4)``
+    """
+    record = cells[0].record
+    hashes = ", ".join(cell.directory.path.name.rpartition("-")[2][:8] for cell in cells)
+    which = "cell" if len(cells) == 1 else "cells"
+    run = f"run on {record['dataset']['name']} with preset {record['protocol']['name']}"
+    return f"predicted by {title(record)}, {run} ({which} {hashes})"
+
+
 class _MadeBy(TypedDict):
     factory: str
     source: NotRequired[str]

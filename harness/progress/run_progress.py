@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 
 from harness.progress.cell_text import SHARED, Naming, event_text, result_text, score
 from harness.progress.live_progress import LiveProgress
+from harness.progress.one_writer import OneWriter, drawn
 from harness.progress.time_left import TimeLeft, Work, in_words
 from harness.results.record import StatusRecord
 from harness.study import Cell
@@ -149,7 +149,7 @@ def progress(
     if not shown:
         yield FailuresOnly(Naming.of(cells))
         return
-    console = Console(stderr=True)
+    console = OneWriter(stderr=True)
     tally = Tally(cells, at_a_time, known or {})
     if not console.is_terminal:
         plain = PlainProgress(tally)
@@ -158,5 +158,6 @@ def progress(
         return
     display = LiveProgress(tally, console)
     display.say(headline)
-    with Live(get_renderable=display.render, console=console, refresh_per_second=4, transient=True):
+    live = Live(get_renderable=display.render, console=console, auto_refresh=False, transient=True)
+    with drawn(live, console):
         yield display

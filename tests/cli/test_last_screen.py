@@ -33,7 +33,10 @@ def test_a_run_ends_with_a_screen_of_24_lines_of_80_columns(again):
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     assert lines[0].startswith("3 methods kept · phantom (made-up X-rays), 16 test images · CPU")
-    assert lines[-2] == "All values   harness report results/phantom-quick"
+    assert lines[-3:-1] == [
+        "All values   harness report results/phantom-quick",
+        "Page         results/phantom-quick/report.html   (harness report --open)",
+    ]
 
 
 def test_its_values_are_those_of_the_report(again):

@@ -66,7 +66,7 @@ def test_a_whole_study_is_told_in_24_lines_of_80_columns(tmp_path):
     assert_fits(text)
     first = text.splitlines()[0]
     assert first == ("17 methods ran · phantom (made-up X-rays), 120 test images · CPU · 2:41")
-    for start in ("classification, one seed", "segmentation, one seed", "multitask, one seed"):
+    for start in ("classification, one seed", "segmentation, 100 masks", "multitask, one seed"):
         assert start in text
     assert text.splitlines()[-2:] == [
         "All values   harness report results/phantom-quick",
@@ -78,11 +78,11 @@ def test_the_first_five_are_shown_and_a_line_says_what_the_others_are(tmp_path):
     whole_study(tmp_path)
     text = shown(tmp_path)
     rest = line_of(text, " …  ")
-    assert re.match(r" …  8 more, 0\.\d\d to 0\.\d\d; pixels 0\.", rest)
-    assert rest.endswith("1 of one class only")
+    assert re.match(r" …  \d+ more, 0\.\d\d to 0\.\d\d; pixels 0\.", rest)
+    assert rest.endswith("1 predicts one class only")
     order = [line.split()[1] for line in text.splitlines() if line.startswith(" ●")]
     assert order[:2] == ["supervised/net_0", "ssl/encoder@freeze8"]
-    assert order[5:] == ["segmentation/unet", "multitask/both"]
+    assert order[-2:] == ["segmentation/unet", "multitask/both"]
     assert re.search(r"2 more, 0\.8\d* to 0\.9\d*$", line_of(text, "segmentation/unet"))
 
 
@@ -210,7 +210,7 @@ def test_zero_shot_is_told_by_its_range_over_the_prompts(tmp_path):
     classifier(tmp_path, "clip/vit@short", 0.9, timing=ZERO_SHOT)
     classifier(tmp_path, "clip/vit@signs", 0.5, order=1, timing=ZERO_SHOT)
     low, high = (row.primary for row in sorted(rows(find_cells(tmp_path)), key=lambda r: r.primary))
-    expected = f" · vit without training: F1 {low:.2f} to {high:.2f} by the prompt (signs, short)."
+    expected = f" · vit without training: F1 {low:.2f} (prompt signs) to {high:.2f} (short)."
     assert expected in shown(tmp_path)
 
 
@@ -253,8 +253,8 @@ def test_on_other_images_the_screen_says_what_small_weights_are_worth_there(tmp_
     baseline(tmp_path, 0.9, order=5, **tiny)
     from_phantoms(tmp_path, "a/net", 0.5, **tiny)
     text = " ".join(shown(tmp_path).split())
-    assert "· net, best from weights of 8,000 simulated radiographs, vs pixels: F1 " in text
-    assert "], worse." in text
+    start = "· net, best from weights of 8,000 simulated radiographs, is worse than pixels: F1 "
+    assert start in text
     assert "64 px, own small weights" in text
 
 
@@ -263,6 +263,21 @@ def test_on_the_images_that_they_were_made_on_it_does_not(tmp_path):
     baseline(tmp_path, 0.9, order=5, **tiny)
     from_phantoms(tmp_path, "a/net", 0.5, **tiny)
     assert "simulated radiographs" not in shown(tmp_path)
+
+
+def test_methods_that_the_best_is_not_shown_to_beat_are_named_first(tmp_path):
+    for index, right in enumerate((0.9, 0.89, 0.5)):
+        classifier(tmp_path, f"a/net_{index}", right, order=index)
+    assert " · net_0 is not shown to beat net_1 (F1)." in shown(tmp_path)
+
+
+def test_a_best_method_that_beats_all_says_by_how_much_it_beats_the_next(tmp_path):
+    for index, right in enumerate((0.95, 0.6, 0.5)):
+        classifier(tmp_path, f"a/net_{index}", right, order=index)
+    text = " ".join(shown(tmp_path).split())
+    assert re.search(
+        r" · net_0 beats every other method; the next, net_1, by F1 \+0\.\d+ \[\+0", text
+    )
 
 
 def test_segmenters_are_told_by_the_best_and_the_worst(tmp_path):

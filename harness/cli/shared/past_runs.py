@@ -68,6 +68,11 @@ def _all(
 
 def _default(ctx: click.Context) -> Path:
     if not RESULTS.is_dir():
+        if Path("cells").is_dir() or any(Path().glob("*/cells")):
+            raise HarnessError(
+                f"no folder {str(RESULTS)!r} here, but this folder holds runs itself: "
+                f"{ctx.command_path} ."
+            )
         raise HarnessError(
             f"no folder {str(RESULTS)!r} here; name the results folder or a study folder: "
             f"{ctx.command_path} RESULTS"

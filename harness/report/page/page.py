@@ -134,8 +134,22 @@ def _chapters(source: Source, part: str, asked: Asked) -> list[Chapter]:
 
 def _in_short(source: Source) -> Chapter:
     said = findings(source.setting, source.evidence, source.metrics)
-    text = [] if said else ["No finding: there is nothing to compare."]
-    return Chapter(id=source.id("short"), title="In short", blocks=[Block(text=text, bullets=said)])
+    text = [] if said else ["No two methods could be compared."]
+    return Chapter(
+        id=source.id("short"),
+        title="In short",
+        blocks=[Block(text=text, bullets=said, notes=_caveats(source))],
+    )
+
+
+def _caveats(source: Source) -> list[str]:
+    """What changes how every value is read."""
+    rows = source.setting.rows
+    found = [contest.section.averaged_over() for contest in source.setting.contests]
+    if any(row.selected_on_test for row in rows):
+        found.append("the best epoch was chosen on the set shown here")
+    found += [note for row in rows for note in row.split_notes]
+    return [on_one_line(text) for text in dict.fromkeys(found) if text]
 
 
 def _title(source: Source, part: str) -> str:
@@ -152,6 +166,9 @@ def _studies(rows: Sequence[Row]) -> str:
 def _lead(rows: Sequence[Row], sources: Sequence[Source], asked: Asked) -> list[str]:
     first = sources[0] if sources else None
     dataset = rows[0].dataset if first is None else first.setting.first.dataset
+    if len(datasets := dict.fromkeys(on_one_line(row.dataset) for row in rows)) > 1:
+        count = len({row.method for row in rows if row.status == "ok"})
+        return [f"{counted(count, 'method')} on {', '.join(datasets)}", *_unfinished(rows)]
     lead = [
         headline(
             rows,
@@ -162,7 +179,11 @@ def _lead(rows: Sequence[Row], sources: Sequence[Source], asked: Asked) -> list[
             seconds=None,
         )
     ]
+    return [*lead, *_unfinished(rows)]
+
+
+def _unfinished(rows: Sequence[Row]) -> list[str]:
     left = sum(row.status == UNFINISHED for row in rows)
-    if left:
-        lead.append(f"{counted(left, 'cell')} of {len(rows)} not finished when this was written.")
-    return lead
+    if not left:
+        return []
+    return [f"{counted(left, 'cell')} of {len(rows)} not finished when this was written."]

@@ -25,6 +25,7 @@ from harness.report.table.aggregation import Line
 from harness.report.table.numbers import percent
 from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
+from harness.values.wording import counted
 
 NAME = 25
 INTERVAL = 17
@@ -77,9 +78,15 @@ class Block:
         contest = self._contest
         words = [contest.task]
         several = contest.section.varies("fraction")
+        used = contest.section.first.images.get(contest.section.first.part)
+        # Where few images of the set have a mask, the value rests on these.
+        masks = None if used is None else used["masks"]
+        of_masks = self._metric.startswith("mask.")
+        if of_masks and masks is not None and masks < self._evidence.images:
+            words.append(counted(masks, "mask"))
         if contest.seeds > 1:
             words.append(f"{contest.seeds} seeds")
-        elif not several:
+        elif not several and len(words) == 1:
             words.append("one seed")
         if several:
             words.append(f"{percent(contest.fraction)} of data")
@@ -132,5 +139,6 @@ class Block:
         if named:
             text += f"; {listed(named, WIDTH - len(text) - 2)}"
         constant = [line for line in rest if any(row.one_class for row in line)]
-        said = f"; {len(constant)} of one class only" if constant else ""
+        verb = "predicts" if len(constant) == 1 else "predict"
+        said = f"; {len(constant)} {verb} one class only" if constant else ""
         return text + said if len(text + said) <= WIDTH else text

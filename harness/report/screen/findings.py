@@ -14,6 +14,7 @@ from harness.report.screen.evidence import Evidence
 from harness.report.screen.text import digits_of, signed_text
 from harness.report.table.aggregation import Line
 from harness.report.table.catalogue import MEASURED
+from harness.report.table.common_images import trained_on
 from harness.report.table.default_columns import speed_columns
 from harness.report.table.numbers import mean, number
 from harness.results.browse.decimals import decimals
@@ -29,6 +30,7 @@ def findings(setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]
     """Sentences, the most interesting first: one of each kind before the second of any."""
     said = _Findings(setting, evidence, metrics)
     kinds = (
+        said.top(),
         said.transfer(),
         said.frozen(),
         said.prompts(),
@@ -47,6 +49,28 @@ class _Findings:
         self._setting, self._evidence = setting, evidence
         self._labels = {spec.full_name: spec.label for spec in metrics}
 
+    def top(self) -> Iterator[str]:
+        """The methods that the best of a task is not shown to beat; where it beats all, by how much
+        it beats the next."""
+        for contest in self._setting.contests:
+            best, *others = contest.lines
+            if len(contest.metrics) > 1 or len(others) < 2:
+                continue
+            metric = contest.metrics[0]
+            found = [(one, self._evidence.difference(best, one, metric)) for one in others]
+            known = [(one, difference) for one, difference in found if difference is not None]
+            if not known:
+                continue
+            tied = [contest.short(one) for one, difference in known if difference.holds(0)]
+            label, name = self._label(metric), contest.short(best)
+            if tied:
+                more = f" and {len(tied) - 1} more" if len(tied) > 1 else ""
+                yield f"{name} is not shown to beat {tied[0]}{more} ({label})."
+            else:
+                rival, difference = known[0]
+                by = f"{contest.short(rival)}, by {label} {signed_text(difference)}"
+                yield f"{name} beats every other method; the next, {by}."
+
     def transfer(self) -> Iterator[str]:
         """What small weights that were made on other images are worth here: the best network that
         started from them, against the best baseline."""
@@ -56,9 +80,18 @@ class _Findings:
             if not simple or not started or not self._scored(started[0][0], contest):
                 continue
             (best, made), rival = started[0], simple[0]
-            if found := self._against(best, rival):
-                who = f"{contest.short(best)}, best from weights of {made},"
-                yield f"{who} vs {contest.short(rival)}: {found}."
+            metric = contest.metrics[0]
+            found = self._evidence.difference(best, rival, metric)
+            if found is None:
+                continue
+            who = f"{contest.short(best)}, best from weights of {made},"
+            other = contest.short(rival)
+            numbers = f"{self._label(metric)} {signed_text(found)}"
+            if found.holds(0):
+                yield f"{who} is not shown to beat {other}: {numbers}."
+            else:
+                beats = "beats" if self._is_better(found, best) else "is worse than"
+                yield f"{who} {beats} {other}: {numbers}."
 
     def frozen(self) -> Iterator[str]:
         """Of each encoder, the best strategy that keeps layers frozen against training all."""
@@ -82,9 +115,9 @@ class _Findings:
             if difference is None:
                 continue
             low, high = (self._number(line, metric, difference) for line in (worst, best))
-            text = f"{base} without training: {self._label(metric)} {low} to {high} by the prompt"
+            ends = f"{low} (prompt {_variant(worst)}) to {high} ({_variant(best)})"
             sure = f", {NONE_SHOWN}" if difference.holds(0) else ""
-            yield f"{text} ({_variant(worst)}, {_variant(best)}){sure}."
+            yield f"{base} without training: {self._label(metric)} {ends}{sure}."
 
     def baseline(self) -> Iterator[str]:
         """The best trained network against the best baseline that is not constant."""
@@ -94,6 +127,8 @@ class _Findings:
             if not trained or not simple:
                 continue
             best, rival, metric = trained[0], simple[0], contest.metrics[0]
+            if _made_elsewhere(best):  # Said of it already.
+                continue
             found = self._evidence.difference(best, rival, metric)
             if found is None:
                 continue
@@ -134,7 +169,9 @@ class _Findings:
                 twin = every.get(best[0].twins.get(metric.partition(".")[0], ""))
                 difference = twin and self._evidence.difference(best, twin, metric)
                 if twin is not None and difference:
-                    sure = f" ({NONE_SHOWN})" if difference.holds(0) else ""
+                    facts = [NONE_SHOWN] if difference.holds(0) else []
+                    facts += _unlike(best, twin, metric)
+                    sure = f" ({'; '.join(facts)})" if facts else ""
                     found.append(f"{self._label(metric)} {signed_text(difference)}{sure}")
             if found:
                 yield f"{contest.short(best)} vs each task alone: {'; '.join(found)}."
@@ -171,6 +208,19 @@ class _Findings:
 
     def _label(self, metric: str) -> str:
         return self._labels.get(metric, metric)
+
+
+def _unlike(line: Line, twin: Line, metric: str) -> list[str]:
+    """In what two methods differ besides what they are: their start, and what they trained on."""
+    facts = []
+    starts = [line[0].weights, twin[0].weights]
+    if starts[0] != starts[1]:
+        facts.append(f"{starts[0]} start against {starts[1]}")
+    counts, same = trained_on([line[0], twin[0]], metric.partition(".")[0])
+    if same is False and counts[0] != counts[1]:
+        what = "masks" if metric.startswith("mask.") else "images"
+        facts.append(f"trained on {counts[0]} and {counts[1]} {what}")
+    return facts
 
 
 def _variant(line: Line) -> str:

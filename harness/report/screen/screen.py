@@ -22,8 +22,8 @@ from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
-SHOWN = 5
-"""Methods of a task with a line of their own, at most."""
+ROOM = ((5, 4), (4, 4), (3, 4), (3, 2), (2, 2), (1, 2))
+"""Methods of a task with a line of their own at most, and lines that sentences get at least."""
 SENTENCES = 5
 CAVEATS = 2
 BLOCKS = 4
@@ -112,14 +112,15 @@ def _body(
     room: int,
     below: Sequence[str],
 ) -> list[str]:
-    """Blocks, what is below them, and sentences, in ``room`` lines. Methods give way until two
-    lines are left for sentences."""
+    """Blocks, what is below them, and sentences, in ``room`` lines, by the first of :data:`ROOM`
+    that fits."""
     said = findings(setting, evidence, metrics)
     contests = setting.contests[:BLOCKS]
     blocks: list[str] = []
-    for shown in range(SHOWN, 0, -1):
+    for shown, lines in ROOM:
         blocks = _blocks(contests, evidence, metrics, shown)
-        if len(blocks) + len(below) + (4 if said else 0) <= room:
+        # With a heading and a blank line.
+        if len(blocks) + len(below) + (lines + 2 if said else 0) <= room:
             break
     if (over := len(blocks) + len(below) - room) > 0:
         kept = below[: -over - 1]

@@ -12,7 +12,8 @@ from harness.results.browse.decimals import decimals
 from harness.storage.names import on_one_line
 
 WIDTH = 80
-HEIGHT = 24
+HEIGHT = 23
+"""Lines of the screen: with the prompt below it, it fills a terminal of 24."""
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 MINUS = "\N{MINUS SIGN}"
 

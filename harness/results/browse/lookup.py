@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -32,7 +33,16 @@ def find_cell(text: str, out: Path) -> CellDirectory:
     found = _meant(text, out)
     if len(found) == 1:
         return CellDirectory(found[0].path.absolute())
-    raise HarnessError("\n".join([f"{text!r} may mean any of these cells:", *_to_choose(found)]))
+    lines = [f"{text!r} may mean any of these cells:", *_to_choose(found)]
+    raise HarnessError("\n".join([*lines, _remedy(found)]))
+
+
+def _remedy(found: Sequence[CellDirectory]) -> str:
+    """How to name one of several cells."""
+    hash_of = found[0].path.name.rpartition("-")[2]
+    said = f"name one by the beginning of its hash, e.g. {hash_of[:6]}"
+    studies = {_study(cell) for cell in found}
+    return f"{said}, or its study with --results" if len(studies) > 1 else said
 
 
 def find_seeds(text: str, out: Path) -> list[CellDirectory]:

@@ -14,6 +14,7 @@ from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.charts import (
     HOVER,
+    MUTED,
     Spec,
     by_method,
     chart,
@@ -45,6 +46,7 @@ from harness.storage.names import on_one_line
 
 METHODS = 12
 """Methods with curves at most, the best first: more lines than these hide each other."""
+WHOLE = {"domain": [0, 1]}
 POINTS = 2000
 """Points of a chart that has more than four methods: with many classes, too, the page stays
 small."""
@@ -147,7 +149,12 @@ def _curve(
         id=task.source.id(what, task.name),
         title=f"{task.name}: {title}",
         text=["One class against all others; means over seeds."],
-        chart=_lines(task, quantity(x, x), quantity(y, y, scale={"domain": [0, 1]})),
+        chart=_lines(
+            task,
+            quantity(x, x, scale=WHOLE),
+            quantity(y, y, scale=WHOLE),
+            diagonal=what == "roc",
+        ),
         table=Table(
             columns=[
                 Shown("method", list(task.predicted), left=True),
@@ -181,7 +188,6 @@ def _reliability(task: _Task) -> Block:
                 for chosen in bins(probability)
             ]
     errors = [mean([calibration_error(one) for one in p]) for p in task.predicted.values()]
-    whole = {"domain": [0, 1]}
     return Block(
         kind="chart",
         id=task.source.id("reliability", task.name),
@@ -194,9 +200,10 @@ def _reliability(task: _Task) -> Block:
         ],
         chart=_lines(
             task,
-            quantity("predicted", "mean predicted probability", scale=whole),
-            quantity("observed", "share that is of the class", scale=whole),
+            quantity("predicted", "mean predicted probability", scale=WHOLE),
+            quantity("observed", "share that is of the class", scale=WHOLE),
             ("images", "images", "d"),
+            diagonal=True,
             point={"size": 26, "filled": True},
         ),
         table=Table(
@@ -211,23 +218,38 @@ def _reliability(task: _Task) -> Block:
     )
 
 
-def _lines(task: _Task, x: Spec, y: Spec, *more: tuple[str, str, str], **mark: Spec) -> Spec:
-    """A line per method, of the class that the reader has chosen."""
+def _lines(
+    task: _Task,
+    x: Spec,
+    y: Spec,
+    *more: tuple[str, str, str],
+    diagonal: bool = False,
+    **mark: Spec,
+) -> Spec:
+    """A line per method, of the class that the reader has chosen.
+
+    Args:
+        diagonal: whether the line from (0, 0) to (1, 1) is drawn, too.
+    """
     chosen = picker("chosen", list(task.classes.values()))
     chosen["bind"] = {**chosen["bind"], "name": "class "}
     axes = [(str(axis["field"]), str(axis["title"]), ".3f") for axis in (x, y)]
-    return chart(
-        {
-            "params": [chosen, HOVER],
-            "transform": [{"filter": "datum['class'] === chosen"}],
-            "mark": {"type": "line", **mark},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": by_method(task.drawn),
-                "tooltip": tooltip(("method", "method", ""), *axes, *more),
-                **standing_out(1.6),
-            },
+    lines = {
+        "params": [HOVER],
+        "transform": [{"filter": "datum['class'] === chosen"}],
+        "mark": {"type": "line", **mark},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": by_method(task.drawn),
+            "tooltip": tooltip(("method", "method", ""), *axes, *more),
+            **standing_out(1.6),
         },
-        height=320,
-    )
+    }
+    ends = [{x["field"]: value, y["field"]: value} for value in (0, 1)]
+    rule = {
+        "data": {"values": ends},
+        "mark": {"type": "line", "color": MUTED, "strokeDash": [4, 3]},
+        "encoding": {"x": x, "y": y},
+    }
+    return chart([rule, lines] if diagonal else [lines], height=320, params=[chosen])

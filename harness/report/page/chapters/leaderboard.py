@@ -87,11 +87,11 @@ def _block(source: Source, section: Section) -> Block:
 
 
 def _explained(source: Source, metric: str, ruler: Ruler) -> str:
-    units = "groups of images that belong together" if source.evidence.grouped else "images"
-    text = f"Drawn: {source.label(metric)} with its 95 % interval, from resampled {units}."
+    units = "patients (groups of images)" if source.evidence.grouped else "images"
+    text = f"Dots and bars: {source.label(metric)} and its 95 % interval, by resampling {units}."
     if ruler.chance is None:
         return text
-    return f"{text} Dotted: of one that answers the most frequent class whatever the image."
+    return f"{text} Dotted line: always answering the most frequent class."
 
 
 def _value(column: Column, line: Line) -> str | float | None:

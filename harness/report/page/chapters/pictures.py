@@ -98,8 +98,8 @@ def _block(source: Source, contest: Contest, films: Films) -> Block:
         notes.append("Outlines of ragged masks are drawn on a coarser grid.")
     if not drawer.shown:
         notes.append(
-            "Images of this dataset are left out of a page that may be passed on; "
-            "harness report --html --pictures puts them in."
+            "The films are left out so that the page can be shared; harness report --html "
+            "--pictures puts them in."
         )
     found = [(strip.method, picture) for strip in strips for picture in strip.pictures]
     records: list[Record] = [

@@ -61,9 +61,10 @@ def _block(source: Source, contest: Contest, column: Column, unit: float, what: 
         id=source.id("cost", what, contest.task),
         title=heading,
         text=[
-            "No other method is both quicker and better than one on the line (the Pareto front)."
+            f"Of the {len(known)} methods drawn, none is both faster and better than one on the "
+            "dashed line (the Pareto front)."
         ],
-        chart=_spec(points, label, title, higher_is_better=better),
+        chart=_spec(points, _families(source), label, title, higher_is_better=better),
         table=Table(
             columns=[
                 Shown("method", [str(p["method"]) for p in points], left=True),
@@ -76,6 +77,11 @@ def _block(source: Source, contest: Contest, column: Column, unit: float, what: 
         records=points,
         notes=_notes(left_out, what),
     )
+
+
+def _families(source: Source) -> list[str]:
+    """Those of the whole page, so that each has one colour on it."""
+    return sorted({row.family for row in source.every})
 
 
 def _notes(left_out: int, what: str) -> list[str]:
@@ -144,22 +150,33 @@ def _mark_labels(points: Sequence[Record]) -> None:
 
 
 def _spec(
-    points: Sequence[Record], label: str, title: str, *, higher_is_better: bool
+    points: Sequence[Record],
+    families: Sequence[str],
+    label: str,
+    title: str,
+    *,
+    higher_is_better: bool,
 ) -> dict[str, Any]:
     costs = [_float(point["cost"]) or 0.0 for point in points]
     scale: dict[str, Any] = {"zero": False, "nice": True}
     if min(costs) > 0 and max(costs) / min(costs) > 20:
         scale = {"type": "log", "nice": True}
-    x = quantity("cost", title, scale=scale, axis={"format": "~g", "grid": False})
+    x = quantity("cost", title, scale=scale, axis={"format": "~g", "grid": False, "tickCount": 8})
     y = quantity("value", label, scale={"zero": False})
     shown = tooltip(
         ("method", "method", ""), ("value", label, ".4f"), ("cost", title, ".3~g"),
         ("low", "interval from", ".4f"), ("high", "to", ".4f"),
     )  # fmt: skip
     front = {"filter": {"field": "front", "equal": "true"}}
-    several = len({point["family"] for point in points}) > 1
-    legend = {"orient": "bottom", "title": None} if several else None
-    colour = {"field": "family", "type": "nominal", "legend": legend}
+    there = sorted({str(point["family"]) for point in points})
+    legend = {"orient": "bottom", "title": None, "columns": 3, "values": there}
+    names = list(families)
+    colour = {
+        "field": "family",
+        "type": "nominal",
+        "legend": legend if len(there) > 1 else None,
+        "scale": {"domain": names, "range": [f"var(--c{i % 8})" for i in range(len(names))]},
+    }
     return chart(
         [
             {

@@ -57,7 +57,7 @@ def _block(source: Source, section: Section) -> Block | None:
     return Block(
         kind="pairs",
         id=source.id("twins", section.first.task),
-        title=f"{section.first.task}: each target beside the method that has it alone",
+        title=f"{section.first.task}: each target, compared with the single-task method",
         drawing=[bar for pair in found if (bar := _bar(section, pair, labels)) is not None],
         table=Table(columns=[*key, *(column for group in groups for column in group)]),
         records=records,

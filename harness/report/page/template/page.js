@@ -106,6 +106,10 @@
     });
   }
 
+  // On paper nothing can be opened: notes are, values stay where they are on the screen.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details:has(> .notes)").forEach((one) => { one.open = true; });
+  });
   document.querySelectorAll("table.sortable").forEach(sortable);
   document.querySelectorAll("article.is-leaderboard").forEach(filterable);
   const blocks = [...document.querySelectorAll("article.is-chart")];
