@@ -27,6 +27,9 @@ from harness.storage.cache import cache_directory
 from harness.study import Request, Study
 from harness.values.wording import counted
 
+MANY_SEEDS = 10
+"""A single seed up to this may have been meant as their number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
@@ -120,6 +123,10 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     request, how, voice, call = prepared.request, prepared.how, prepared.voice, prepared.call
     for note in dict.fromkeys(prepared.study.notes):
         voice.say(f"note: {note}")
+    if len(request.seeds) == 1 and 1 < request.seeds[0] <= MANY_SEEDS:
+        count = request.seeds[0]
+        listed = ",".join(map(str, range(count)))
+        voice.say(f"note: one seed, {count}; {count} seeds are --seeds {listed}")
     broken = _broken(prepared)
     study = _with_weights(prepared)
     code = 3

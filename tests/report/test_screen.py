@@ -344,8 +344,9 @@ def test_a_study_without_a_result_says_why_and_has_no_block(tmp_path):
 
 def test_every_kind_of_failure_is_a_line_with_what_to_do(tmp_path):
     classifier(tmp_path, "a/net", 0.9)
-    make_cell(tmp_path, "x/lost", status="failed", reason="ValueError: no")
-    make_cell(tmp_path, "x/large", status="oom", reason="out of memory")
+    lost = make_cell(tmp_path, "x/lost", status="failed", reason="ValueError: no")
+    large = make_cell(tmp_path, "x/large", status="oom", reason="out of memory")
+    digits = [cell.path.name.rpartition("-")[2][:8] for cell in (lost, large)]
     make_cell(tmp_path, "x/bare", status="not_installed", reason="pip install 'x>=3'")
     make_cell(tmp_path, "x/later", status=None)
     damaged = classifier(tmp_path, "x/torn", 0.9)
@@ -353,8 +354,8 @@ def test_every_kind_of_failure_is_a_line_with_what_to_do(tmp_path):
     text = shown(tmp_path, replace(ENDED, broken=("mine",)))
     assert_fits(text)
     for line in (
-        " ✗  1 failed (x/lost): harness show x/lost",
-        " ✗  1 oom (x/large): harness show x/large",
+        f" ✗  1 failed (x/lost): harness show {digits[0]}",
+        f" ✗  1 oom (x/large): harness show {digits[1]}",
         " ✗  1 not installed (x/bare): pip install 'x>=3'",
         f" {UNKNOWN}  1 unfinished (x/later): repeat the command",
         " ✗  1 damaged (x/torn): repeat the command with --rerun",

@@ -44,7 +44,8 @@ def _to_do(status: str, rows: Sequence[Row]) -> str:
         return "repeat the command with --rerun"
     if status == UNFINISHED:
         return "repeat the command"
-    show = f"harness show {rows[0].method}"
+    # By its hash: a method may have many cells.
+    show = f"harness show {rows[0].directory.rpartition('-')[2][:8]}"
     if status == "not_installed" or status == _BY_DESIGN:
         # The remedy is the last clause of such a reason.
         reasons = Counter(" ".join(row.reason.split()) for row in rows)
