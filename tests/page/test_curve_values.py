@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from harness.report.page.blocks.sketch import sketch
 from harness.report.page.chapters.curve_values import (
     GRID,
     area_under_roc,
@@ -21,6 +22,7 @@ from harness.report.page.chapters.outline import LONGEST, outline, short_outline
 from harness.report.page.chapters.tradeoff import _mark_front
 from tests.builders import random_class_predictions
 
+POINTS_X, POINTS_Y = (0.013, 4.2, 71.0), (0.413, 0.887, 0.652)
 CASES = [(seed, ties) for seed in range(5) for ties in (False, True)]
 
 
@@ -101,6 +103,22 @@ def test_a_ragged_outline_is_drawn_coarser_and_not_longer() -> None:
     square[16:48, 8:24] = True
     assert short_outline(square) == (outline(square), False)
     assert outline(square[::2, ::2], 2) == outline(square)
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_a_chart_without_scripts_has_every_point_where_its_ticks_say(logarithmic: bool) -> None:
+    records = [
+        {"method": m, "x": x, "y": y} for m, x, y in zip("abc", POINTS_X, POINTS_Y, strict=True)
+    ]
+    drawn = sketch(records, "abc", ("x", "x"), ("y", "y"), joined=False, logarithmic=logarithmic)
+    for ticks, values, axis in ((drawn.x, POINTS_X, 0), (drawn.y, POINTS_Y, 1)):
+        scale = np.log10 if logarithmic and axis == 0 else float
+        places, numbers = [at for at, _ in ticks], [scale(float(text)) for _, text in ticks]
+        assert min(numbers) <= scale(min(values)) <= scale(max(values)) <= max(numbers)
+        for curve, value in zip(drawn.curves, values, strict=True):
+            order = np.argsort(numbers)
+            at = np.interp(scale(value), np.array(numbers)[order], np.array(places)[order])
+            assert curve.dots[0][axis] == pytest.approx(at, abs=0.2)
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])

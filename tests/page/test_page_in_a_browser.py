@@ -149,10 +149,11 @@ def test_a_class_that_is_named_like_a_script_stays_text(browser: Any, hostile: P
     assert HOSTILE in [option.inner_text() for option in options]
 
 
-def test_without_scripts_every_table_is_there(browser: Any, study: Path) -> None:
+def test_without_scripts_every_chart_and_every_table_is_there(browser: Any, study: Path) -> None:
     page = opened(browser, study, java_script_enabled=False).page
     for chart in page.query_selector_all("article.is-chart"):
         assert not chart.query_selector(".chart").is_visible()
+        assert chart.query_selector(".sketch svg").is_visible()
         chart.query_selector("summary").click()
         assert chart.query_selector("table").is_visible()
         assert chart.query_selector("a[download]").get_attribute("href").startswith("data:text/csv")

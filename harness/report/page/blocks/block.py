@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from harness.report.formats.records import Record, csv_of
 from harness.report.formats.text_columns import Shown, body_rows
+from harness.report.page.blocks.sketch import Sketch
 
 Kind = Literal["text", "chart", "leaderboard", "heat", "matrices", "pictures", "pairs"]
 
@@ -42,6 +43,8 @@ class Block:
     bullets: Sequence[str] = ()
     chart: Mapping[str, Any] | None = None
     """A Vega-Lite specification; its data are the CSV's."""
+    sketch: Sketch | None = None
+    """The chart without scripts."""
     drawing: Any = None
     """What the template draws for this kind."""
     table: Table | None = None

@@ -23,6 +23,7 @@ from harness.report.page.blocks.charts import (
     standing_out,
     tooltip,
 )
+from harness.report.page.blocks.sketch import sketch
 from harness.report.page.blocks.sources import Source
 from harness.report.page.chapters.curve_values import (
     BINS,
@@ -64,6 +65,11 @@ class _Task:
     """The methods with curves."""
     classes: Mapping[int, str]
     """Index -> name, of classes that some images have and others have not."""
+
+    @property
+    def first(self) -> dict[str, str]:
+        """The class that is drawn where none can be chosen."""
+        return {"class": next(iter(self.classes.values()))}
 
     @property
     def notes(self) -> list[str]:
@@ -155,6 +161,7 @@ def _curve(
             quantity(y, y, scale=WHOLE),
             diagonal=what == "roc",
         ),
+        sketch=sketch(records, task.drawn, (x, x), (y, y), only=task.first),
         table=Table(
             columns=[
                 Shown("method", list(task.predicted), left=True),
@@ -205,6 +212,13 @@ def _reliability(task: _Task) -> Block:
             ("images", "images", "d"),
             diagonal=True,
             point={"size": 26, "filled": True},
+        ),
+        sketch=sketch(
+            records,
+            task.drawn,
+            ("predicted", "mean predicted probability"),
+            ("observed", "share that is of the class"),
+            only=task.first,
         ),
         table=Table(
             columns=[

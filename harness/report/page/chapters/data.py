@@ -11,6 +11,7 @@ from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.charts import by_method, chart, quantity, tooltip
+from harness.report.page.blocks.sketch import sketch
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.aggregation import lines
@@ -166,6 +167,7 @@ def _fractions(source: Source, contest: Contest) -> Block | None:
                 },
             ]
         ),
+        sketch=sketch(records, names, ("share", "share of the training images"), ("value", label)),
         table=Table(
             columns=[
                 Shown("method", [str(r["method"]) for r in records], left=True),

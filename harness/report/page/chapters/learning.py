@@ -16,6 +16,7 @@ from harness.report.page.blocks.charts import (
     standing_out,
     tooltip,
 )
+from harness.report.page.blocks.sketch import sketch
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean, number
@@ -90,6 +91,7 @@ def _blocks(source: Source, contest: Contest) -> list[Block]:
                 },
                 height=280,
             ),
+            sketch=sketch(records, names, ("epoch", "epoch"), (field, title)),
             table=_table(records, names, field, title),
             folded=True,
             records=[

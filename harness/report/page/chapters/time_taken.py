@@ -6,6 +6,7 @@ from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.charts import chart, quantity, tooltip
+from harness.report.page.blocks.sketch import sketched_bars
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean, number
@@ -49,6 +50,7 @@ def _block(source: Source, contest: Contest) -> Block | None:
     used = {step for steps in taken.values() for step, seconds in steps.items() if seconds > 0}
     every = [*STEPS.values(), *sorted(used - {*STEPS.values()})]
     steps = [step for step in every if step in used]
+    colours = {step: f"var(--c{min(place, 10)})" for place, step in enumerate(every)}
     longest_first = sorted(taken, key=lambda name: -sum(taken[name].values()))
     records: list[Record] = [
         {"method": name, "step": step, "place": place, "seconds": taken[name].get(step, 0.0)}
@@ -75,10 +77,7 @@ def _block(source: Source, contest: Contest) -> Block | None:
                     "color": {
                         "field": "step",
                         "type": "nominal",
-                        "scale": {
-                            "domain": every,
-                            "range": [f"var(--c{min(i, 10)})" for i in range(len(every))],
-                        },
+                        "scale": {"domain": list(colours), "range": list(colours.values())},
                         "legend": {
                             "values": steps,
                             "orient": "bottom",
@@ -95,6 +94,11 @@ def _block(source: Source, contest: Contest) -> Block | None:
                 },
             },
             height=ROW * len(taken),
+        ),
+        sketch=sketched_bars(
+            {name: taken[name] for name in longest_first},
+            {step: colours[step] for step in steps},
+            "seconds",
         ),
         table=Table(
             columns=[

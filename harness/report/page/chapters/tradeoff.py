@@ -10,6 +10,7 @@ from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.charts import chart, quantity, tooltip
+from harness.report.page.blocks.sketch import sketch
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.aggregation import Line
@@ -64,6 +65,14 @@ def _block(source: Source, contest: Contest, column: Column, unit: float, what: 
             f"Of the {len(known)} methods drawn, none is both faster and better than one on the "
             "dashed line (the Pareto front)."
         ],
+        sketch=sketch(
+            points,
+            [str(point["method"]) for point in points],
+            ("cost", title),
+            ("value", label),
+            joined=False,
+            logarithmic=_spread(points),
+        ),
         chart=_spec(points, _families(source), label, title, higher_is_better=better),
         table=Table(
             columns=[
@@ -149,6 +158,12 @@ def _mark_labels(points: Sequence[Record]) -> None:
             written.append(value)
 
 
+def _spread(points: Sequence[Record]) -> bool:
+    """Whether costs differ so much that the axis must be logarithmic."""
+    costs = [_float(point["cost"]) or 0.0 for point in points]
+    return min(costs) > 0 and max(costs) / min(costs) > 20
+
+
 def _spec(
     points: Sequence[Record],
     families: Sequence[str],
@@ -157,9 +172,8 @@ def _spec(
     *,
     higher_is_better: bool,
 ) -> dict[str, Any]:
-    costs = [_float(point["cost"]) or 0.0 for point in points]
     scale: dict[str, Any] = {"zero": False, "nice": True}
-    if min(costs) > 0 and max(costs) / min(costs) > 20:
+    if _spread(points):
         scale = {"type": "log", "nice": True}
     x = quantity("cost", title, scale=scale, axis={"format": "~g", "grid": False, "tickCount": 8})
     y = quantity("value", label, scale={"zero": False})
