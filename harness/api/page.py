@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.data.left_out import leave_out
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.progress.counting import counting
@@ -14,6 +16,7 @@ from harness.report.page.page import FILE, Asked, page_html
 from harness.report.screen.screen import has_screen
 from harness.report.table.rows import Row, rows
 from harness.results.rundir import find_cells
+from harness.results.spec_record import LeftOut
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
 from harness.storage.json_files import write_bytes
@@ -54,6 +57,12 @@ def leave_page(
     except HarnessError as error:
         warn(str(error))
         return None
+    except Exception as error:
+        # The results are whole and the screen is still to come; what is wrong is said, and where.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        warn(f"{path} was not written: {said}; file a bug report")
+        return None
     return path
 
 
@@ -88,7 +97,7 @@ def write_page(
     there = datasets or {}
     asked = Asked(
         films=Films(
-            open=lambda record: there.get(record["fingerprint"]) or _open(record),
+            open=lambda record: there.get(record["fingerprint"]) or _open(record, plugins),
             shown=lambda name: pictures or name in embedded,
         ),
         broken=[(one.name, one.status, one.reason) for one in plugins.broken],
@@ -96,23 +105,32 @@ def write_page(
     )
     html = page_html(found, metrics, asked, report)
     try:
-        write_bytes(path.resolve(), html.encode())
+        # In the place of a link, and not of what it points to.
+        write_bytes(path.absolute(), html.encode())
     except OSError as error:
         raise HarnessError(f"{path}: the page cannot be written ({error.strerror})") from error
 
 
-def _open(record: DatasetRecord) -> Dataset:
-    """The dataset as it was recorded."""
+def _open(record: DatasetRecord, plugins: Plugins) -> Dataset:
+    """The dataset as it was recorded, by the code of the installed plugin that has its name: what a
+    record says is never run."""
+    name = record["name"]
+    if name not in plugins.datasets:
+        raise HarnessError(f"no installed plugin offers the dataset {name}")
+    spec = plugins.datasets[name].spec
+    if unknown := sorted(record["params"].keys() - spec.params.keys()):
+        raise HarnessError(f"the dataset {name} has no parameter {unknown[0]} now")
     root = None if record["root"] is None else Path(record["root"])
-    if root is not None and not root.exists():
-        raise HarnessError(f"{root} is not there")
+    left_out = record.get("left_out") or LeftOut(images=[], masks=[])
     try:
         with undisturbed():
-            dataset: Dataset = resolve(record["factory"])(root, **record["params"])
+            dataset: Dataset = resolve(spec.factory)(root, **{**spec.params, **record["params"]})
+        if left_out["images"] or left_out["masks"]:
+            dataset = leave_out(dataset, left_out["images"], left_out["masks"])
         fingerprint = dataset.fingerprint
     except HarnessError:
         raise
-    except Exception as error:  # A plugin's own code may raise anything.
+    except (Exception, SystemExit) as error:  # A plugin's own code may raise anything.
         raise HarnessError(f"{type(error).__name__}: {error}") from error
     if fingerprint != record["fingerprint"]:
         raise HarnessError("its images are others than those that were used")

@@ -60,11 +60,11 @@ def metric_interval(
 
     Returns:
         None where the resamples tell nothing: fewer than two, all alike, or the metric is not
-        defined in more than one in ten.
+        defined in more than one in ten; and where the estimate is out of bounds.
     """
     low, high = bounds
     estimate = float(np.mean(values))
-    if groups < 2:
+    if groups < 2 or not low <= estimate <= high:
         return None
     if estimate in (low, high):
         reach = (high - low) * (1 - TAIL ** (1 / rests_on))

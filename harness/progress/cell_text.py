@@ -11,6 +11,7 @@ from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import title
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory
+from harness.storage.names import on_one_line
 from harness.study import Cell
 
 SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
@@ -121,5 +122,5 @@ def score_of(record: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> Sc
 def result_text(status: StatusRecord, found: Score | None, took: str) -> str:
     """``F1 0.553  0:14``, or why there is no value."""
     if found is None:
-        return str(status["reason"])
+        return on_one_line(status["reason"])
     return f"{found.text}  {took}" if took else found.text

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that are not seen and change the direction of what follows."""
+
 
 def is_utf8(name: str) -> bool:
     """Whether the name is text: bytes of a file system that are not UTF-8 come as surrogates."""
@@ -25,11 +28,11 @@ def as_text(name: str) -> str:
 
 
 def on_one_line(name: str) -> str:
-    """The name as a line or a table can show it: control characters are escaped, too, and blanks
-    at its ends, ``\\x20``."""
+    """The name as a line or a table can show it: characters that control a terminal or the
+    direction of writing are escaped, too, and blanks at its ends, ``\\x20``."""
     text = "".join(
         character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in ("Cc", "Zl", "Zp")
+        if unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in TURNING
         else character
         for character in as_text(name)
     )

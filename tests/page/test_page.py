@@ -119,7 +119,9 @@ def test_counts_of_images_are_those_of_the_study(study: Path) -> None:
     for record in records:
         index = table.samples.classes.index(record["class"])
         for part, chosen in table.split.parts.items():
-            assert int(record[part]) == int((table.samples.labels[chosen] == index).sum())
+            assert int(record[f"parts.{part}"]) == int(
+                (table.samples.labels[chosen] == index).sum()
+            )
 
 
 def test_a_confusion_matrix_counts_what_was_predicted(study: Path) -> None:

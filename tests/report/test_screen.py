@@ -171,7 +171,8 @@ def test_a_difference_is_claimed_where_its_interval_leaves_out_0(tmp_path):
     [
         ((-0.1414, -0.0041), "\N{MINUS SIGN}0.073 [\N{MINUS SIGN}0.141, \N{MINUS SIGN}0.004]"),
         ((0.00002, 0.1), "+0.05001 [+0.00002, +0.10000]"),
-        ((-0.0041, 0.1414), "+0.07 [+0.00, +0.14]"),
+        ((-0.0041, 0.1414), "+0.069 [\N{MINUS SIGN}0.004, +0.141]"),
+        ((0.0, 0.1414), "+0.07 [+0.00, +0.14]"),
     ],
 )
 def test_an_interval_that_leaves_out_0_is_not_written_as_if_it_held_it(ends, text):
@@ -224,13 +225,13 @@ def test_the_best_network_is_compared_with_the_best_baseline(tmp_path):
 def test_no_network_is_said_to_beat_a_baseline_that_it_is_not_shown_to_beat(tmp_path):
     baseline(tmp_path, 0.7, order=5)
     classifier(tmp_path, "a/net", 0.72)
-    assert " · No network is shown to beat pixels: net F1 " in shown(tmp_path)
+    assert " · No trained network is shown to beat pixels: net F1 " in shown(tmp_path)
 
 
 def test_a_baseline_that_is_better_than_every_network_is_said_to_be(tmp_path):
     baseline(tmp_path, 0.95, order=5)
     classifier(tmp_path, "a/net", 0.4)
-    assert re.search(r" · No network beats pixels: net F1 .0.*worse\.", shown(tmp_path))
+    assert re.search(r" · No trained network beats pixels: net F1 .0.*worse\.", shown(tmp_path))
 
 
 def from_phantoms(study: Path, method: str, right: float, **changes: Any) -> None:

@@ -57,7 +57,8 @@ def csv_of(records: Sequence[Record]) -> str:
     """RFC 4180 with a header; numbers with all their digits, what is unknown empty. Text that a
     spreadsheet would run as a formula has an apostrophe in front."""
     names = list(dict.fromkeys(name for record in records for name in record))
-    return csv_text(names, ([_csv(record.get(name)) for name in names] for record in records))
+    heads = [no_formula(name) for name in names]
+    return csv_text(heads, ([_csv(record.get(name)) for name in names] for record in records))
 
 
 def _csv(value: Value) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.report.formats.json import Broken
 from harness.report.page.blocks.block import Block, Chapter, Page, Part
+from harness.report.page.blocks.private import without_paths
 from harness.report.page.blocks.sources import Films, Source
 from harness.report.page.chapters.classes import classes
 from harness.report.page.chapters.curves import curves
@@ -90,7 +92,7 @@ def page_html(
         Page(
             title=_studies(rows),
             lead=_lead(rows, sources, asked),
-            warning=next((text for s in sources if (text := purpose(s.setting))), ""),
+            warning=" / ".join(dict.fromkeys(filter(None, (purpose(s.setting) for s in sources)))),
             parts=parts,
         )
     )
@@ -149,12 +151,13 @@ def _caveats(source: Source) -> list[str]:
     if any(row.selected_on_test for row in rows):
         found.append("the best epoch was chosen on the set shown here")
     found += [note for row in rows for note in row.split_notes]
-    return [on_one_line(text) for text in dict.fromkeys(found) if text]
+    return [without_paths(on_one_line(text)) for text in dict.fromkeys(found) if text]
 
 
 def _title(source: Source, part: str) -> str:
     row = source.setting.first
-    words = [on_one_line(row.dataset), part, described_protocol(row.protocol)]
+    data = [on_one_line(Path(one).name) for one in source.setting.contests[0].section.data]
+    words = [on_one_line(row.dataset), *data, part, described_protocol(row.protocol)]
     return " · ".join([*words, f"{row.device} {row.precision}", row.machine or ""]).rstrip(" ·")
 
 

@@ -49,6 +49,9 @@ class Contest:
             words.append(SMALL)
         if changes := changes_of(row):
             words.append(f"[{changes}]")
+        alike = {other[0].weights for other in self.lines if other[0].method == row.method}
+        if len(alike) > 1:
+            words.append(f"[{row.weights} weights]")
         return on_one_line(" ".join(words))
 
     def short(self, line: Line) -> str:

@@ -135,12 +135,12 @@ class _Findings:
             numbers = f"{self._label(metric)} {signed_text(found)}"
             who, other = contest.short(best), contest.short(rival)
             if found.holds(0):
-                yield f"No network is shown to beat {other}: {who} {numbers}."
+                yield f"No trained network is shown to beat {other}: {who} {numbers}."
             elif self._is_better(found, best):
                 of = f", best of {len(trained)} networks," if len(trained) > 1 else ""
                 yield f"{who}{of} beats {other}: {numbers}."
             else:
-                yield f"No network beats {other}: {who} {numbers}, worse."
+                yield f"No trained network beats {other}: {who} {numbers}, worse."
 
     def spread(self) -> Iterator[str]:
         """Of methods that predict masks alone, the best against the worst."""
@@ -177,13 +177,16 @@ class _Findings:
                 yield f"{contest.short(best)} vs each task alone: {'; '.join(found)}."
 
     def _families(self) -> Iterator[tuple[Contest, str, list[Line]]]:
-        """Lines whose ids differ in nothing but what follows the @, the best first."""
+        """Lines that started from the same and whose ids differ in nothing but what follows the @,
+        the best first."""
         for contest in self._setting.contests:
-            families: dict[str, list[Line]] = {}
+            families: dict[tuple[str, str, str | None], list[Line]] = {}
             for line in contest.lines:
                 if "@" in line[0].method and self._scored(line, contest):
-                    families.setdefault(line[0].method.partition("@")[0], []).append(line)
-            for base, family in families.items():
+                    row = line[0]
+                    key = (row.method.partition("@")[0], row.weights, row.weights_digest)
+                    families.setdefault(key, []).append(line)
+            for (base, _, _), family in families.items():
                 if len(family) > 1:
                     yield contest, base.partition("/")[2], family
 

@@ -82,13 +82,12 @@ def interval_text(interval: Interval | None, digits: int, *, signed: bool = Fals
 
 
 def signed_text(interval: Interval) -> str:
-    """A difference and its interval: ``+0.05 [+0.02, +0.08]``; where it leaves out 0, no end is
-    written as 0, if six decimals suffice for that."""
+    """A difference and its interval: ``+0.05 [+0.02, +0.08]``; no end is written as 0 that is on
+    one side of it, if six decimals suffice for that."""
     digits = digits_of([interval])
-    if not interval.holds(0):
-        nearest = min(abs(interval.low), abs(interval.high))
-        while digits < 6 and float(f"{nearest:.{digits}f}") == 0:
-            digits += 1
+    nearest = min((abs(end) for end in (interval.low, interval.high) if end), default=1.0)
+    while digits < 6 and float(f"{nearest:.{digits}f}") == 0:
+        digits += 1
     value = decimals(interval.value, digits, signed=True).replace("-", MINUS)
     return f"{value} {interval_text(interval, digits, signed=True)}"
 

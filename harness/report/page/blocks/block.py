@@ -59,7 +59,8 @@ class Block:
     @property
     def csv(self) -> str:
         """The address of the CSV: the file itself."""
-        return f"data:text/csv;charset=utf-8,{quote(csv_of(self.records), safe=_PLAIN_IN_CSV)}"
+        text = csv_of(self.records).encode("utf-8", "backslashreplace")
+        return f"data:text/csv;charset=utf-8,{quote(text, safe=_PLAIN_IN_CSV)}"
 
     @property
     def numeric(self) -> dict[str, str]:

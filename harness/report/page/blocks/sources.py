@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from harness.report.table.aggregation import Line
 from harness.report.table.catalogue import catalogue
 from harness.report.table.column import Column, name_of
 from harness.report.table.rows import Row
+from harness.report.table.sections import DIGITS
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
 from harness.results.spec_record import DatasetRecord
@@ -35,6 +37,16 @@ class Films:
     open: OpenDataset
     shown: Callable[[str], bool]
     """Whether images of the dataset of that name may be on the page."""
+
+
+def _start(row: Row) -> tuple[object, ...]:
+    """What tells lines of one name apart."""
+    return (
+        row.weights,
+        row.weights_card,
+        row.weights_digest,
+        json.dumps(dict(row.deviations), sort_keys=True),
+    )
 
 
 @dataclass(kw_only=True)
@@ -65,8 +77,27 @@ class Source:
 
     def name(self, line: Line) -> str:
         """What the page calls a line: as the table does, so that a chart that is copied from the
-        page says of a small network that it is one."""
-        return on_one_line(name_of(line[0]))
+        page says of a small network that it is one. Lines that differ in more than that say in
+        what: no other line of a task has the name."""
+        row = line[0]
+        name = on_one_line(name_of(row))
+        facts = self._facts[row.task, name]
+        if len(facts) == 1:
+            return name
+        return f"{name} [{facts[_start(row)]}]"
+
+    @cached_property
+    def _facts(self) -> Mapping[tuple[str, str], Mapping[tuple[object, ...], str]]:
+        """Task and name -> start of a row -> what tells it from the others of that name."""
+        found: dict[tuple[str, str], dict[tuple[object, ...], str]] = {}
+        for contest in self.setting.contests:
+            for row in contest.section.rows:
+                starts = found.setdefault((row.task, on_one_line(name_of(row))), {})
+                digest = "" if row.weights_digest is None else f" {row.weights_digest[:DIGITS]}"
+                words = [f"{row.weights} weights{digest}"]
+                words += [f"{name} {used}" for name, (_, used) in row.deviations.items()]
+                starts[_start(row)] = on_one_line(", ".join(words))
+        return found
 
     def cell(self, row: Row) -> CellDirectory:
         return CellDirectory(Path(row.directory))

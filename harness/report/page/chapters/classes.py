@@ -42,6 +42,20 @@ class Grid:
     columns: Sequence[str]
     squares: Sequence[Sequence[Square]]
 
+    @property
+    def short(self) -> Sequence[str]:
+        """Headings of narrow columns: the beginning of each name; numbers where these would be
+        alike."""
+        dots = "\N{HORIZONTAL ELLIPSIS}"
+        cut = [name if len(name) <= 5 else f"{name[:4]}{dots}" for name in self.columns]
+        if len(set(cut)) == len(cut):
+            return cut
+        return [str(number) for number in range(1, len(cut) + 1)]
+
+    @property
+    def numbered(self) -> bool:
+        return self.short[0] == "1"
+
 
 def classes(source: Source) -> Chapter:
     blocks = []
@@ -67,7 +81,8 @@ def _heat(source: Source, contest: Contest) -> Block | None:
         values = [
             mean(numbers) if (numbers := column.numbers(line)) else None for column in columns
         ]
-        records.append({"method": name, **dict(zip(heads, values, strict=True))})
+        recalls = {f"recall.{head}": value for head, value in zip(heads, values, strict=True)}
+        records.append({"method": name, **recalls})
         squares.append(
             [
                 Square(value or 0.0, _short(value), f"{name}: recall of {head} {decimals(value)}")
@@ -101,7 +116,7 @@ def _matrices(source: Source, contest: Contest) -> Block | None:
     if not counted:
         return None
     heads = [on_one_line(name) for name in contest.section.first.classes]
-    drawn = max(1, min(len(counted), CELLS // len(heads) ** 2))
+    drawn = min(len(counted), CELLS // len(heads) ** 2)
     grids = [_grid(source.name(line), heads, counts) for line, counts in counted[:drawn]]
     records: list[Record] = [
         {
@@ -113,20 +128,25 @@ def _matrices(source: Source, contest: Contest) -> Block | None:
         for line, counts in counted
         for row in range(len(heads))
         for column in range(len(heads))
+        if drawn or counts[row, column]
     ]
     text = ["Rows are true classes, columns predicted ones; the shade is the share of the row."]
     if any(len(line) > 1 for line, _ in counted):
         text.append("Images are counted once for each seed.")
-    if drawn < len(counted):
+    if not drawn:
+        text = [f"{len(heads)} classes are too many to draw; the CSV has all counts above 0."]
+    elif drawn < len(counted):
         text.append(f"The best {drawn} of {len(counted)} methods; the CSV has all.")
     return Block(
-        kind="matrices",
+        kind="matrices" if drawn else "text",
         id=source.id("confusion", contest.task),
         title=f"{contest.task}: confusion matrices",
         text=text,
         drawing=grids,
-        table=_table(heads, [(source.name(line), counts) for line, counts in counted[:drawn]]),
-        folded=True,
+        table=_table(heads, [(source.name(line), counts) for line, counts in counted[:drawn]])
+        if drawn
+        else None,
+        folded=bool(drawn),
         records=records,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.charts import by_method, chart, quantity, tooltip
+from harness.report.page.blocks.private import without_paths
 from harness.report.page.blocks.sketch import sketch
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
@@ -33,7 +34,11 @@ def data_chapter(source: Source) -> Chapter:
     found = Tables().of(source.cell(row), source.record(row))
     blocks: list[Block] = []
     if isinstance(found, str):
-        blocks.append(Block(text=[f"The study's own table of images cannot be shown: {found}."]))
+        blocks.append(
+            Block(
+                text=[f"The study's own table of images cannot be shown: {without_paths(found)}."]
+            )
+        )
     else:
         blocks.append(_by_part(source, found))
         if found.samples.sources is not None:
@@ -48,23 +53,31 @@ def _by_part(source: Source, images: Images) -> Block:
         part: np.bincount(samples.labels[rows], minlength=len(samples.classes))
         for part, rows in parts.items()
     }
-    used = source.setting.first.images
+    row = source.setting.first
     text = [f"{counted(len(samples), 'image')} in {counted(len(samples.classes), 'class')}."]
+    caps = {name: row.protocol.get(f"{name}_images") for name in parts}
     capped = [
-        f"{part['images']} of {len(parts[name])} for {name}"
-        for name, part in used.items()
-        if name in parts and part["images"] < len(parts[name])
+        f"{cap} of {len(parts[name])} for {name}"
+        for name, cap in caps.items()
+        if isinstance(cap, int) and cap < len(parts[name])
     ]
     if capped:
         text.append(f"The protocol caps the images that a method uses: {', '.join(capped)}.")
     if samples.groups is not None:
-        text.append(
-            f"{counted(len(set(samples.groups)), 'group')} of images that belong together; each "
-            "group is in one part only."
-        )
+        text.append(_groups(samples.groups, parts))
     if samples.has_mask.any():
         text.append(f"{counted(int(samples.has_mask.sum()), 'image')} with a reference mask.")
     return _counts(source, "parts", "Classes by part of the split", samples.classes, counts, text)
+
+
+def _groups(groups: Sequence[str], parts: Mapping[str, NDArray[np.int64]]) -> str:
+    """How many groups there are, and how many of them several parts share."""
+    held = [{groups[row] for row in rows} for rows in parts.values()]
+    several = sum(map(len, held)) - len(set().union(*held))
+    every = f"{counted(len(set(groups)), 'group')} of images that belong together"
+    if several:
+        return f"{every}: the split leaks, as some are in several parts."
+    return f"{every}; each is in one part only."
 
 
 def _by_source(source: Source, images: Images, sources: Sequence[str]) -> Block:
@@ -100,7 +113,7 @@ def _counts(
     for name, count in counts.items():
         columns.append(Shown(on_one_line(name), [*map(str, count), str(count.sum())]))
     records: list[Record] = [
-        {"class": label, **{name: int(count[index]) for name, count in counts.items()}}
+        {"class": label, **{f"{what}.{name}": int(n[index]) for name, n in counts.items()}}
         for index, label in enumerate(names)
     ]
     return Block(

@@ -13,6 +13,7 @@ from harness.provenance import package_file
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.private import without_paths
 from harness.report.page.blocks.sources import Source
 from harness.report.table.column import name_of
 from harness.report.table.rows import Row
@@ -59,7 +60,10 @@ def _protocol(source: Source, rows: Sequence[Row]) -> Block:
         ]
         if changes:
             said.append(f"{on_one_line(other.method)}: {', '.join(changes)}.")
-    split = [f"Split: {note}." for note in dict.fromkeys(n for r in rows for n in r.split_notes)]
+    split = [
+        f"Split: {without_paths(note)}."
+        for note in dict.fromkeys(n for r in rows for n in r.split_notes)
+    ]
     title = "Protocol, equal for all methods"
     return _pairs(source, "protocol", title, facts, notes=[*said, *split])
 
@@ -179,7 +183,7 @@ def _study_files(source: Source, rows: Sequence[Row]) -> list[Block]:
         except (OSError, ValueError):  # A study of cells that were copied has none.
             continue
         title = f"Study file of {as_text(study.name)}: harness run {STUDY_FILE} repeats it"
-        blocks.append(Block(title=on_one_line(title), verbatim=text))
+        blocks.append(Block(title=on_one_line(title), verbatim=without_paths(text)))
     return blocks
 
 

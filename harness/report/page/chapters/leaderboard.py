@@ -10,6 +10,7 @@ from harness.metrics.intervals import Interval
 from harness.report.formats.records import wide
 from harness.report.formats.text_columns import shown
 from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.private import without_paths
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.evidence import BOUNDS
 from harness.report.screen.text import digits_of, interval_text
@@ -24,6 +25,8 @@ from harness.report.table.view import View
 AGGREGATED = View(aggregate=True)
 PATHS = ("directory", "root")
 """Columns of folders of this machine: a page is passed on."""
+LARGEST = 1e6
+"""Absolute value that is drawn at most."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 """Distances between ticks that an axis may have."""
 
@@ -43,6 +46,8 @@ class Ruler:
     """The axis of the drawn intervals."""
 
     metric: str
+    intervals: bool
+    """Whether any is known."""
     ticks: Sequence[tuple[float, str]]
     """Share of the axis, and the number there."""
     chance: float | None
@@ -71,7 +76,7 @@ def _block(source: Source, section: Section) -> Block:
     return Block(
         kind="leaderboard",
         id=source.id("leaderboard", section.first.task),
-        title=section.heading(),
+        title=without_paths(section.heading()),
         text=[_explained(source, metric, ruler)],
         drawing=ruler,
         table=Table(
@@ -82,13 +87,16 @@ def _block(source: Source, section: Section) -> Block:
             {**record, **_ends(source.evidence.interval(line, metric), metric)}
             for line, record in zip(found, wide(found, told, AGGREGATED), strict=True)
         ],
-        notes=[note.text for note in notes(everyone, source.metrics, AGGREGATED)],
+        notes=[without_paths(note.text) for note in notes(everyone, source.metrics, AGGREGATED)],
     )
 
 
 def _explained(source: Source, metric: str, ruler: Ruler) -> str:
     units = "patients (groups of images)" if source.evidence.grouped else "images"
-    text = f"Dots and bars: {source.label(metric)} and its 95 % interval, by resampling {units}."
+    text = f"Dots: {source.label(metric)}; it has no interval here."
+    if ruler.intervals:
+        what = f"{source.label(metric)} and its 95 % interval"
+        text = f"Dots and bars: {what}, by resampling {units}."
     if ruler.chance is None:
         return text
     return f"{text} Dotted line: always answering the most frequent class."
@@ -119,6 +127,9 @@ def _ruler(source: Source, found: Sequence[Line], metric: str) -> Ruler:
     chance = evidence.chance(found[0], metric)
     reached = [value for value in values if value is not None]
     reached += [end for one in intervals if one is not None for end in (one.low, one.high)]
+    if not reached or max(map(abs, reached)) > LARGEST:
+        # No axis can show such values; the table does.
+        return Ruler(source.label(metric), False, (), None, [None] * len(found))
     low, high, step = _axis(reached, BOUNDS.get(metric, (0.0, 1.0)))
 
     def share(value: float) -> float:
@@ -138,6 +149,7 @@ def _ruler(source: Source, found: Sequence[Line], metric: str) -> Ruler:
     ticks = [low + step * index for index in range(round((high - low) / step) + 1)]
     return Ruler(
         metric=source.label(metric),
+        intervals=any(one is not None for one in intervals),
         ticks=[(share(tick), f"{tick:g}" if abs(tick) > 1e-9 else "0") for tick in ticks],
         chance=share(chance) if chance is not None and low <= chance <= high else None,
         dots=[dot(value, one) for value, one in zip(values, intervals, strict=True)],
@@ -147,6 +159,8 @@ def _ruler(source: Source, found: Sequence[Line], metric: str) -> Ruler:
 def _axis(reached: Sequence[float], bounds: tuple[float, float]) -> tuple[float, float, float]:
     """Lowest and highest value of an axis that holds the values, and the distance of its ticks."""
     low, high = min(reached, default=bounds[0]), max(reached, default=bounds[1])
-    step = next((s for s in STEPS if (high - low) / s <= 4), (high - low) / 4)
+    least = max(abs(low), abs(high)) * 1e-6
+    step = next((s for s in STEPS if s > least and (high - low) / s <= 4), (high - low) / 4)
+    step = step or 1.0
     start, end = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return (start, end, step) if end > start else (start, start + step, step)

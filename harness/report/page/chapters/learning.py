@@ -60,6 +60,7 @@ def _blocks(source: Source, contest: Contest) -> list[Block]:
     if not records:
         return []
     names = list(dict.fromkeys(str(record["method"]) for record in records))
+    higher = contest.lines[0][0].primary_higher_is_better
     metrics = " and ".join(source.label(metric) for metric in contest.metrics)
     several = f"mean of {metrics}" if len(contest.metrics) > 1 else metrics
     task = contest.task
@@ -92,7 +93,7 @@ def _blocks(source: Source, contest: Contest) -> list[Block]:
                 height=280,
             ),
             sketch=sketch(records, names, ("epoch", "epoch"), (field, title)),
-            table=_table(records, names, field, title),
+            table=_table(records, names, field, highest=field == "validation" and higher),
             folded=True,
             records=[
                 {name: record[name] for name in ("method", "epoch", field, "seeds")}
@@ -122,9 +123,9 @@ def _mean(there: Sequence[dict[str, float]], field: str) -> float | None:
     return mean(known) if known else None
 
 
-def _table(records: Sequence[Record], names: Sequence[str], field: str, title: str) -> Table:
+def _table(records: Sequence[Record], names: Sequence[str], field: str, *, highest: bool) -> Table:
     """A line per method: the first epoch, the best and the last."""
-    best = max if field == "validation" else min
+    best = max if highest else min
     lines: list[list[str]] = []
     write = decimals if field == "validation" else number
     for name in names:

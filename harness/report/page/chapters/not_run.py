@@ -8,6 +8,7 @@ from harness.report.formats.json import Broken
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.private import without_paths
 from harness.report.screen.without_result import without_result
 from harness.report.table.column import name_of
 from harness.report.table.numbers import percent
@@ -32,7 +33,7 @@ def not_run(rows: Sequence[Row], broken: Broken) -> Chapter:
 
 
 def _cells(without: Sequence[Row]) -> Block:
-    reasons = [on_one_line(" ".join(row.reason.split())) for row in without]
+    reasons = [without_paths(on_one_line(" ".join(row.reason.split()))) for row in without]
     records: list[Record] = [
         {
             "method": row.method,
@@ -46,10 +47,11 @@ def _cells(without: Sequence[Row]) -> Block:
     ]
     return Block(
         id="not-run-cells",
-        bullets=[line.strip() for line in without_result(without, ())],
+        bullets=[without_paths(line.strip()) for line in without_result(without, ())],
         table=Table(
             columns=[
                 Shown("method", [on_one_line(name_of(row)) for row in without], left=True),
+                Shown("dataset", [on_one_line(row.dataset) for row in without], left=True),
                 Shown("seed", [str(row.seed) for row in without]),
                 Shown("train\ndata", [percent(row.fraction) for row in without]),
                 Shown("status", [row.status for row in without], left=True),
@@ -62,7 +64,8 @@ def _cells(without: Sequence[Row]) -> Block:
 
 def _plugins(broken: Broken) -> Block:
     found = [
-        (on_one_line(name), how, on_one_line(" ".join(why.split()))) for name, how, why in broken
+        (on_one_line(name), how, without_paths(on_one_line(" ".join(why.split()))))
+        for name, how, why in broken
     ]
     return Block(
         id="not-run-plugins",

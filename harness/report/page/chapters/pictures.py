@@ -14,6 +14,7 @@ from harness.metrics.segmentation import overlap
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
+from harness.report.page.blocks.private import without_paths
 from harness.report.page.blocks.sources import Films, Source
 from harness.report.page.chapters.outline import film, short_outline
 from harness.report.screen.contest import Contest
@@ -79,7 +80,8 @@ def _block(source: Source, contest: Contest, films: Films) -> Block:
     try:
         dataset = films.open(source.record(row)["dataset"])
     except HarnessError as error:
-        return Block(title=title, text=[f"No pictures: the dataset cannot be opened ({error})."])
+        why = without_paths(str(error))
+        return Block(title=title, text=[f"No pictures: the dataset cannot be opened ({why})."])
     drawer = _Drawer(
         dataset, shown=films.shown(row.dataset), prefix=source.id("film", contest.task)
     )
@@ -91,7 +93,7 @@ def _block(source: Source, contest: Contest, films: Films) -> Block:
             file = source.cell(line[0]).predictions(line[0].part)
             strips.append(Strip(method=name, pictures=drawer.strip(file)))
         except HarnessError as error:
-            notes.append(f"No pictures of {name}: {error}.")
+            notes.append(f"No pictures of {name}: {without_paths(str(error))}.")
     if len(contest.lines) > METHODS:
         notes.append(f"The best {METHODS} of {len(contest.lines)} methods.")
     if drawer.coarser:
@@ -165,14 +167,15 @@ class _Drawer:
     def _picture(self, image: str, mask: NDArray[np.bool_], rank: str, dice: float) -> Picture:
         row = self._row.get(image)
         if row is None:
-            raise HarnessError(f"the dataset has no image {image!r} now")
+            raise HarnessError("an image of the set is not in the dataset now")
         try:
             shown = self._film(row) if self.shown else ""
             reference = self._outline(self._dataset.mask(row))
         except HarnessError:
             raise
         except Exception as error:  # A dataset's own code may raise anything.
-            raise HarnessError(f"image {image!r}: {type(error).__name__}: {error}") from error
+            said = f"{type(error).__name__} while an image was read"
+            raise HarnessError(said) from error
         return Picture(
             film=shown,
             grid=len(mask),

@@ -42,7 +42,11 @@ def _block(source: Source, contest: Contest, column: Column, unit: float, what: 
     metric = contest.metrics[0]
     lines = [line for line in contest.lines if not any(row.one_class for row in line)]
     priced = [(line, _price(line, column, unit)) for line in lines]
-    known = [(line, price) for line, price in priced if price is not None]
+    known = [
+        (line, price)
+        for line, price in priced
+        if price is not None and source.evidence.value(line, metric) is not None
+    ]
     by_cpu = column.time == "cpu"
     title = {"epoch": "seconds per epoch", "latency": "latency of one image, ms"}[what]
     title = f"CPU {title}" if by_cpu and what == "epoch" else title

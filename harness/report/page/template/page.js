@@ -44,11 +44,16 @@
     const given = JSON.parse(block.querySelector("script.spec").textContent);
     const link = block.querySelector(".save a").getAttribute("href");
     const spec = given.spec;
-    // The chart reads the file that a reader can save.
-    spec.data = {
-      values: decodeURIComponent(link.slice(link.indexOf(",") + 1)),
-      format: { type: "csv", parse: given.parse },
-    };
+    // The chart reads the file that a reader can save, in which text that a spreadsheet would run
+    // as a formula has an apostrophe in front.
+    const text = decodeURIComponent(link.slice(link.indexOf(",") + 1));
+    const values = vega.read(text, { type: "csv", parse: given.parse });
+    for (const record of values) {
+      for (const [name, value] of Object.entries(record)) {
+        if (typeof value === "string") record[name] = value.replace(/^'(?=[=+@\t\r\n-])/, "");
+      }
+    }
+    spec.data = { values };
     spec.config = LOOK;
     const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), {
       renderer: "svg",
