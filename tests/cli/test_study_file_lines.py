@@ -62,6 +62,7 @@ IN_A_RUN = {
     "device_memory": 'device_memory = "much"',
     "activation_space": 'activation_space = "little"',
     "executor": 'executor = "proces"',
+    "log": 'log = "tensorbord"',
     "out": 'out = "films.csv"',
 }
 """The same, of values that only ``harness run`` looks at."""
