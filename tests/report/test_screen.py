@@ -373,6 +373,16 @@ def test_what_makes_every_value_doubtful_is_on_the_screen(tmp_path):
     assert " !  selected on test: " in text
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_sources_that_give_the_class_away_are_said(tmp_path, told):
+    cell = classifier(tmp_path, "x/net", 0.8)
+    sources = tuple(str(label) if told else "same" for label in LABELS)
+    file = cell.predictions("test")
+    cell.write_predictions("test", replace(file, sources=sources))
+    line = " !  the source alone tells 100 % of the classes"
+    assert any(text.startswith(line) for text in shown(tmp_path).splitlines()) == told
+
+
 def test_classes_that_the_test_set_lacks_are_named(tmp_path):
     classifier(tmp_path, "a/net", 0.9, labels=[0, 1, 2] * 20, present=CLASSES[:3])
     said = " !  classification: macro over 3 of 4 classes (no Viral Pneumonia)"

@@ -147,7 +147,8 @@ def _in_short(source: Source) -> Chapter:
 def _caveats(source: Source) -> list[str]:
     """What changes how every value is read."""
     rows = source.setting.rows
-    found = [contest.section.averaged_over() for contest in source.setting.contests]
+    found = [source.evidence.shortcut()]
+    found += [contest.section.averaged_over() for contest in source.setting.contests]
     if any(row.selected_on_test for row in rows):
         found.append("the best epoch was chosen on the set shown here")
     found += [note for row in rows for note in row.split_notes]

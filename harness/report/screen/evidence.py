@@ -15,6 +15,7 @@ from harness.metrics.observations import majority, observations
 from harness.metrics.one_metric import is_own, value_of
 from harness.metrics.resampled import has_fast_path, on_resamples
 from harness.metrics.resampling import RESAMPLES, Resampling, group_names, resample
+from harness.metrics.source_shortcut import source_shortcut
 from harness.report.table.aggregation import Line
 from harness.report.table.numbers import mean
 from harness.report.table.rows import Row
@@ -25,6 +26,9 @@ from harness.specs import MetricSpec
 Draws = NDArray[np.float64]
 BOUNDS: Mapping[str, tuple[float, float]] = {"label.mcc": (-1.0, 1.0)}
 """Lowest and highest value of the metrics that are not in [0, 1]."""
+SHORTCUT = 0.1
+"""Share of the images that their source tells more than the most frequent class, at least, where it
+is said."""
 Report = Callable[[int, int], None]
 _Pair = tuple[tuple[float, float], tuple[Draws, Draws]]
 """Values of two rows, and their draws."""
@@ -80,6 +84,21 @@ class Evidence:
     def grouped(self) -> bool:
         """Whether the dataset knows which images belong together."""
         return any(file.groups is not None for file in self._files.values())
+
+    def shortcut(self) -> str | None:
+        """That the source of an image gives its class away: where classes are predicted, and it
+        tells clearly more of them than the most frequent class."""
+        for file in self._files.values():
+            if file.probabilities is None or file.sources is None:
+                continue
+            found = source_shortcut(file.labels, file.sources, len(file.classes))
+            if found is None or found.gain < SHORTCUT:
+                return None
+            return (
+                f"the source alone tells {found.by_source:.0%} of the classes "
+                f"(most frequent one: {found.by_majority:.0%})"
+            ).replace("%", " %")
+        return None
 
     @property
     def images(self) -> int:

@@ -76,7 +76,7 @@ def screen(
     top = _top(rows, setting, evidence, ended)
     below = [
         *without_result(rows, ended.broken),
-        *(_caveats(setting) if setting else []),
+        *(_caveats(setting, evidence) if setting and evidence else []),
         *(_not_shown(setting) if setting else []),
         *_others(rows, found[1:]),
     ]
@@ -179,22 +179,23 @@ def _not_shown(setting: Setting) -> list[str]:
     return lines
 
 
-def _caveats(setting: Setting) -> list[str]:
-    """What changes how every value is read: classes that the set lacks, the choice of the epoch,
-    and the split."""
+def _caveats(setting: Setting, evidence: Evidence) -> list[str]:
+    """What changes how every value is read: sources that give classes away, classes that the set
+    lacks, the choice of the epoch, and the split."""
     rows = setting.rows
     over: dict[str, list[str]] = {}
     for contest in setting.contests:
         if (facts := contest.section.averaged_over()) is not None:
             over.setdefault(facts, []).append(contest.task)
-    said = [f"{', '.join(tasks)}: {facts}" for facts, tasks in over.items()]
+    said = [text for text in (evidence.shortcut(),) if text is not None]
+    said += [f"{', '.join(tasks)}: {facts}" for facts, tasks in over.items()]
     if any(row.selected_on_test for row in rows):
         said.append("selected on test: the best epoch was chosen on the set shown here")
     said += [note for row in rows for note in row.split_notes]
     different = list(dict.fromkeys(map(on_one_line, said)))
     lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
     more = len(different) - CAVEATS
-    return [*lines, *([f" !  {more} more on the split: harness report"] if more > 0 else [])]
+    return [*lines, *([f" !  {more} more: harness report"] if more > 0 else [])]
 
 
 def _foot(rows: Sequence[Row], ended: Ended) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics.source_shortcut import source_shortcut
 from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
@@ -87,8 +88,15 @@ def _by_source(source: Source, images: Images, sources: Sequence[str]) -> Block:
         name: np.bincount(labels[names == name], minlength=len(classes))
         for name in sorted(set(sources))
     }
+    shortcut = source_shortcut(labels, sources, len(classes))
     pure = [name for name, count in counts.items() if np.count_nonzero(count) == 1]
     text = []
+    if shortcut is not None:
+        told, most = (f"{100 * x:.0f} %" for x in (shortcut.by_source, shortcut.by_majority))
+        text.append(
+            f"The source alone tells the class of {told} of the images; the most frequent class is "
+            f"that of {most}."
+        )
     if pure and len(counts) > 1:
         text.append(
             f"{len(pure)} of {counted(len(counts), 'source')} hold one class only: there a method "
