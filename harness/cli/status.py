@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -12,8 +13,9 @@ from urllib.parse import unquote
 
 import click
 
+from harness.cli.shared.fitted_tables import fitted_table
 from harness.cli.shared.past_runs import results_argument
-from harness.cli.shared.terminal import state_text
+from harness.cli.shared.terminal import state_text, terminal_width
 from harness.progress.cell_text import score_of
 from harness.results.browse.lookup import last_names, method_of
 from harness.results.browse.network_title import is_small, named
@@ -51,14 +53,16 @@ def command(results: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(cells, indent=2))
         raise SystemExit(int(damaged))
-    from tabulate import tabulate
-
     heads, found = _where(cells)
     rows = [
         (_name(c), *where, c["cell"], state_text(c["status"]), _detail(c))
         for c, where in zip(cells, found, strict=True)
     ]
-    click.echo(tabulate(rows, headers=("method", *heads, "cell", "status", "")))
+    # In a pipe a cell is a line.
+    width = terminal_width() if sys.stdout.isatty() else sys.maxsize
+    named_heads = ("method", *heads, "cell", "status", "result")
+    last = len(named_heads) - 1
+    click.echo(fitted_table(named_heads, rows, width, wrapped=(0, last)))
     counts = Counter(cell["status"] for cell in cells)
     summary = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     click.echo(f"\n{counted(len(cells), 'cell')}: {summary}")

@@ -18,10 +18,10 @@ def table(folder: Path) -> list[list[str]]:
 def test_study_and_dataset_are_columns_where_there_are_several(tmp_path: Path) -> None:
     make_cell(tmp_path / "results" / "one", label={"f1": 0.5})
     head, _, _ = table(tmp_path)
-    assert head == ["method", "cell", "status"]
+    assert head == ["method", "cell", "status", "result"]
     make_cell(tmp_path / "results" / "two", label={"f1": 0.5}, dataset="films")
     head, _, first, second = table(tmp_path)
-    assert head == ["method", "study", "dataset", "cell", "status"]
+    assert head == ["method", "study", "dataset", "cell", "status", "result"]
     assert (first[1:3], second[1:3]) == (["one", "phantom"], ["two", "films"])
 
 

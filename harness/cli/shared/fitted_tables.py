@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 _GAP = 2
 _PAD = 2
 """Spaces that tabulate gives a heading and not a cell."""
@@ -82,14 +84,19 @@ def widest(text: str) -> int:
 
 def _widths(heads: Sequence[str], rows: Rows) -> list[int]:
     return [
-        max(len(head) + _PAD, *(len(row[column]) for row in rows)) if rows else len(head) + _PAD
+        max(len(head) + _PAD, *(_seen(row[column]) for row in rows)) if rows else len(head) + _PAD
         for column, head in enumerate(heads)
     ]
 
 
 def _words(rows: Rows, column: int) -> int:
     """The longest word of a column."""
-    return max((len(word) for row in rows for word in row[column].split()), default=0)
+    return max((_seen(word) for row in rows for word in row[column].split()), default=0)
+
+
+def _seen(text: str) -> int:
+    """Characters that are seen: colours are not."""
+    return len(click.unstyle(text))
 
 
 def _total(widths: Sequence[int]) -> int:
