@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.shared.fitted_tables import fitted_table
+from harness.cli.shared.method_card import find_method, method_facts, method_text
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.execution.loggers import what_to_install
@@ -18,11 +19,13 @@ from harness.values.wording import counted
 
 
 @click.command(name="plugins")
+@click.argument("method", metavar="[METHOD]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
-def command(as_json: bool) -> None:
-    """List every installed plugin, method and logger, and why a plugin does not load.
+def command(method: str | None, as_json: bool) -> None:
+    """List every installed plugin, method and logger, and why a plugin does not load; or all that
+    is known of one METHOD.
 
-    A method's id begins with its plugin.
+    A method's id begins with its plugin. METHOD is an id, or a name without its plugin.
 
     Reads the plugins' own descriptions; no network is built and no heavy library imported. A broken
     plugin affects no other: it is listed with the reason. The environment
@@ -30,12 +33,18 @@ def command(as_json: bool) -> None:
 
     \b
     harness plugins
+    harness plugins swin_b
     harness plugins --json
     CXR_HARNESS_DISABLE=clip,ssl harness plugins
 
-    Exit codes: 0 always, but 2 where CXR_HARNESS_DISABLE names an unknown plugin.
+    Exit codes: 0 always, but 2 where there is no such METHOD, or CXR_HARNESS_DISABLE names an
+    unknown plugin.
     """
     plugins = installed_plugins()
+    if method is not None:
+        facts = method_facts(find_method(method, plugins), plugins)
+        click.echo(json.dumps(facts, indent=2) if as_json else method_text(facts, terminal_width()))
+        return
     click.echo(
         json.dumps(_facts(plugins), indent=2) if as_json else _text(plugins, terminal_width())
     )
