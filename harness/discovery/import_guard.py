@@ -11,6 +11,10 @@ from types import FrameType, ModuleType, TracebackType
 HEAVY = frozenset({"torch", "torchvision", "timm", "transformers", "segmentation_models_pytorch"})
 """Packages that no plugin may import while it is described: each costs seconds."""
 
+MACHINERY = frozenset({"importlib", "importlib_metadata"})
+"""Packages that carry imports and entry points out. The second is the first's release for older
+Pythons: once any library has imported it, it answers for the first."""
+
 
 class ImportGuard(MetaPathFinder):
     """While entered, refuses every import of a heavy package and remembers who asked.
@@ -58,7 +62,7 @@ class ImportGuard(MetaPathFinder):
         lines = [
             f"{frame.f_code.co_filename}:{frame.f_lineno}"
             for frame in frames
-            if str(frame.f_globals.get("__name__")).partition(".")[0] != "importlib"
+            if str(frame.f_globals.get("__name__")).partition(".")[0] not in MACHINERY
         ]
         through = f", through {lines[-1]}" if lines[-1:] != lines[:1] else ""
         violation = f"imports {name} at {lines[0] if lines else 'its entry point'}{through}"
