@@ -93,12 +93,11 @@ def write_page(
         HarnessError: the file cannot be written.
     """
     metrics = [entry.spec for entry in plugins.metrics.values()]
-    embedded = {name for name, entry in plugins.datasets.items() if entry.spec.embedded}
     there = datasets or {}
     asked = Asked(
         films=Films(
             open=lambda record: there.get(record["fingerprint"]) or _open(record, plugins),
-            shown=lambda name: pictures or name in embedded,
+            shown=lambda name: pictures or name in plugins.embedded,
         ),
         broken=[(one.name, one.status, one.reason) for one in plugins.broken],
         summaries={name: entry.spec.summary for name, entry in plugins.datasets.items()},

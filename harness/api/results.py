@@ -115,10 +115,11 @@ class Results:
                 begun), or a file that cannot be written.
         """
         from harness.api.page import has_page, write_page
+        from harness.report.page.page import SUFFIXES
 
         place = Path(path)
-        if place.suffix.lower() not in (".html", ".htm"):
-            raise HarnessError(f"{place}: a page ends with .html or .htm")
+        if place.suffix.lower() not in SUFFIXES:
+            raise HarnessError(f"{place}: a page ends with {' or '.join(SUFFIXES)}")
         found = self._rows()
         if not has_page(found):
             raise HarnessError(

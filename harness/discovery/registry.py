@@ -94,6 +94,11 @@ class Plugins:
         """That of a plugin that loaded."""
         return next(r for r in self.records if r.name == plugin and r.status == "ok")
 
+    @property
+    def embedded(self) -> frozenset[str]:
+        """Names of the datasets that come with their plugin and need no files."""
+        return frozenset(name for name, entry in self.datasets.items() if entry.spec.embedded)
+
     def default_dataset(self) -> DatasetSpec:
         """The dataset of a run that names none.
 

@@ -56,7 +56,7 @@ def auroc(predictions: ClassPredictions) -> float | None:
     if len(predictions.present) < 2:
         return None
     areas = [
-        _area(predictions.probabilities[:, index], predictions.labels == index)
+        area_under_roc(predictions.probabilities[:, index], predictions.labels == index)
         for index in predictions.present
     ]
     return float(np.mean(areas))
@@ -97,7 +97,13 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.floa
     return np.divide(part, whole, out=zero, where=whole > 0)
 
 
-def _area(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+def area_under_roc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+    """Of one class against the rest, in [0, 1]: the Mann-Whitney statistic with midranks for ties.
+
+    Args:
+        scores: of each image, [N].
+        positive: whether it is of the class, [N]; some are and some are not.
+    """
     _, rank_of, counts = np.unique(scores, return_inverse=True, return_counts=True)
     midranks = np.cumsum(counts) - (counts - 1) / 2
     positives = int(positive.sum())

@@ -184,3 +184,11 @@ def test_the_common_verbs_import_little(words: str, heavy: tuple[str, ...], tmp_
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("data",), ("weights",)])
+def test_a_verb_without_its_word_answers_with_its_help(tmp_path, words):
+    bare, asked = inside(*words, cwd=tmp_path), inside(*words, "--help", cwd=tmp_path)
+    assert bare.returncode == 0
+    assert bare.stdout == asked.stdout
+    assert bare.stderr == ""

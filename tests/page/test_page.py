@@ -10,10 +10,12 @@ import sys
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import HarnessError, load
 from harness.report.page import fetch_vega
+from harness.report.page.chapters.data import _groups
 from harness.results.rundir import find_cells
 from tests.builders import make_cell
 from tests.cli_tools import environment, harness, inside
@@ -122,6 +124,19 @@ def test_counts_of_images_are_those_of_the_study(study: Path) -> None:
             assert int(record[f"parts.{part}"]) == int(
                 (table.samples.labels[chosen] == index).sum()
             )
+
+
+def test_caps_are_those_of_the_protocol_and_not_of_a_fraction(study: Path) -> None:
+    text = page_of(study).articles["data-parts"].text
+    assert "96 of 519 for test" in text
+    assert "48 of 669 for train" in text
+    assert "for val" not in text
+
+
+def test_groups_in_several_parts_are_a_leak() -> None:
+    parts = {"train": np.array([0, 1]), "test": np.array([2, 3])}
+    assert "the split leaks" in _groups(("a", "b", "b", "c"), parts)
+    assert "each is in one part only" in _groups(("a", "a", "b", "c"), parts)
 
 
 def test_a_confusion_matrix_counts_what_was_predicted(study: Path) -> None:

@@ -10,16 +10,13 @@ from pathlib import Path
 import click
 
 from harness.api.page import has_page, write_page
-from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
 from harness.progress.counting import counting
-from harness.report.page.page import FILE
-from harness.report.table.rows import Row, rows
+from harness.report.page.page import FILE, SUFFIXES
+from harness.report.table.rows import rows
 from harness.results.checks.finished_cell import DAMAGED
 from harness.results.rundir import CellDirectory, find_cells
-
-SUFFIXES = (".html", ".htm")
 
 
 def refuse_for_page(options: Sequence[str]) -> None:
@@ -90,7 +87,7 @@ def _write(cells: Sequence[CellDirectory], path: Path, *, pictures: bool) -> int
         raise HarnessError(
             "only time was measured here, and a page is about scores: harness report"
         )
-    if pictures and (names := _not_embedded(found, plugins)):
+    if pictures and (names := sorted({row.dataset for row in found} - plugins.embedded)):
         click.echo(
             f"warning: the page will show images of {', '.join(names)}; pass it on only as far as "
             "the dataset's licence and the people on them allow",
@@ -99,8 +96,3 @@ def _write(cells: Sequence[CellDirectory], path: Path, *, pictures: bool) -> int
     with counting("writing the page", shown=True) as report:
         write_page(found, plugins, path, pictures=pictures, report=report)
     return 1 if any(row.status == DAMAGED for row in found) else 0
-
-
-def _not_embedded(found: Sequence[Row], plugins: Plugins) -> list[str]:
-    embedded = {name for name, entry in plugins.datasets.items() if entry.spec.embedded}
-    return sorted({row.dataset for row in found} - embedded)

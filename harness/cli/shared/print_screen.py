@@ -50,7 +50,7 @@ def print_screen(
     ended = Ended(
         folders=[os.path.relpath(folder) for folder in dict.fromkeys(folders)],
         summaries={name: entry.spec.summary for name, entry in plugins.datasets.items()},
-        embedded={name for name, entry in plugins.datasets.items() if entry.spec.embedded},
+        embedded=plugins.embedded,
         kept=_older(every, started),
         seconds=(datetime.now(UTC) - started).total_seconds(),
         broken=broken,

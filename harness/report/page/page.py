@@ -35,6 +35,8 @@ from harness.values.wording import counted
 
 FILE = "report.html"
 """Name of the page in a study's folder."""
+SUFFIXES = (".html", ".htm")
+"""Of the file of a page."""
 
 
 @dataclass(frozen=True, kw_only=True)

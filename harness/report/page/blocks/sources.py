@@ -99,6 +99,13 @@ class Source:
                 starts[_start(row)] = on_one_line(", ".join(words))
         return found
 
+    def ends(self, line: Line, metric: str) -> dict[str, float | None]:
+        """The ends of the line's interval, for a record."""
+        interval = self.evidence.interval(line, metric)
+        if interval is None:
+            return {"low": None, "high": None}
+        return {"low": interval.low, "high": interval.high}
+
     def cell(self, row: Row) -> CellDirectory:
         return CellDirectory(Path(row.directory))
 

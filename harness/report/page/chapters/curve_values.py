@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.metrics import classification
 from harness.results.predictions import ClassPredictions
 
 Floats = NDArray[np.float64]
@@ -42,10 +43,9 @@ def precision_recall(given: Scores) -> Floats:
 
 
 def area_under_roc(given: Scores) -> float:
-    """The probability that an image of the class has a higher score than another; a tie counts
-    half."""
-    hits, misses = _counts(given)
-    return float(np.trapezoid(hits, misses)) / float(hits[-1] * misses[-1])
+    """As the metric AUROC takes it of each class."""
+    positive, score = given
+    return classification.area_under_roc(score, positive)
 
 
 def average_precision(given: Scores) -> float:

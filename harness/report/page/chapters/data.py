@@ -142,15 +142,13 @@ def _fractions(source: Source, contest: Contest) -> Block | None:
     records: list[Record] = []
     for line in lines(contest.section, View(aggregate=True), source.known):
         value = source.evidence.value(line, metric)
-        interval = source.evidence.interval(line, metric)
         records.append(
             {
                 "method": source.name(line),
                 "share": line[0].fraction,
                 "images": line[0].images["train"]["images"],
                 "value": value,
-                "low": None if interval is None else interval.low,
-                "high": None if interval is None else interval.high,
+                **source.ends(line, metric),
             }
         )
     records.sort(key=lambda record: (str(record["method"]), float(record["share"] or 0)))

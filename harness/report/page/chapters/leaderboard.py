@@ -84,7 +84,7 @@ def _block(source: Source, section: Section) -> Block:
             values=[[_value(column, line) for column in columns] for line in found],
         ),
         records=[
-            {**record, **_ends(source.evidence.interval(line, metric), metric)}
+            {**record, **_ends(source, line, metric)}
             for line, record in zip(found, wide(found, told, AGGREGATED), strict=True)
         ],
         notes=[without_paths(note.text) for note in notes(everyone, source.metrics, AGGREGATED)],
@@ -113,11 +113,8 @@ def _value(column: Column, line: Line) -> str | float | None:
     return float(first) if not column.left and first.replace(".", "", 1).isdigit() else text
 
 
-def _ends(interval: Interval | None, metric: str) -> dict[str, float | None]:
-    return {
-        f"{metric}.low": None if interval is None else interval.low,
-        f"{metric}.high": None if interval is None else interval.high,
-    }
+def _ends(source: Source, line: Line, metric: str) -> dict[str, float | None]:
+    return {f"{metric}.{end}": value for end, value in source.ends(line, metric).items()}
 
 
 def _ruler(source: Source, found: Sequence[Line], metric: str) -> Ruler:

@@ -9,6 +9,7 @@ from harness.report.formats.records import Record
 from harness.report.formats.text_columns import Shown
 from harness.report.page.blocks.block import Block, Chapter, Table
 from harness.report.page.blocks.private import without_paths
+from harness.report.screen.text import shortened_at_the_end
 from harness.report.screen.without_result import without_result
 from harness.report.table.column import name_of
 from harness.report.table.numbers import percent
@@ -55,7 +56,11 @@ def _cells(without: Sequence[Row]) -> Block:
                 Shown("seed", [str(row.seed) for row in without]),
                 Shown("train\ndata", [percent(row.fraction) for row in without]),
                 Shown("status", [row.status for row in without], left=True),
-                Shown("reason", [_cut(reason) for reason in reasons], left=True),
+                Shown(
+                    "reason",
+                    _cut(reasons),
+                    left=True,
+                ),
             ]
         ),
         records=records,
@@ -74,12 +79,12 @@ def _plugins(broken: Broken) -> Block:
             columns=[
                 Shown("plugin", [name for name, _, _ in found], left=True),
                 Shown("status", [how for _, how, _ in found], left=True),
-                Shown("reason", [_cut(why) for _, _, why in found], left=True),
+                Shown("reason", _cut([why for _, _, why in found]), left=True),
             ]
         ),
         records=[{"plugin": name, "status": how, "reason": why} for name, how, why in found],
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= REASON else f"{text[: REASON - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _cut(reasons: Sequence[str]) -> list[str]:
+    return [shortened_at_the_end(reason, REASON) for reason in reasons]

@@ -114,13 +114,11 @@ def _price(line: Line, column: Column, unit: float) -> float | None:
 
 def _point(source: Source, contest: Contest, line: Line, price: float) -> Record:
     metric = contest.metrics[0]
-    interval = source.evidence.interval(line, metric)
     return {
         "method": source.name(line),
         "family": line[0].family,
         "value": source.evidence.value(line, metric),
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
+        **source.ends(line, metric),
         "cost": price,
     }
 
