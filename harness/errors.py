@@ -38,6 +38,19 @@ class Skip(HarnessError):
     """
 
 
+def said(error: BaseException) -> str:
+    """What an error of other people's code says, on one line, behind its type unless it is a
+    :class:`HarnessError`. Never raises: an error whose text cannot be made says so."""
+    name = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception as worse:
+        return f"{name} (its text cannot be made: {type(worse).__name__})"
+    if isinstance(error, HarnessError) and text:
+        return text
+    return f"{name}: {text}" if text else name
+
+
 @contextmanager
 def about(key: str) -> Iterator[None]:
     """Errors raised in the block that do not say what they are about are about ``key``."""

@@ -13,9 +13,10 @@ import click
 
 from harness.cli.shared.past_runs import results_option
 from harness.cli.shared.terminal import state_text
+from harness.discovery.find import DISABLE
 from harness.errors import HarnessError
 from harness.machine import cuda_driver
-from harness.planning.installed_plugins import DISABLE, installed_plugins
+from harness.planning.installed_plugins import installed_plugins
 from harness.upkeep import check_installation as doctor
 from harness.upkeep import check_machine as doctor_machine
 from harness.upkeep.check_installation import Finding

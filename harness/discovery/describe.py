@@ -18,7 +18,7 @@ import pluggy
 from harness import hookspecs
 from harness.discovery.find import PluginRecord
 from harness.discovery.import_guard import ImportGuard
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError, did_you_mean, said
 from harness.specs import (
     HARNESS_API,
     DatasetSpec,
@@ -42,6 +42,8 @@ OFFERS: Mapping[str, type[Spec]] = MappingProxyType(
 )
 """Registration hook -> what it returns. All other hooks are session hooks."""
 
+MOST = 1000
+"""Specs that one plugin may offer."""
 _PREFIX = "harness_"
 
 
@@ -66,12 +68,15 @@ class Implementation:
 
 
 def describe(
-    entry_point: EntryPoint, record: PluginRecord
+    entry_point: EntryPoint, record: PluginRecord, doing: Callable[[str], None] = lambda what: None
 ) -> tuple[PluginRecord, tuple[Implementation, ...]]:
     """The record with the plugin's specs, or with what went wrong; and its hooks.
 
     Catches every exception but KeyboardInterrupt, SystemExit included. What the plugin prints goes
     into the record.
+
+    Args:
+        doing: is told what is about to be called, as in ``"importing acme"``.
     """
     output, guard = io.StringIO(), ImportGuard(__name__)
     package = entry_point.value.partition(":")[0].partition(".")[0]
@@ -80,15 +85,16 @@ def describe(
     started = time.perf_counter()
     try:
         with guard, redirect_stdout(output):
+            doing(f"importing {entry_point.value}")
             module = _load(entry_point)
             implementations = implementations_of(record.name, module)
-            changes["specs"] = tuple(_specs(implementations))
+            changes["specs"] = tuple(_specs(implementations, doing))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         changes = {
             "status": "incompatible" if isinstance(error, IncompatibleError) else "failed",
-            "reason": str(error) if isinstance(error, HarnessError) else _one_line(error, package),
+            "reason": said(error) if isinstance(error, HarnessError) else _one_line(error, package),
             "error": traceback.format_exc(),
         }
     if guard.violations:
@@ -165,11 +171,14 @@ def _unknown_hook(name: str, known: Iterable[str]) -> str:
     )
 
 
-def _specs(implementations: Iterable[Implementation]) -> Iterator[Spec]:
+def _specs(
+    implementations: Iterable[Implementation], doing: Callable[[str], None]
+) -> Iterator[Spec]:
     """Specs of all registration hooks, checked.
 
     Raises:
-        HarnessError: a hook returns something else, or one name is offered twice.
+        HarnessError: a hook returns something else, one name is offered twice, or there are more
+            than :data:`MOST`.
     """
     seen: set[tuple[str, str]] = set()
     for implementation in implementations:
@@ -177,6 +186,7 @@ def _specs(implementations: Iterable[Implementation]) -> Iterator[Spec]:
         if hook not in OFFERS:
             continue
         kind = OFFERS[hook]
+        doing(f"calling {hook}")
         offered = implementation({})
         if not isinstance(offered, Iterable):
             raise HarnessError(
@@ -191,16 +201,17 @@ def _specs(implementations: Iterable[Implementation]) -> Iterator[Spec]:
             if (hook, spec.name) in seen:
                 raise HarnessError(f"{hook} offers {spec.name!r} twice")
             seen.add((hook, spec.name))
+            if len(seen) > MOST:
+                raise HarnessError(f"{hook} offers more than {MOST:,} records")
             yield spec
 
 
 def _one_line(error: BaseException, package: str) -> str:
     """``"ValueError: text (file.py:3)"``: the last line of the plugin's own that was reached."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     lines = [
         f"{frame.f_code.co_filename}:{number}"
         for frame, number in traceback.walk_tb(error.__traceback__)
         if str(frame.f_globals.get("__name__")).partition(".")[0] == package
         and frame.f_globals.get("__name__") != __name__
     ]
-    return f"{text} ({lines[-1]})" if lines else text
+    return f"{said(error)} ({lines[-1]})" if lines else said(error)

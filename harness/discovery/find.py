@@ -22,7 +22,10 @@ from harness.specs import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*\Z")
 _RESERVED = ("all", "none")
-_DISABLED = "its user has disabled it (CXR_HARNESS_DISABLE)"
+DISABLE = "CXR_HARNESS_DISABLE"
+"""Environment variable: names of plugins that are not to be loaded, separated by commas."""
+ONLY = "CXR_HARNESS_ONLY"
+"""Environment variable: names of the third parties' plugins that may be loaded."""
 
 Status = Literal["ok", "disabled", "failed", "incompatible", "conflict"]
 
@@ -66,13 +69,16 @@ Found = tuple[EntryPoint, PluginRecord]
 
 
 def find(
-    entry_points: Iterable[EntryPoint] | None = None, disabled: Collection[str] = ()
+    entry_points: Iterable[EntryPoint] | None = None,
+    disabled: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> list[Found]:
     """Every plugin that is offered, sorted; its record is ``ok`` where it may be described.
 
     Args:
         entry_points: what to look at; None for group ``cxr_harness`` of all that is installed.
         disabled: names of plugins that are not to be loaded.
+        only: names of the third parties' plugins that may be loaded; None for all.
     """
     found: list[Found] = []
     if entry_points is None:
@@ -86,7 +92,9 @@ def find(
         found.append((entry_point, _check_name(named)))
     found.sort(key=lambda pair: (pair[1].name, pair[1].dist, pair[1].target))
     records = [record for _, record in found]
-    return [(entry_point, _settle(record, records, disabled)) for entry_point, record in found]
+    return [
+        (entry_point, _settle(record, records, disabled, only)) for entry_point, record in found
+    ]
 
 
 def _installed() -> tuple[list[EntryPoint], list[Found]]:
@@ -177,11 +185,16 @@ def _check_name(record: PluginRecord) -> PluginRecord:
 
 
 def _settle(
-    record: PluginRecord, records: list[PluginRecord], disabled: Collection[str]
+    record: PluginRecord,
+    records: list[PluginRecord],
+    disabled: Collection[str],
+    only: Collection[str] | None,
 ) -> PluginRecord:
     """The record with its status, seen beside all others."""
     if record.name in disabled:
-        return replace(record, status="disabled", reason=_DISABLED)
+        return replace(record, status="disabled", reason=f"disabled by {DISABLE}")
+    if only is not None and not record.bundled and record.name not in only:
+        return replace(record, status="disabled", reason=f"not among those that {ONLY} names")
     rivals = [other for other in records if other.name == record.name]
     if record.status != "ok" or len(rivals) == 1:
         return record

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from harness.discovery.apart import describe_apart
 from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
 from harness.errors import HarnessError
@@ -100,12 +101,18 @@ class Plugins:
         return frozenset(name for name, entry in self.datasets.items() if entry.spec.embedded)
 
     def default_dataset(self) -> DatasetSpec:
-        """The dataset of a run that names none.
+        """The dataset of a run that names none: the embedded one of the harness's own. Installing
+        a plugin changes nobody's default.
 
         Raises:
-            HarnessError: no plugin offers an embedded dataset, or several do.
+            HarnessError: there is none, or there are several.
         """
-        embedded = [entry for entry in self.datasets.values() if entry.spec.embedded]
+        bundled = {record.name for record in self.records if record.bundled}
+        embedded = [
+            entry
+            for entry in self.datasets.values()
+            if entry.spec.embedded and entry.plugin in bundled
+        ]
         if len(embedded) == 1:
             return embedded[0].spec
         if embedded:
@@ -116,7 +123,7 @@ class Plugins:
             )
         known = ", ".join(self.datasets) or "none"
         raise HarnessError(
-            f"no dataset is embedded; choose one with --dataset: {known}", about="dataset"
+            f"no bundled dataset is embedded; choose one with --dataset: {known}", about="dataset"
         )
 
     def call(
@@ -147,7 +154,9 @@ class Plugins:
                     result = implementation(deepcopy(arguments))
                     if isinstance(result, Iterator):
                         result = tuple(result)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 report(implementation.plugin, error)
                 continue
             if result is not None:
@@ -156,20 +165,37 @@ class Plugins:
 
 
 def discover(
-    disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None
+    disabled: Collection[str] = (),
+    entry_points: Iterable[EntryPoint] | None = None,
+    *,
+    only: Collection[str] | None = None,
+    fresh: bool = False,
+    busy: Callable[[str], None] | None = None,
 ) -> Plugins:
     """Find and describe every plugin. Never raises for a plugin's sake, never imports torch.
+
+    The harness's own are described in this process, third parties' in others
+    (:mod:`harness.discovery.apart`).
 
     Args:
         disabled: names of plugins that are not to be loaded.
         entry_points: where to look; None for group ``cxr_harness`` of all that is installed.
+        only: names of the third parties' plugins that may be loaded; None for all.
+        fresh: whether to describe again what is remembered from earlier commands.
+        busy: is told the plugin that is described, where that takes its time.
     """
+    found = find(entry_points, disabled, only)
+    foreign = [one for one in found if one[1].status == "ok" and not one[1].bundled]
+    answers = describe_apart(foreign, fresh=fresh, busy=busy)
     described: list[PluginRecord] = []
     hooks: list[Implementation] = []
-    for entry_point, record in find(entry_points, disabled):
+    for entry_point, record in found:
         if record.status == "ok":
-            with undisturbed():
-                record, implementations = describe(entry_point, record)
+            if record.bundled:
+                with undisturbed():
+                    record, implementations = describe(entry_point, record)
+            else:
+                record, implementations = next(answers)
             hooks += implementations
         described.append(record)
     records = _without_clashes(described)

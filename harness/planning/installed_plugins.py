@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.discovery.find import DISABLE, ONLY
 from harness.discovery.registry import Plugins, discover
 from harness.errors import HarnessError, did_you_mean
 from harness.planning.prompt_variants import with_prompts
 
-DISABLE = "CXR_HARNESS_DISABLE"
-"""Environment variable: names of plugins that are not to be loaded, separated by commas."""
 
-
-def installed_plugins(prompts: Path | None = None) -> Plugins:
-    """Every plugin but those that ``CXR_HARNESS_DISABLE`` names.
+def installed_plugins(
+    prompts: Path | None = None,
+    *,
+    fresh: bool = False,
+    busy: Callable[[str], None] | None = None,
+) -> Plugins:
+    """Every plugin but those that ``CXR_HARNESS_DISABLE`` names, and of third parties' only those
+    that ``CXR_HARNESS_ONLY`` names, where it is set.
 
     Args:
         prompts: adds the methods that
             :func:`harness.planning.prompt_variants.with_prompts` makes of this file.
+        fresh: whether to describe again what is remembered from earlier commands.
+        busy: is told the plugin that is described, where that takes its time.
 
     Raises:
-        HarnessError: the variable names a plugin that is not installed, or the file is invalid.
+        HarnessError: a variable names a plugin that is not installed, or the file is invalid.
     """
-    names = [name.strip() for name in os.environ.get(DISABLE, "").split(",") if name.strip()]
-    plugins = discover(disabled=tuple(names))
+    disabled, only = _names(DISABLE), _names(ONLY)
+    plugins = discover(disabled=disabled or (), only=only, fresh=fresh, busy=busy)
     known = {record.name for record in plugins.records}
-    for name in names:
-        if name not in known:
-            raise HarnessError(
-                f"{DISABLE} names {name!r}, which is not an installed plugin"
-                f"{did_you_mean(name, known)}"
-            )
+    for variable, names in ((DISABLE, disabled), (ONLY, only)):
+        for name in names or ():
+            if name not in known:
+                raise HarnessError(
+                    f"{variable} names {name!r}, which is not an installed plugin"
+                    f"{did_you_mean(name, known)}"
+                )
     return plugins if prompts is None else with_prompts(plugins, prompts)
+
+
+def _names(variable: str) -> tuple[str, ...] | None:
+    """None where the variable is not set, or empty."""
+    names = tuple(n.strip() for n in os.environ.get(variable, "").split(",") if n.strip())
+    return names or None

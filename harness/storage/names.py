@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that are not seen and change the direction of what follows."""
+from harness.values.plain_text import escaped
 
 
 def is_utf8(name: str) -> bool:
@@ -30,12 +27,7 @@ def as_text(name: str) -> str:
 def on_one_line(name: str) -> str:
     """The name as a line or a table can show it: characters that control a terminal or the
     direction of writing are escaped, too, and blanks at its ends, ``\\x20``."""
-    text = "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in TURNING
-        else character
-        for character in as_text(name)
-    )
+    text = escaped(as_text(name))
     inner = text.strip(" ")
     if inner == text:
         return text

@@ -173,9 +173,14 @@ def test_a_failure_names_the_line_of_the_plugin(site: Site) -> None:
 
 
 def test_an_interrupt_is_not_held_against_a_plugin(site: Site) -> None:
-    site.install("slow", "raise KeyboardInterrupt")
+    site.install("slow", "raise KeyboardInterrupt", dist="cxr-harness")
     with pytest.raises(KeyboardInterrupt):
         site.discover()
+
+
+def test_an_interrupt_that_a_third_party_raises_is_its_failure(site: Site) -> None:
+    record = site.record("slow", "raise KeyboardInterrupt")
+    assert (record.status, record.reason[:17]) == ("failed", "KeyboardInterrupt")
 
 
 def test_an_entry_point_must_name_a_module(site: Site) -> None:

@@ -77,10 +77,17 @@ def dataset(name: str, embedded: bool) -> str:
     )
 
 
-def test_the_embedded_dataset_is_the_default(site: Site) -> None:
+def test_the_embedded_dataset_of_the_harness_is_the_default(site: Site) -> None:
     site.install("one", dataset("on-disk", embedded=False))
-    site.install("two", dataset("made-up", embedded=True))
+    site.install("two", dataset("made-up", embedded=True), dist="cxr-harness")
+    site.install("three", dataset("of-others", embedded=True))
     assert site.discover().default_dataset().name == "made-up"
+
+
+def test_no_third_party_s_dataset_becomes_the_default(site: Site) -> None:
+    site.install("one", dataset("a", embedded=True))
+    with pytest.raises(HarnessError, match="choose one with --dataset: a"):
+        site.discover().default_dataset()
 
 
 def test_without_an_embedded_dataset_the_others_are_named(site: Site) -> None:
@@ -90,7 +97,7 @@ def test_without_an_embedded_dataset_the_others_are_named(site: Site) -> None:
 
 
 def test_several_embedded_datasets_are_named(site: Site) -> None:
-    site.install("one", dataset("a", embedded=True))
-    site.install("two", dataset("b", embedded=True))
+    site.install("one", dataset("a", embedded=True), dist="cxr-harness")
+    site.install("two", dataset("b", embedded=True), dist="cxr-harness")
     with pytest.raises(HarnessError, match=r"a \(plugin one\), b \(plugin two\)"):
         site.discover().default_dataset()

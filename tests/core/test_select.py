@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import EntryPoint
-from types import ModuleType
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from plugin_sites import HEAD, Site, hook
 
-import harness
-from harness import HarnessError, MethodSpec
-from harness.discovery.registry import Plugins, discover
+from harness import HarnessError
+from harness.discovery.registry import Plugins
 from harness.discovery.select import in_full, meant, select, taken
 
 
-def method(name: str, task: str, family: str, *tags: str) -> MethodSpec:
-    return MethodSpec(
-        name=name,
-        factory="somewhere:build",
-        task=task,
-        family=family,
-        summary="A network",
-        tags=frozenset(tags),
-    )
+def method(name: str, task: str, family: str, *tags: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "factory": "somewhere:build",
+        "task": task,
+        "family": family,
+        "summary": "A network",
+        "tags": frozenset(tags),
+    }
 
 
 OFFERS = {
@@ -50,28 +49,19 @@ ALL = (
 )
 
 
-@pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
     """Four plugins that load, one that fails, one for another harness and one disabled."""
-    entry_points = [
-        EntryPoint("crashed", "nowhere_to_be_found", "cxr_harness"),
-        EntryPoint("outdated", "select_outdated", "cxr_harness"),
-        EntryPoint("off", "nowhere_to_be_found", "cxr_harness"),
-    ]
-    modules: dict[str, dict[str, Any]] = {"outdated": {"HARNESS_API": 0}}
-    for name, specs in OFFERS.items():
-
-        @harness.hookimpl
-        def harness_methods(specs: list[MethodSpec] = specs) -> list[MethodSpec]:
-            return specs
-
-        modules[name] = {"HARNESS_API": 1, "harness_methods": harness_methods}
-        entry_points.append(EntryPoint(name, f"select_{name}", "cxr_harness"))
-    for name, content in modules.items():
-        module = ModuleType(f"select_{name}")
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    return discover(disabled=("off",), entry_points=entry_points)
+    site = Site(tmp_path_factory.mktemp("select"))
+    for name, methods in OFFERS.items():
+        specs = ", ".join(f"harness.MethodSpec(**{fields!r})" for fields in methods)
+        site.install(name, HEAD + hook("harness_methods", f"return [{specs}]"))
+    site.install("crashed", "import nowhere_to_be_found")
+    site.install("outdated", "HARNESS_API = 0")
+    site.install("off", "import nowhere_to_be_found")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(site.path), *sys.path])
+        yield site.discover(disabled=("off",))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""The processes below this one: tied to its life, adopted when they lose their parent, ended.
+
+Linux only where it says so; elsewhere a process group is all that can be ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that is still running."""
+
+    pid: int
+    command: str
+    """Its command line; its name where it has none."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, even by ``kill -9`` (Linux).
+
+    Args:
+        parent: the parent's number; where it is not that, the parent has ended already.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent ends (Linux), so that
+    none escapes by having a child and ending. Forked processes do not inherit it."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[Process]:
+    """Of this process, those that have ended and were not waited for left out (Linux)."""
+    found = []
+    with contextlib.suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            for word in (task / "children").read_text().split():
+                if (command := _command(int(word))) is not None:
+                    found.append(Process(int(word), command))
+    return found
+
+
+def end_group(pid: int) -> None:
+    """Kill a process and the group that it leads."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def end_children(spared: frozenset[int] = frozenset()) -> list[Process]:
+    """Kill all children of this process and what they leave behind, until there is none.
+
+    Needs :func:`adopt_orphans` to see those that have lost their parent.
+
+    Args:
+        spared: numbers of the children that are left alone.
+
+    Returns:
+        Those that were running when this was called, in the order of their numbers.
+    """
+    ended: dict[int, Process] = {}
+    while found := [process for process in children() if process.pid not in spared]:
+        for process in found:
+            ended[process.pid] = process
+            end_group(process.pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, 0)
+    return [ended[pid] for pid in sorted(ended)]
+
+
+def _command(pid: int) -> str | None:
+    """None where the process has ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The name is in brackets and may hold brackets itself; the state follows.
+    name, _, rest = stat.partition(b"(")[2].rpartition(b")")
+    if rest.split()[:1] in ([b"Z"], [b"X"]):
+        return None
+    return (b" ".join(words).strip() or name).decode(errors="replace")
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value)
