@@ -7,7 +7,6 @@ pipes. It ends, and its cells with it, when its standard input closes or its par
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -19,16 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cell import EPOCH_METRICS
-
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, even by ``kill -9`` (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+from harness.runtime.process_tree import die_with_parent
 
 
 def _say(message: dict[str, Any], out: int) -> None:
