@@ -98,10 +98,11 @@ def run(
         how = {name: values[name] for name in _HOW if name in values}
         words = ("run", *(f"{name}={value!r}" for name, value in values.items()))
         with _blaming(one, given):
+            request = request_of_values(values)
             prepared = prepare(
-                request_of_values(values),
+                request,
                 How(**how, rerun=rerun, strict=strict),
-                installed_plugins(prompts),
+                installed_plugins(prompts, asked=request.methods, exclude=request.exclude),
                 voice,
                 surroundings,
                 prompts=prompts,

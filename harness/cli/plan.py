@@ -91,7 +91,7 @@ def command(
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
-        plugins = installed_plugins(prompts)
+        plugins = installed_plugins(prompts, asked=request.methods, exclude=request.exclude)
         how = How(
             executor=executor,
             jobs=jobs,

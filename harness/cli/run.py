@@ -103,8 +103,8 @@ def command(
         strict=strict,
     )
     with blaming(study_file):
-        plugins = installed_plugins(prompts)
         request = request_of(study_file=study_file, threads=threads, **options)
+        plugins = installed_plugins(prompts, asked=request.methods, exclude=request.exclude)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
     return ran, quiet, started

@@ -1,0 +1,60 @@
+"""The blocks that a network is made of, found by its structure: what ``freezeN`` counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from torch import nn
+
+
+def opened(network: nn.Module) -> set[nn.Module]:
+    """The modules that only arrange others: the network, lists and sequences, and those whose class
+    occurs once, down to blocks."""
+    return {network, *(module for _, module, arranges in _walk(network) if arranges)}
+
+
+def blocks(network: nn.Module) -> list[str]:
+    """Names of the network's blocks in its own order: the outermost modules that are made of
+    others, have parameters, and whose class occurs more than once."""
+    return [
+        name
+        for name, module, arranges in _walk(network)
+        if not arranges
+        and any(True for _ in module.children())
+        and any(True for _ in module.parameters())
+    ]
+
+
+def _walk(network: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+    """Name, module, and whether it only arranges others, of everything down to blocks."""
+    counts = Counter(type(module) for module in network.modules())
+
+    def inside(parent: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module, bool]]:
+        for name, child in parent.named_children():
+            listed = type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+            alone = counts[type(child)] == 1 and any(True for _ in child.children())
+            yield f"{prefix}{name}", child, listed or alone
+            if listed or alone:
+                yield from inside(child, f"{prefix}{name}.")
+
+    return inside(network, "")
+
+
+def frozen_names(network: nn.Module, count: int, head: Iterable[str]) -> set[str]:
+    """Parameters of the first ``count`` blocks, and of all that the network registers before them.
+
+    Args:
+        head: names of the modules that are new, and never among them.
+
+    Raises:
+        ValueError: the network has fewer blocks; says how many.
+    """
+    found = blocks(network)
+    if count > len(found):
+        raise ValueError(f"it has {len(found)} blocks")
+    last = found[count - 1]
+    names = [name for name, _ in network.named_parameters()]
+    of_last = [i for i, name in enumerate(names) if name.startswith(f"{last}.")]
+    own = tuple(f"{name}." for name in head)
+    return {name for name in names[: of_last[-1] + 1] if not name.startswith(own)}
