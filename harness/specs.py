@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import SpecError
 from harness.values.check import mismatch
+from harness.values.plain_text import escaped
 
 HARNESS_API = 1
 """The version of the contract between the harness and its plugins."""
@@ -46,11 +47,15 @@ def _types(record: type) -> Mapping[str, Any]:
 
 
 def _check_types(owner: str, spec: Any) -> None:
-    """SpecError where a field of the record is not of its type."""
+    """SpecError where a field of the record is not of its type. Characters of texts that control a
+    terminal or the direction of writing are escaped: every table shows them."""
     record: Any = type(spec)
     for name, kind in _types(record).items():
-        if (wrong := mismatch(getattr(spec, name), kind, (name,))) is not None:
+        value = getattr(spec, name)
+        if (wrong := mismatch(value, kind, (name,))) is not None:
             raise SpecError(f"{owner}: {wrong}")
+        if isinstance(value, str) and not value.isprintable():
+            object.__setattr__(spec, name, escaped(value, kept="\n"))
 
 
 def _check_name(kind: str, name: str) -> None:

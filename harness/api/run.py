@@ -11,10 +11,12 @@ from typing import Any
 from harness.api.how import How
 from harness.api.results import Results, as_recorded
 from harness.api.session import Voice, execute, prepare
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.planning.installed_plugins import installed_plugins
 from harness.planning.study_files.study_file import StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
+from harness.progress.patience import patience
 from harness.runtime.surroundings import Surroundings
 from harness.study import Cell
 
@@ -101,7 +103,7 @@ def run(
             prepared = prepare(
                 request_of_values(values),
                 How(**how, rerun=rerun, strict=strict),
-                installed_plugins(prompts),
+                _plugins(prompts, shown),
                 voice,
                 surroundings,
                 prompts=prompts,
@@ -109,6 +111,11 @@ def run(
             ran = execute(prepared, command=words, given=_given(values))
         cells |= {cell.directory: as_recorded(cell) for cell in ran.study.cells}
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
+
+
+def _plugins(prompts: Path | None, shown: bool) -> Plugins:
+    with patience("describing", shown=shown) as busy:
+        return installed_plugins(prompts, busy=busy)
 
 
 @contextmanager

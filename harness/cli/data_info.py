@@ -11,9 +11,9 @@ import click
 
 from harness.api.skip_bad import recollection
 from harness.cli.data_verify import data_options
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.words.stray_words import ListsCommand
 from harness.planning.datasets import find_dataset, open_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import DatasetSpec
@@ -38,7 +38,7 @@ def info_command(
     from harness.data.defects.dataset_card import dataset_card
 
     settings = (*data_params, *column_settings(columns))
-    spec = find_dataset(installed_plugins(), name, settings, option="")
+    spec = find_dataset(found_plugins(), name, settings, option="")
     dataset = recollection(spec, open_dataset(spec, data_root))
     with counting("reading headers") as report:
         card = dataset_card(dataset, report)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import DATA_OPTIONS
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset, open_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import to_json
@@ -60,7 +60,7 @@ def verify_command(
     from harness.storage.cache import cache_directory
 
     settings = (*data_params, *column_settings(columns))
-    spec = find_dataset(installed_plugins(), name, settings, option="")
+    spec = find_dataset(found_plugins(), name, settings, option="")
     dataset = open_dataset(spec, data_root)
     found = Verified(())
     if spec.needs_root:

@@ -11,6 +11,7 @@ import click
 
 from harness.api.how import How
 from harness.api.skip_bad import admission, recollection
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
 from harness.cli.shared.plan_output import as_json, as_text
 from harness.cli.shared.run_options import run_options
@@ -18,7 +19,6 @@ from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import Caller, keep_selected
 from harness.planning.forecasts.forecast import Forecast, forecast
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.request import request_of
@@ -91,7 +91,7 @@ def command(
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
-        plugins = installed_plugins(prompts)
+        plugins = found_plugins(prompts)
         how = How(
             executor=executor,
             jobs=jobs,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.page_file import page_of, refuse_for_page
 from harness.cli.shared.past_runs import results_arguments
 from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
 from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
@@ -115,6 +115,6 @@ def command(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
     )
     cells = {cell.path.resolve(): cell for folder in results for cell in find_cells(folder)}
-    damaged = print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
+    damaged = print_report(cells.values(), found_plugins(), form=form, output=output, view=view)
     if damaged:
         raise SystemExit(1)

@@ -11,12 +11,12 @@ import click
 from harness.api.how import How
 from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
 from harness.cli.shared.print_report import broken_plugins, print_report
 from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming, given_keys, words_of
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.study_files.request import request_of
 from harness.planning.study_files.study_file import StudyFile
 from harness.results.rundir import CellDirectory
@@ -103,7 +103,7 @@ def command(
         strict=strict,
     )
     with blaming(study_file):
-        plugins = installed_plugins(prompts)
+        plugins = found_plugins(prompts)
         request = request_of(study_file=study_file, threads=threads, **options)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))

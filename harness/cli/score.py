@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.past_runs import results_argument
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.metrics.scoring import CellScores, reference_masks
-from harness.planning.installed_plugins import installed_plugins
 from harness.progress.counting import counting
 from harness.results.browse.lookup import method_of
 from harness.results.checks.kept_metrics import kept, with_kept
@@ -48,7 +48,7 @@ def command(results: Path, data_root: Path | None) -> None:
     Exit codes: 0, 1 where a cell could not be scored (its values stay as they were), or 2 where
     none could, or the dataset is another one.
     """
-    plugins = installed_plugins()
+    plugins = found_plugins()
 
     @cache
     def masks(text: str) -> Reference:
@@ -66,7 +66,7 @@ def command(results: Path, data_root: Path | None) -> None:
         except Exception as error:
             raise HarnessError(
                 f"dataset {spec.name!r} cannot be opened with the recorded parameters "
-                f"({type(error).__name__}: {error})"
+                f"({said(error)})"
             ) from error
         gone = entry.get("left_out", {})
         if any(gone.values()):

@@ -9,10 +9,11 @@ from typing import Any, ParamSpec
 
 from harness import hookspecs
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.execution.schedule import Observer
 from harness.results.record import StatusRecord
 from harness.study import Cell, Study
+from harness.values.plain_text import on_screen
 
 P = ParamSpec("P")
 
@@ -35,8 +36,9 @@ class Caller:
         """
 
         def report(plugin: str, error: BaseException) -> None:
-            said = str(error) if isinstance(error, HarnessError) else repr(error)
-            self._warn(f"hook {hook.__name__} of plugin {plugin!r} failed: {said}")
+            self._warn(
+                f"hook {hook.__name__} of plugin {plugin!r} failed: {on_screen(said(error))}"
+            )
 
         return self._plugins.call(hook, report, *_, **arguments)
 
@@ -44,13 +46,13 @@ class Caller:
 def environment_facts(call: Caller, warn: Callable[[str], None]) -> dict[str, Any]:
     """What plugins state about this machine, by plugin, as plain JSON values."""
     facts = {}
-    for plugin, said in call(hookspecs.harness_environment):
+    for plugin, stated in call(hookspecs.harness_environment):
         try:
-            if not isinstance(said, Mapping):
-                raise TypeError(f"it returned {type(said).__name__} instead of a mapping")
-            facts[plugin] = json.loads(json.dumps(dict(said), allow_nan=False))
+            if not isinstance(stated, Mapping):
+                raise TypeError(f"it returned {type(stated).__name__} instead of a mapping")
+            facts[plugin] = json.loads(json.dumps(dict(stated), allow_nan=False))
         except (TypeError, ValueError) as error:
-            warn(f"hook harness_environment of plugin {plugin!r} failed: {error}")
+            warn(f"hook harness_environment of plugin {plugin!r} failed: {on_screen(said(error))}")
     return facts
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
@@ -31,6 +31,8 @@ from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
 from harness.study import Cell, Study, interpolations
+from harness.values.plain_text import on_screen
+from harness.values.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def run_session(
                     waiting,
                     executor,
                     slots,
-                    _Recording(observer, statuses),
+                    _Recording(observer, statuses, say),
                     timeout=options.timeout,
                     damage=damage,
                 )
@@ -135,12 +137,24 @@ def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
 
 
 class _Recording:
-    """Keeps every final status on its way to the observer."""
+    """Keeps every final status on its way to the observer, and says what a cell has left."""
 
-    def __init__(self, observer: Observer, statuses: dict[str, StatusRecord]) -> None:
+    def __init__(
+        self, observer: Observer, statuses: dict[str, StatusRecord], say: Callable[[str], None]
+    ) -> None:
         self._statuses = statuses
         self._observer = observer
-        self.started, self.event = observer.started, observer.event
+        self._say = say
+        self.started = observer.started
+
+    def event(self, cell: Cell, line: Mapping[str, Any]) -> None:
+        self._observer.event(cell, line)
+        if line["event"] == "left_running":
+            what = counted(len(line["processes"]), "process")
+            self._say(
+                f"note: {cell.method} left {what} running when it ended, now killed: "
+                f"{on_screen(', '.join(line['processes']))}"
+            )
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         self._statuses[cell.key] = status
@@ -171,8 +185,10 @@ def _tables(study: Study) -> Tables:
 def _close(executor: Executor, say: Callable[[str], None]) -> None:
     try:
         executor.close()
-    except Exception as error:
-        say(f"warning: the executor failed to close: {type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        say(f"warning: the executor failed to close: {said(error)}")
 
 
 def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
@@ -182,7 +198,9 @@ def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> E
         executor: Executor = resolve(entry.spec.factory)(
             ExecutorSettings(modules=modules, surroundings=options.surroundings)
         )
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return BrokenExecutor(f"executor {name!r} of plugin {entry.plugin!r}", error)
     return executor
 

@@ -15,8 +15,8 @@ from harness.progress.live_progress import LiveProgress
 from harness.progress.one_writer import OneWriter, drawn
 from harness.progress.time_left import TimeLeft, Work, in_words
 from harness.results.record import StatusRecord
-from harness.storage.names import on_one_line
 from harness.study import Cell
+from harness.values.plain_text import on_screen
 from harness.values.wording import clock_text, counted
 
 
@@ -126,7 +126,7 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            said = f"{status['status']}: {self._naming.name(cell)}: {on_one_line(status['reason'])}"
+            said = f"{status['status']}: {self._naming.name(cell)}: {on_screen(status['reason'])}"
             print(said, file=sys.stderr, flush=True)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from harness.api.page import has_page, write_page
+from harness.cli.shared.found_plugins import found_plugins
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
 from harness.progress.counting import counting
 from harness.report.page.page import FILE, SUFFIXES
 from harness.report.table.rows import rows
@@ -81,7 +81,7 @@ def _place(results: Sequence[Path], cells: Sequence[CellDirectory], output: Path
 
 
 def _write(cells: Sequence[CellDirectory], path: Path, *, pictures: bool) -> int:
-    plugins = installed_plugins()
+    plugins = found_plugins()
     found = rows(cells)
     if not has_page(found):
         raise HarnessError(
