@@ -13,7 +13,7 @@ from harness.api.results import Results, as_recorded
 from harness.api.session import Voice, execute, prepare
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
+from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.planning.study_files.study_file import StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
 from harness.progress.patience import patience
@@ -103,7 +103,7 @@ def run(
             prepared = prepare(
                 request_of_values(values),
                 How(**how, rerun=rerun, strict=strict),
-                _plugins(prompts, shown),
+                _plugins(prompts, values, shown),
                 voice,
                 surroundings,
                 prompts=prompts,
@@ -113,9 +113,14 @@ def run(
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
 
 
-def _plugins(prompts: Path | None, shown: bool) -> Plugins:
+def _plugins(prompts: Path | None, values: Mapping[str, Any], shown: bool) -> Plugins:
+    choice = Choice(
+        disabled=values.get("disable_plugins", ()),
+        only=values.get("only_plugins", ()),
+        local=tuple(map(Path, values.get("plugin", ()))),
+    )
     with patience("describing", shown=shown) as busy:
-        return installed_plugins(prompts, busy=busy)
+        return installed_plugins(prompts, choice, busy=busy)
 
 
 @contextmanager

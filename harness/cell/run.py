@@ -37,7 +37,7 @@ from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
 from harness.results.rundir import CellDirectory, write_status
-from harness.runtime.resolve import resolve
+from harness.runtime.resolve import make_importable, resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json
@@ -119,6 +119,7 @@ class _Cell:
     def _read(self, directory: Path) -> None:
         self.record: Mapping[str, Any] = read_json(directory / "cell.json")
         check_identity(directory, self.record)
+        make_importable(self.record.get("import_from", ()))
         self.study = directory.parents[3]
         fingerprint = self.record["dataset"]["fingerprint"]
         self.samples = read_samples(self.study / "data" / f"{fingerprint}.npz")

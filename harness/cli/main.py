@@ -17,6 +17,7 @@ from harness.cli.words.usage import usage_message
 from harness.cli.words.verb_group import VerbGroup
 from harness.errors import HarnessError
 from harness.runtime.distribution import DISTRIBUTION
+from harness.values.plain_text import escaped
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -167,7 +168,8 @@ def _run() -> int | str | None:
         click.echo(f"harness: {usage_message(error, verb)}", err=True)
         return error.exit_code
     except HarnessError as error:
-        click.echo(f"harness: {error}", err=True)
+        said = escaped(str(error), kept="\n")
+        click.echo(f"harness: {said}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nharness: interrupted; repeat the command to resume", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from harness.cli.shared.fitted_tables import fitted_table
 from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.method_card import find_method, method_facts, method_text
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.execution.loggers import what_to_install
@@ -21,9 +23,10 @@ from harness.values.wording import counted
 
 @click.command(name="plugins")
 @click.argument("method", metavar="[METHOD]", required=False)
+@local_option
 @click.option("--fresh", is_flag=True, help="Describe again what is remembered.")
 @click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
-def command(method: str | None, fresh: bool, as_json: bool) -> None:
+def command(method: str | None, plugin: tuple[Path, ...], fresh: bool, as_json: bool) -> None:
     """List every installed plugin, method and logger, and why a plugin does not load; or all that
     is known of one METHOD.
 
@@ -46,7 +49,7 @@ def command(method: str | None, fresh: bool, as_json: bool) -> None:
     Exit codes: 0 always, but 2 where there is no such METHOD, or one of these variables names an
     unknown plugin.
     """
-    plugins = found_plugins(fresh=fresh)
+    plugins = found_plugins(plugin=plugin, fresh=fresh)
     if method is not None:
         facts = method_facts(find_method(method, plugins), plugins)
         click.echo(json.dumps(facts, indent=2) if as_json else method_text(facts, terminal_width()))
@@ -108,6 +111,7 @@ def _facts(plugins: Plugins) -> dict[str, Any]:
                 "target": record.target,
                 "distribution": record.dist,
                 "version": record.version,
+                "local": record.local and str(record.local),
                 "editable_root": record.editable_root and str(record.editable_root),
                 "status": record.status,
                 "reason": record.reason,

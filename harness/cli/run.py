@@ -13,6 +13,7 @@ from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
 from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
+from harness.cli.shared.plugin_options import choice_options
 from harness.cli.shared.print_report import broken_plugins, print_report
 from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
@@ -40,6 +41,7 @@ def _finish(finished: list[tuple[Ran, bool, datetime]]) -> None:
 
 @click.command(name="run", cls=StudyCommand, finish=_finish)
 @study_options
+@choice_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
 @click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
@@ -62,6 +64,9 @@ def command(
     no_progress: bool,
     strict: bool,
     prompts: Path | None,
+    plugin: tuple[Path, ...],
+    disable_plugins: tuple[str, ...],
+    only_plugins: tuple[str, ...],
     **options: Any,
 ) -> tuple[Ran, bool, datetime]:
     """Train, time and score methods; ends with what they show.
@@ -103,7 +108,12 @@ def command(
         strict=strict,
     )
     with blaming(study_file):
-        plugins = found_plugins(prompts)
+        plugins = found_plugins(
+            prompts,
+            plugin=plugin,
+            disable_plugins=disable_plugins,
+            only_plugins=only_plugins,
+        )
         request = request_of(study_file=study_file, threads=threads, **options)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))

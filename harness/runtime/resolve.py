@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.errors import HarnessError, did_you_mean, said
@@ -35,6 +36,13 @@ def resolve(reference: str) -> Callable[..., Any]:
         raise HarnessError(f"{reference}: is a {type(found).__name__} and cannot be called")
     resolved: Callable[..., Any] = found
     return resolved
+
+
+def make_importable(folders: Iterable[str]) -> None:
+    """Let modules in these folders be imported, where no other has their name: nothing that lies
+    beside a plugin takes a library's place."""
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    importlib.invalidate_caches()
 
 
 def _import_failure(reference: str, module: str, error: BaseException) -> str:
