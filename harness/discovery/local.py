@@ -32,7 +32,7 @@ def find_local(paths: Sequence[Path]) -> list[Found]:
     """
     found: list[Found] = []
     for path in paths:
-        for name, module, folder in _offers(path.absolute()):
+        for name, module, folder in _offers(path):
             if any(name == record.name for _, record in found):
                 raise HarnessError(f"--plugin: {name!r} is given twice", about="plugin")
             _make_importable(path, module, folder)
@@ -55,11 +55,11 @@ def _offers(path: Path) -> Iterator[tuple[str, str, Path]]:
     if path.is_file():
         if path.suffix != ".py":
             raise _error(path, "is neither a Python file (.py) nor a folder")
-        yield path.stem, path.stem, path.parent
+        yield path.stem, path.stem, path.absolute().parent
     elif (path / _PROJECT).is_file():
         yield from _of_project(path)
     elif (path / "__init__.py").is_file():
-        yield path.name, path.name, path.parent
+        yield path.absolute().name, path.absolute().name, path.absolute().parent
     else:
         raise _error(
             path,
@@ -78,7 +78,7 @@ def _of_project(path: Path) -> Iterator[tuple[str, str, Path]]:
         raise _error(path, f"{_PROJECT} has no [project.entry-points.{PROJECT_NAME}]")
     for name, module in points.items():
         top = str(module).partition(".")[0]
-        places = [path, path / "src"]
+        places = [path.absolute(), path.absolute() / "src"]
         home = next((p for p in places if (p / top).is_dir() or (p / f"{top}.py").is_file()), None)
         if home is None:
             raise _error(path, f"{_PROJECT} names the module {module!r}, which is not there")
