@@ -132,6 +132,12 @@ MODELS = """
         def save(self, directory): ...
         def load(self, directory): ...
 """
+UNDESCRIBED = {
+    "zoo_hangs": ("while True: pass", "was still importing harness_zoo_hangs after 10 s"),
+    "zoo_crashes": ("import ctypes; ctypes.string_at(0)", "killed by SIGSEGV while importing"),
+    "zoo_leaves": ("import os; os._exit(0)", "ended the process with code 0 while importing"),
+    "zoo_torch": ("import torch", "imports torch at"),
+}
 FAST = (*TINY, "--set", "probe_seconds=0.1", "--set", "image_size=32", "--timeout", "25")
 
 
@@ -141,6 +147,9 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         plugins = write_plugin(folder / "site", "zoo", LIGHT, MODELS)
+        for name, (code, _) in UNDESCRIBED.items():
+            write_plugin(folder / "site", name, code)
+        self.listing = harness("plugins", cwd=folder, plugins=plugins)
         words = ("run", "--no-progress", *FAST, "--plugins")
         self.done = harness(*words, "zoo,baselines/pixels", cwd=folder, plugins=plugins)
         self.alone = harness(*words, "baselines/pixels", "--out", "alone", cwd=folder)
@@ -168,6 +177,19 @@ def test_each_is_a_row_with_its_own_reason(run: Run, name: str) -> None:
     assert found["status"] == status, found["reason"]
     assert reason in found["reason"]
     assert f"zoo/{name}" in run.report.stdout
+
+
+@pytest.mark.parametrize("name", UNDESCRIBED)
+def test_a_plugin_that_cannot_be_described_is_listed_and_noted(run: Run, name: str) -> None:
+    assert f"{name}: failed: " in run.listing.stdout
+    line = next(x for x in run.listing.stdout.splitlines() if x.startswith(f"{name}: failed: "))
+    assert UNDESCRIBED[name][1] in line
+    assert f"note: plugin {name!r} did not load; this run uses none" in run.done.stderr
+
+
+def test_a_plugin_that_takes_its_time_is_named_while_it_does(run: Run) -> None:
+    assert run.listing.stderr == "describing plugin zoo_hangs …\n"
+    assert "describing" not in run.done.stderr  # It is remembered.
 
 
 def test_sys_exit_is_told_with_its_line(run: Run) -> None:
