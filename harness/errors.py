@@ -40,15 +40,20 @@ class Skip(HarnessError):
 
 def said(error: BaseException) -> str:
     """What an error of other people's code says, on one line, behind its type unless it is a
-    :class:`HarnessError`. Never raises: an error whose text cannot be made says so."""
+    :class:`HarnessError`. Never raises."""
     name = type(error).__name__
-    try:
-        text = " ".join(str(error).split())
-    except Exception as worse:
-        return f"{name} (its text cannot be made: {type(worse).__name__})"
+    text = " ".join(text_of(error).split())
     if isinstance(error, HarnessError) and text:
         return text
     return f"{name}: {text}" if text else name
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``; of an error whose text cannot be made, what that raises."""
+    try:
+        return str(error)
+    except Exception as worse:
+        return f"its text cannot be made ({type(worse).__name__})"
 
 
 @contextmanager

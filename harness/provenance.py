@@ -17,6 +17,8 @@ from harness.errors import HarnessError
 from harness.runtime.distribution import DISTRIBUTION
 from harness.runtime.shadows import module_of, source_of_editable
 
+LOCAL = "local"
+"""The distribution of a plugin that is not installed (``--plugin PATH``). Its version is empty."""
 RESULTS_VERSION = 2
 """In the names of cells that a released harness makes. Raise it with every change of the harness or
 of a bundled plugin after which a cell of a release comes to other numbers than before; releases of

@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from harness.errors import SpecError
 from harness.values.check import mismatch
+from harness.values.plain_text import escaped
 
 HARNESS_API = 1
 """The version of the contract between the harness and its plugins."""
@@ -49,11 +50,15 @@ def _types(record: type) -> Mapping[str, Any]:
 
 
 def _check_types(owner: str, spec: Any) -> None:
-    """SpecError where a field of the record is not of its type."""
+    """SpecError where a field of the record is not of its type. Characters of texts that control a
+    terminal or the direction of writing are escaped: every table shows them."""
     record: Any = type(spec)
     for name, kind in _types(record).items():
-        if (wrong := mismatch(getattr(spec, name), kind, (name,))) is not None:
+        value = getattr(spec, name)
+        if (wrong := mismatch(value, kind, (name,))) is not None:
             raise SpecError(f"{owner}: {wrong}")
+        if isinstance(value, str) and not value.isprintable():
+            object.__setattr__(spec, name, escaped(value, kept="\n"))
 
 
 def _check_name(kind: str, name: str) -> None:
@@ -422,21 +427,18 @@ class FamilySpec:
     """Methods by the names that a library gives its networks. Ids are ``<plugin>/<pattern>``, with
     ``@strategy`` behind it: ``timm/resnet18@linear``.
 
-    ``resolve(name)`` returns the :class:`MethodSpec` of what follows ``<plugin>/``, whose name says
-    the strategy that is meant where none is asked for; it raises :class:`harness.HarnessError` for
-    a name that it does not know. ``search()`` returns pairs of a name, without strategy, and a
-    summary. Both are called in a process of their own, where everything may be imported, and what
-    they return is remembered for as long as the plugin's code and ``library`` are the same.
+    ``resolve(name)`` returns the :class:`MethodSpec` of what follows ``<plugin>/``, with a strategy
+    where none is asked for, or raises :class:`harness.HarnessError`. ``search()`` returns pairs of
+    a name, without strategy, and a summary. Both are called in a process of their own, which may
+    import everything, and remembered while the plugin's code and ``library`` are the same.
     """
 
     pattern: str
-    """The form of names: words in angle brackets, each for a part without a slash, as in
-    ``"<architecture>/<encoder>"``."""
+    """The form of names: ``"<architecture>/<encoder>"``, each word for a part without a slash."""
     summary: str
     resolve: str
-    """``"package.module:callable"``."""
+    """``"package.module:callable"``, as ``search`` is."""
     search: str
-    """``"package.module:callable"``."""
     library: str
     """The distribution that has the networks."""
     strategies: tuple[str, ...] = ()

@@ -11,12 +11,14 @@ from typing import Any
 from harness.api.how import How
 from harness.api.results import Results, as_recorded
 from harness.api.session import Voice, execute, prepare
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
+from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.planning.study_files.study_file import StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
+from harness.progress.patience import patience
 from harness.runtime.surroundings import Surroundings
-from harness.study import Cell
+from harness.study import Cell, Request
 
 _HOW = (
     "executor",
@@ -102,7 +104,7 @@ def run(
             prepared = prepare(
                 request,
                 How(**how, rerun=rerun, strict=strict),
-                installed_plugins(prompts, asked=request.methods, exclude=request.exclude),
+                _plugins(prompts, values, request, shown),
                 voice,
                 surroundings,
                 prompts=prompts,
@@ -110,6 +112,20 @@ def run(
             ran = execute(prepared, command=words, given=_given(values))
         cells |= {cell.directory: as_recorded(cell) for cell in ran.study.cells}
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
+
+
+def _plugins(
+    prompts: Path | None, values: Mapping[str, Any], request: Request, shown: bool
+) -> Plugins:
+    choice = Choice(
+        disabled=values.get("disable_plugins", ()),
+        only=values.get("only_plugins", ()),
+        local=tuple(map(Path, values.get("plugin", ()))),
+    )
+    with patience("describing", shown=shown) as busy:
+        return installed_plugins(
+            prompts, choice, asked=request.methods, exclude=request.exclude, busy=busy
+        )
 
 
 @contextmanager

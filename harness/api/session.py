@@ -141,6 +141,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
             at_a_time=len(slotted),
             known=known_seconds(study.cells, study.directory.parent, slotted[0]),
             shown=voice.shown,
+            say=voice.say,
         ) as display:
             statuses = run_session(
                 study,
@@ -158,9 +159,11 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
                 WithHooks(display, call),
                 store_progress=display.preparing,
                 say=display.say,
+                warn=voice.warn,
                 busy=display.busy,
                 command=command,
                 file=partial(with_run, asked_again(given, request, study)),
+                plugin_facts=call.plugin_facts,
             )
         code = exit_code(statuses, broken=bool(broken))
     finally:

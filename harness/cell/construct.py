@@ -13,7 +13,7 @@ import torch
 
 from harness.cell.environment import PACKAGES
 from harness.data.dataset import Samples
-from harness.errors import HarnessError, Skip
+from harness.errors import HarnessError, Skip, text_of
 from harness.machine import Resources
 from harness.metrics.scoring import primary_direction
 from harness.protocol import Protocol
@@ -39,7 +39,7 @@ class LoadFailedError(HarnessError):
 
 def first_line(error: BaseException) -> str:
     """What the error says, as the reason of a status."""
-    lines = str(error).strip().splitlines()
+    lines = text_of(error).strip().splitlines()
     if isinstance(error, HarnessError) and lines:
         return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.runtime.shadows import behind, imported_in_place_of
 
 
@@ -39,4 +39,4 @@ def _led_to(error: Exception | None) -> str:
     # The cause of another of these errors has been reported.
     if error is None or isinstance(error, HarnessError):
         return ""
-    return f" (it led to {type(error).__name__}: {' '.join(str(error).split())})"
+    return f" (it led to {said(error)})"

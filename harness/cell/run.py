@@ -26,7 +26,7 @@ from harness.data.dataset import Dataset
 from harness.data.recorded import RecordedDataset, read_samples
 from harness.data.splits.make import read_split, select_parts
 from harness.data.store.prepared import Store, open_store
-from harness.errors import HarnessError, Skip
+from harness.errors import HarnessError, Skip, text_of
 from harness.machine import Resources
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
@@ -37,7 +37,7 @@ from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
 from harness.results.rundir import CellDirectory, write_status
-from harness.runtime.resolve import resolve
+from harness.runtime.resolve import make_importable, resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json
@@ -70,24 +70,28 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
             # Methods and metrics may import a library when they need it.
             with libraries_as_recorded():
                 cell.run()
-        except Exception:
+        except BaseException:
             advice = cell.smaller_batches()
             raise
         status, reason = "ok", ""
     except Skip as error:
-        status, reason = "skipped", str(error)
+        status, reason = "skipped", text_of(error)
     except LoadFailedError as error:
         traceback.print_exc()
         status, reason = "load_failed", str(error)
     except (torch.OutOfMemoryError, MemoryError) as error:
         traceback.print_exc()
         status, reason = "oom", first_line(error) + advice
-    except SystemExit:
+    except SystemExit as error:
         traceback.print_exc()
-        status, reason = "failed", LEFT
-    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        status, reason = "failed", f"{LEFT} ({last.filename}:{last.lineno})"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         traceback.print_exc()
-        memory = "not enough memory" in str(error) or "out of memory" in str(error)
+        text = text_of(error)
+        memory = "not enough memory" in text or "out of memory" in text
         status, reason = (
             ("oom", first_line(error) + advice) if memory else ("failed", first_line(error))
         )
@@ -115,6 +119,7 @@ class _Cell:
     def _read(self, directory: Path) -> None:
         self.record: Mapping[str, Any] = read_json(directory / "cell.json")
         check_identity(directory, self.record)
+        make_importable(self.record.get("import_from", ()))
         self.study = directory.parents[3]
         fingerprint = self.record["dataset"]["fingerprint"]
         self.samples = read_samples(self.study / "data" / f"{fingerprint}.npz")

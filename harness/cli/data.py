@@ -10,8 +10,8 @@ from harness.cli.data_get import get_command
 from harness.cli.data_info import info_command
 from harness.cli.data_prepare import prepare_command
 from harness.cli.data_verify import verify_command
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.words.verb_group import VerbGroup
-from harness.planning.installed_plugins import installed_plugins
 
 
 @click.group(name="data", cls=VerbGroup)
@@ -34,7 +34,7 @@ def list_command(as_json: bool) -> None:
 
     from harness.specs import to_json
 
-    plugins = installed_plugins()
+    plugins = found_plugins()
     entries = plugins.datasets.values()
     if as_json:
         facts = [{**to_json(entry.spec), "plugin": entry.plugin} for entry in entries]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.specs import DatasetSpec
 
 
@@ -22,7 +22,7 @@ def get_command(name: str) -> None:
     Needs the package kagglehub, which keeps it in its own cache (KAGGLEHUB_CACHE) and downloads it
     once. The licence is between you and the dataset's authors.
     """
-    spec = find_dataset(installed_plugins(), name)
+    spec = find_dataset(found_plugins(), name)
     if not spec.kaggle:
         reason = (
             "cannot be downloaded; use files of your own" if spec.needs_root else "needs no files"

@@ -11,9 +11,10 @@ import click
 
 from harness.api.skip_bad import recollection
 from harness.cli.data_verify import data_options
+from harness.cli.shared.found_plugins import found_plugins
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.words.stray_words import ListsCommand
 from harness.planning.datasets import find_dataset, open_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import DatasetSpec
@@ -26,19 +27,21 @@ _UNKNOWN = "unknown"
 
 @click.command(name="info", cls=ListsCommand)
 @data_options
+@local_option
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def info_command(
     name: str,
     data_root: Path | None,
     data_params: tuple[str, ...],
     columns: tuple[str, ...],
+    plugin: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Describe a dataset: classes, sources, sizes, masks, groups, fingerprint, licence."""
     from harness.data.defects.dataset_card import dataset_card
 
     settings = (*data_params, *column_settings(columns))
-    spec = find_dataset(installed_plugins(), name, settings, option="")
+    spec = find_dataset(found_plugins(plugin=plugin), name, settings, option="")
     dataset = recollection(spec, open_dataset(spec, data_root))
     with counting("reading headers") as report:
         card = dataset_card(dataset, report)

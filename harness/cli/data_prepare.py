@@ -9,10 +9,11 @@ import click
 
 from harness.api.skip_bad import admission
 from harness.cli.data_verify import data_options
+from harness.cli.shared.found_plugins import found_plugins
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.words.stray_words import ListsCommand
 from harness.cli.words.value_types import Pixels
 from harness.planning.datasets import find_dataset, open_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.protocol import LARGEST_IMAGE
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(name="prepare", cls=ListsCommand)
 @data_options
+@local_option
 @click.option(
     "--size",
     "--image-size",
@@ -45,6 +47,7 @@ def prepare_command(
     data_root: Path | None,
     data_params: tuple[str, ...],
     columns: tuple[str, ...],
+    plugin: tuple[Path, ...],
     size: int,
     interpolation: Literal["bilinear", "bicubic", "both"],
     skip_bad: bool,
@@ -57,7 +60,7 @@ def prepare_command(
     from harness.storage.cache import cache_directory
 
     settings = (*data_params, *column_settings(columns))
-    spec = find_dataset(installed_plugins(), name, settings, option="")
+    spec = find_dataset(found_plugins(plugin=plugin), name, settings, option="")
     dataset = admission(skip_bad)(spec, open_dataset(spec, data_root))
     for note in dataset.samples.notes:
         click.echo(f"note: {note}", err=True)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import DATA_OPTIONS
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
 from harness.planning.datasets import find_dataset, open_dataset
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.params import column_settings
 from harness.progress.counting import counting
 from harness.specs import to_json
@@ -38,6 +39,7 @@ def data_options(command: Any) -> Any:
 
 @click.command(name="verify", cls=ListsCommand)
 @data_options
+@local_option
 @click.option("--json", "as_json", is_flag=True, help="All findings as JSON.")
 @click.option("--all", "every", is_flag=True, help=f"Every note, not only {_ALIKE} of a kind.")
 def verify_command(
@@ -45,6 +47,7 @@ def verify_command(
     data_root: Path | None,
     data_params: tuple[str, ...],
     columns: tuple[str, ...],
+    plugin: tuple[Path, ...],
     as_json: bool,
     every: bool,
 ) -> None:
@@ -60,7 +63,7 @@ def verify_command(
     from harness.storage.cache import cache_directory
 
     settings = (*data_params, *column_settings(columns))
-    spec = find_dataset(installed_plugins(), name, settings, option="")
+    spec = find_dataset(found_plugins(plugin=plugin), name, settings, option="")
     dataset = open_dataset(spec, data_root)
     found = Verified(())
     if spec.needs_root:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.past_runs import results_option
 from harness.cli.shared.terminal import state_text
-from harness.discovery.find import DISABLE
+from harness.discovery.find import DISABLE, ONLY
 from harness.errors import HarnessError
 from harness.machine import cuda_driver
-from harness.planning.installed_plugins import installed_plugins
 from harness.upkeep import check_installation as doctor
 from harness.upkeep import check_machine as doctor_machine
 from harness.upkeep.check_installation import Finding
@@ -53,18 +53,22 @@ def _findings(results: Path) -> Iterator[Finding]:
     yield from doctor.imported(Path.cwd())
     yield from doctor_machine.devices(cuda_driver(), doctor_machine.torch_cuda())
     yield from doctor_machine.places(results)
-    disabled = None
-    try:
-        found = installed_plugins()
-    except HarnessError as error:
-        disabled = str(error)
-        del os.environ[DISABLE]
-        found = installed_plugins()
+    wrong: list[Finding] = []
+    while True:
+        try:
+            found = found_plugins(fresh=True)
+            break
+        except HarnessError as error:
+            # A variable that names a plugin that is not there: without it, what is there is found.
+            name = next(name for name in (DISABLE, ONLY) if str(error).startswith(name))
+            wrong.append(
+                Finding(topic="environment", name=name, value="", state="wrong", remedy=str(error))
+            )
+            del os.environ[name]
     yield from doctor.plugins(found)
     yield from doctor.extras()
     yield from doctor.environment(os.environ)
-    if disabled is not None:
-        yield Finding(topic="environment", name=DISABLE, value="", state="wrong", remedy=disabled)
+    yield from wrong
 
 
 def _text(findings: list[Finding]) -> str:

@@ -17,6 +17,7 @@ from harness.cli.words.usage import usage_message
 from harness.cli.words.verb_group import VerbGroup
 from harness.errors import HarnessError
 from harness.runtime.distribution import DISTRIBUTION
+from harness.values.plain_text import escaped
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -37,10 +38,17 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "reproduce": "Repeat a published study and compare its tables with ours.",
         "clean": "Free disk space: delete cached data and leftovers of old runs.",
         "doctor": "Show what is installed and what is wrong with it.",
+        "new-plugin": "Write a plugin to begin with: a method, a dataset, a metric …",
         "completion": "Print the script that completes words in your shell.",
     }
 )
-"""Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``."""
+"""Verb -> its line in ``harness --help``; the verb's code is ``harness.cli.<verb>.command``, with
+``_`` for ``-``."""
+
+
+def _module_of(verb: str) -> str:
+    return f"harness.cli.{verb.replace('-', '_')}"
+
 
 READER_GONE = 141
 """Exit code where the reader of the output has closed it: 128 and the number of SIGPIPE."""
@@ -77,7 +85,7 @@ class LazyGroup(VerbGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(_module_of(cmd_name)).command
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -167,7 +175,8 @@ def _run() -> int | str | None:
         click.echo(f"harness: {usage_message(error, verb)}", err=True)
         return error.exit_code
     except HarnessError as error:
-        click.echo(f"harness: {error}", err=True)
+        said = escaped(str(error), kept="\n")
+        click.echo(f"harness: {said}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nharness: interrupted; repeat the command to resume", err=True)

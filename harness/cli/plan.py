@@ -11,14 +11,15 @@ import click
 
 from harness.api.how import How
 from harness.api.skip_bad import admission, recollection
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
 from harness.cli.shared.plan_output import as_json, as_text
+from harness.cli.shared.plugin_options import choice_options
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import Caller, keep_selected
 from harness.planning.forecasts.forecast import Forecast, forecast
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.request import request_of
@@ -52,6 +53,7 @@ def _finish(plans: list[Planned]) -> None:
 
 @click.command(name="plan", cls=StudyCommand, finish=_finish)
 @study_options
+@choice_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes about the data.")
 @click.option("--json", "as_json_text", is_flag=True, help="The whole plan as JSON.")
@@ -63,6 +65,9 @@ def command(
     keep_checkpoints: str,
     log: tuple[str, ...],
     prompts: Path | None,
+    plugin: tuple[Path, ...],
+    disable_plugins: tuple[str, ...],
+    only_plugins: tuple[str, ...],
     quiet: bool,
     as_json_text: bool,
     executor: str,
@@ -91,7 +96,14 @@ def command(
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
-        plugins = installed_plugins(prompts, asked=request.methods, exclude=request.exclude)
+        plugins = found_plugins(
+            prompts,
+            asked=request.methods,
+            exclude=request.exclude,
+            plugin=plugin,
+            disable_plugins=disable_plugins,
+            only_plugins=only_plugins,
+        )
         how = How(
             executor=executor,
             jobs=jobs,

@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli.shared.fitted_tables import fitted_table
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.method_card import find_method, method_facts, method_text
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.execution.loggers import what_to_install
-from harness.planning.installed_plugins import installed_plugins
 from harness.specs import Spec
+from harness.values.plain_text import on_screen
 from harness.values.wording import counted
 
 
 @click.command(name="plugins")
 @click.argument("method", metavar="[METHOD]", required=False)
+@local_option
+@click.option("--fresh", is_flag=True, help="Describe again what is remembered.")
 @click.option("--json", "as_json", is_flag=True, help="All details as JSON, with tracebacks.")
-def command(method: str | None, as_json: bool) -> None:
+def command(method: str | None, plugin: tuple[Path, ...], fresh: bool, as_json: bool) -> None:
     """List every installed plugin, method and logger, and why a plugin does not load; or all that
     is known of one METHOD.
 
     A method's id begins with its plugin. METHOD is an id, or a name without its plugin.
 
-    Reads the plugins' own descriptions; no network is built and no heavy library imported. A broken
-    plugin affects no other: it is listed with the reason. The environment
-    variable CXR_HARNESS_DISABLE names plugins to leave out, separated by commas.
+    Reads the plugins' own descriptions; no network is built and no heavy library imported. Those of
+    third parties are described in processes of their own, 10 s at most each, and again once their
+    files change. A broken plugin affects no other: it is listed with the reason.
+
+    The environment variable CXR_HARNESS_DISABLE names plugins to leave out, separated by commas;
+    CXR_HARNESS_ONLY names the only plugins of third parties to load.
 
     \b
     harness plugins
     harness plugins swin_b
     harness plugins --json
+    harness plugins --fresh
     CXR_HARNESS_DISABLE=clip,ssl harness plugins
 
-    Exit codes: 0 always, but 2 where there is no such METHOD, or CXR_HARNESS_DISABLE names an
+    Exit codes: 0 always, but 2 where there is no such METHOD, or one of these variables names an
     unknown plugin.
     """
-    plugins = installed_plugins()
+    plugins = found_plugins(plugin=plugin, fresh=fresh)
     if method is not None:
         facts = method_facts(find_method(method, plugins), plugins)
         click.echo(json.dumps(facts, indent=2) if as_json else method_text(facts, terminal_width()))
@@ -71,7 +80,9 @@ def _text(plugins: Plugins, width: int) -> str:
         heads_of_loggers = ("logger (run --log)", "summary", "installed")
         blocks.append(fitted_table(heads_of_loggers, loggers, width, wrapped=(1, 2)))
     reasons = [f"{r.name}: {r.status}: {r.reason}" for r in plugins.records if r.status != "ok"]
-    printed = [f"{r.name} printed: {r.output.strip()}" for r in plugins.records if r.output.strip()]
+    printed = [
+        f"{r.name} printed: {on_screen(r.output)}" for r in plugins.records if r.output.strip()
+    ]
     blocks += ["\n".join(lines) for lines in (reasons, printed) if lines]
     if any(record.error for record in plugins.records):
         blocks.append("harness plugins --json shows the tracebacks")
@@ -100,6 +111,7 @@ def _facts(plugins: Plugins) -> dict[str, Any]:
                 "target": record.target,
                 "distribution": record.dist,
                 "version": record.version,
+                "local": record.local and str(record.local),
                 "editable_root": record.editable_root and str(record.editable_root),
                 "status": record.status,
                 "reason": record.reason,

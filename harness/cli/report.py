@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.page_file import page_of, refuse_for_page
 from harness.cli.shared.past_runs import results_arguments
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
 from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
 from harness.report.table.view import Layout, View
 from harness.results.rundir import find_cells
@@ -19,6 +20,7 @@ from harness.results.rundir import find_cells
 
 @click.command(name="report", cls=ListsCommand)
 @results_arguments
+@local_option
 @click.option(
     "--format",
     "form",
@@ -71,6 +73,7 @@ from harness.results.rundir import find_cells
 )
 def command(
     results: tuple[Path, ...],
+    plugin: tuple[Path, ...],
     form: Format | None,
     columns: str | None,
     sort: str | None,
@@ -108,13 +111,15 @@ def command(
     if pictures and not page:
         raise HarnessError("--pictures is about the page: add --html")
     if page or opened:
-        raise SystemExit(page_of(results, output, written=page, opened=opened, pictures=pictures))
+        code = page_of(results, output, plugin, written=page, opened=opened, pictures=pictures)
+        raise SystemExit(code)
     form = format_of(output, form)
     names = () if columns is None else tuple(columns.split(","))
     view = View(
         columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
     )
     cells = {cell.path.resolve(): cell for folder in results for cell in find_cells(folder)}
-    damaged = print_report(cells.values(), installed_plugins(), form=form, output=output, view=view)
+    plugins = found_plugins(plugin=plugin)
+    damaged = print_report(cells.values(), plugins, form=form, output=output, view=view)
     if damaged:
         raise SystemExit(1)

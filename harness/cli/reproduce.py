@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.past_runs import RESULTS
 from harness.cli.shared.terminal import terminal_width
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
 from harness.report.table.rows import Row
 
 
@@ -67,7 +67,7 @@ def command(
     from harness.planning.published.study import find_published
     from harness.report.published.comparison import beside, expected_time, wrapped
 
-    plugins = installed_plugins()
+    plugins = found_plugins()
     study = find_published(plugins, name)
     root = "DIR" if data_root is None else str(data_root)
     needs_root = plugins.datasets[study.dataset].spec.needs_root

@@ -11,12 +11,13 @@ import click
 from harness.api.how import How
 from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
+from harness.cli.shared.plugin_options import choice_options
 from harness.cli.shared.print_report import broken_plugins, print_report
 from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming, given_keys, words_of
-from harness.planning.installed_plugins import installed_plugins
 from harness.planning.study_files.request import request_of
 from harness.planning.study_files.study_file import StudyFile
 from harness.results.rundir import CellDirectory
@@ -40,6 +41,7 @@ def _finish(finished: list[tuple[Ran, bool, datetime]]) -> None:
 
 @click.command(name="run", cls=StudyCommand, finish=_finish)
 @study_options
+@choice_options
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
 @click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
@@ -62,6 +64,9 @@ def command(
     no_progress: bool,
     strict: bool,
     prompts: Path | None,
+    plugin: tuple[Path, ...],
+    disable_plugins: tuple[str, ...],
+    only_plugins: tuple[str, ...],
     **options: Any,
 ) -> tuple[Ran, bool, datetime]:
     """Train, time and score methods; ends with what they show.
@@ -104,7 +109,14 @@ def command(
     )
     with blaming(study_file):
         request = request_of(study_file=study_file, threads=threads, **options)
-        plugins = installed_plugins(prompts, asked=request.methods, exclude=request.exclude)
+        plugins = found_plugins(
+            prompts,
+            asked=request.methods,
+            exclude=request.exclude,
+            plugin=plugin,
+            disable_plugins=disable_plugins,
+            only_plugins=only_plugins,
+        )
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
     return ran, quiet, started

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.past_runs import results_argument
+from harness.cli.shared.plugin_options import local_option
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.metrics.scoring import CellScores, reference_masks
-from harness.planning.installed_plugins import installed_plugins
 from harness.progress.counting import counting
 from harness.results.browse.lookup import method_of
 from harness.results.checks.kept_metrics import kept, with_kept
@@ -28,13 +29,14 @@ from harness.values.wording import counted
 
 @click.command(name="score")
 @results_argument
+@local_option
 @click.option(
     "--data-root",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="The dataset's folder, if it has moved since the run.",
 )
-def command(results: Path, data_root: Path | None) -> None:
+def command(results: Path, data_root: Path | None, plugin: tuple[Path, ...]) -> None:
     """Recompute the metrics from the stored predictions; nothing is trained.
 
     RESULTS is the results folder (default: results), or a study folder in it. Uses the metrics
@@ -48,7 +50,7 @@ def command(results: Path, data_root: Path | None) -> None:
     Exit codes: 0, 1 where a cell could not be scored (its values stay as they were), or 2 where
     none could, or the dataset is another one.
     """
-    plugins = installed_plugins()
+    plugins = found_plugins(plugin=plugin)
 
     @cache
     def masks(text: str) -> Reference:
@@ -66,7 +68,7 @@ def command(results: Path, data_root: Path | None) -> None:
         except Exception as error:
             raise HarnessError(
                 f"dataset {spec.name!r} cannot be opened with the recorded parameters "
-                f"({type(error).__name__}: {error})"
+                f"({said(error)})"
             ) from error
         gone = entry.get("left_out", {})
         if any(gone.values()):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import click
 
 from harness.cli.shared.fitted_tables import fitted_table, path_lines, stacked_tables, widest
+from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.terminal import terminal_width
 from harness.cli.words.verb_group import VerbGroup
-from harness.planning.installed_plugins import installed_plugins
 from harness.progress.transfers import Transfers
 from harness.specs import to_json
 from harness.values.wording import size_text
@@ -63,7 +63,7 @@ def list_command(form: Literal["text", "json", "markdown"]) -> None:
     harness weights list
     harness weights list --format json
     """
-    plugins = installed_plugins()
+    plugins = found_plugins()
     found = [(used, look(used.card)) for used in used_cards(plugins)]
     if form == "json":
         click.echo(json.dumps([_facts(used, states) for used, states in found], indent=2))
@@ -85,7 +85,7 @@ def fetch_command(patterns: tuple[str, ...]) -> None:
     harness weights fetch 'ssl/*'
     harness weights fetch clip-vit-large-patch14 supervised
     """
-    cards = [used.card for used in select_cards(patterns, installed_plugins())]
+    cards = [used.card for used in select_cards(patterns, found_plugins())]
     failed = 0
     for card, error in fetch_all(cards, limit=TIMEOUT_SECONDS, watcher=Transfers()):
         failed += error is not None
@@ -110,7 +110,7 @@ def verify_command(patterns: tuple[str, ...]) -> None:
     """
     from tabulate import tabulate
 
-    plugins = installed_plugins()
+    plugins = found_plugins()
     chosen = select_cards(patterns, plugins) if patterns else used_cards(plugins)
     transfer = Transfers().transfer
     found = [(used.card.id, state) for used in chosen for state in verify(used.card, transfer)]

@@ -31,6 +31,7 @@ from harness.specs import (
     TaskSpec,
     is_plain_name,
 )
+from harness.values.plain_text import on_screen
 
 OFFERS: Mapping[str, type[Spec]] = MappingProxyType(
     {
@@ -97,7 +98,9 @@ def describe(
     except BaseException as error:
         changes = {
             "status": "incompatible" if isinstance(error, IncompatibleError) else "failed",
-            "reason": said(error) if isinstance(error, HarnessError) else _one_line(error, package),
+            "reason": on_screen(
+                said(error) if isinstance(error, HarnessError) else _one_line(error, package)
+            ),
             "error": traceback.format_exc(),
         }
     if guard.violations:

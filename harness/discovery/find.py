@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from harness.hookspecs import PROJECT_NAME
-from harness.provenance import harness_version, is_bundled
+from harness.provenance import LOCAL, harness_version, is_bundled
 from harness.runtime.distribution import DISTRIBUTION
 from harness.specs import Spec
 
@@ -49,6 +49,10 @@ class PluginRecord:
     """Traceback of a failure."""
     seconds: float = 0.0
     """Wall time of describing it: import and registration hooks."""
+    local: Path | None = None
+    """The file or folder of a plugin that is not installed (``--plugin PATH``)."""
+    import_from: Path | None = None
+    """The folder that such a plugin's modules are imported from."""
     specs: tuple[Spec, ...] = ()
     """What it offers, in its own order; empty unless ``ok``."""
     output: str = ""
@@ -57,6 +61,8 @@ class PluginRecord:
     @property
     def origin(self) -> str:
         """``"name 1.2"`` of the distribution."""
+        if self.local is not None:
+            return f"{LOCAL}: {self.local}"
         return f"{self.dist} {self.version}".strip() or "no distribution"
 
     @property
@@ -72,6 +78,7 @@ def find(
     entry_points: Iterable[EntryPoint] | None = None,
     disabled: Collection[str] = (),
     only: Collection[str] | None = None,
+    local: Iterable[Found] = (),
 ) -> list[Found]:
     """Every plugin that is offered, sorted; its record is ``ok`` where it may be described.
 
@@ -79,6 +86,7 @@ def find(
         entry_points: what to look at; None for group ``cxr_harness`` of all that is installed.
         disabled: names of plugins that are not to be loaded.
         only: names of the third parties' plugins that may be loaded; None for all.
+        local: plugins that are not installed; each takes the place of a third party's of its name.
     """
     found: list[Found] = []
     if entry_points is None:
@@ -90,6 +98,7 @@ def find(
             facts[dist] = _describe_distribution(dist)
         named = replace(facts[dist], name=entry_point.name, target=entry_point.value)
         found.append((entry_point, _check_name(named)))
+    found += local
     found.sort(key=lambda pair: (pair[1].name, pair[1].dist, pair[1].target))
     records = [record for _, record in found]
     return [
@@ -193,9 +202,12 @@ def _settle(
     """The record with its status, seen beside all others."""
     if record.name in disabled:
         return replace(record, status="disabled", reason=f"disabled by {DISABLE}")
-    if only is not None and not record.bundled and record.name not in only:
+    local = [other for other in records if other.local is not None and other.name == record.name]
+    if local and not record.bundled and record.local is None:
+        return replace(record, status="disabled", reason=f"replaced by {local[0].origin}")
+    if only is not None and not (record.bundled or record.local) and record.name not in only:
         return replace(record, status="disabled", reason=f"not among those that {ONLY} names")
-    rivals = [other for other in records if other.name == record.name]
+    rivals = [o for o in records if o.name == record.name and (not local or o.bundled or o.local)]
     if record.status != "ok" or len(rivals) == 1:
         return record
     # Installing a package must not take the harness's own plugins away.

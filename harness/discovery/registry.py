@@ -6,7 +6,7 @@ light module, and :func:`discover` puts both together. There is no global manage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from harness.discovery.apart import describe_apart
 from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
+from harness.discovery.local import find_local
 from harness.errors import HarnessError
 from harness.runtime.surroundings import undisturbed
 from harness.specs import (
@@ -95,6 +96,12 @@ class Plugins:
     def broken(self) -> tuple[PluginRecord, ...]:
         """Plugins that should have loaded and did not."""
         return tuple(r for r in self.records if r.status not in ("ok", "disabled"))
+
+    @property
+    def import_from(self) -> tuple[str, ...]:
+        """The folders that modules of plugins which are not installed are imported from."""
+        folders = (r.import_from for r in self.records if r.status == "ok")
+        return tuple(dict.fromkeys(str(folder) for folder in folders if folder is not None))
 
     def record(self, plugin: str) -> PluginRecord:
         """That of a plugin that loaded."""
@@ -175,9 +182,11 @@ def discover(
     *,
     only: Collection[str] | None = None,
     fresh: bool = False,
+    local: Sequence[Path] = (),
     busy: Callable[[str], None] | None = None,
 ) -> Plugins:
-    """Find and describe every plugin. Never raises for a plugin's sake, never imports torch.
+    """Find and describe every plugin. Never raises for an installed plugin's sake, never imports
+    torch.
 
     The harness's own are described in this process, third parties' in others
     (:mod:`harness.discovery.apart`).
@@ -187,9 +196,13 @@ def discover(
         entry_points: where to look; None for group ``cxr_harness`` of all that is installed.
         only: names of the third parties' plugins that may be loaded; None for all.
         fresh: whether to describe again what is remembered from earlier commands.
+        local: files and folders of plugins that are not installed.
         busy: is told the plugin that is described, where that takes its time.
+
+    Raises:
+        HarnessError: a path of ``local`` holds no plugin.
     """
-    found = find(entry_points, disabled, only)
+    found = find(entry_points, disabled, only, find_local(local))
     foreign = [one for one in found if one[1].status == "ok" and not one[1].bundled]
     answers = describe_apart(foreign, fresh=fresh, busy=busy)
     described: list[PluginRecord] = []

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any, ParamSpec
 
 from harness import hookspecs
+from harness.discovery.describe import OFFERS
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.execution.schedule import Observer
 from harness.results.record import StatusRecord
 from harness.study import Cell, Study
+from harness.values.plain_text import on_screen
 
 P = ParamSpec("P")
 
@@ -23,6 +25,7 @@ class Caller:
 
     def __init__(self, plugins: Plugins, warn: Callable[[str], None]) -> None:
         self._plugins, self._warn = plugins, warn
+        self._called: set[str] = set()
 
     def __call__(
         self, hook: Callable[P, object], *_: P.args, **arguments: P.kwargs
@@ -34,23 +37,46 @@ class Caller:
             arguments: all that it declares, by name.
         """
 
+        self._called.add(hook.__name__)
+
         def report(plugin: str, error: BaseException) -> None:
-            said = str(error) if isinstance(error, HarnessError) else repr(error)
-            self._warn(f"hook {hook.__name__} of plugin {plugin!r} failed: {said}")
+            self._warn(
+                f"hook {hook.__name__} of plugin {plugin!r} failed: {on_screen(said(error))}"
+            )
 
         return self._plugins.call(hook, report, *_, **arguments)
+
+    def plugin_facts(self) -> list[dict[str, Any]]:
+        """Every plugin, as ``study.json`` lists it, with the hooks that have been called so far."""
+        called = self._called | OFFERS.keys()
+        if hookspecs.harness_session_start.__name__ in called:
+            # It follows in any case, when all is written.
+            called |= {hookspecs.harness_session_finish.__name__}
+        ran = [(i.plugin, i.hook) for i in self._plugins.implementations if i.hook in called]
+        return [
+            {
+                "name": record.name,
+                "distribution": record.dist,
+                "version": record.version,
+                "path": record.local and str(record.local),
+                "status": record.status,
+                "reason": record.reason,
+                "hooks": sorted({hook for plugin, hook in ran if plugin == record.name}),
+            }
+            for record in self._plugins.records
+        ]
 
 
 def environment_facts(call: Caller, warn: Callable[[str], None]) -> dict[str, Any]:
     """What plugins state about this machine, by plugin, as plain JSON values."""
     facts = {}
-    for plugin, said in call(hookspecs.harness_environment):
+    for plugin, stated in call(hookspecs.harness_environment):
         try:
-            if not isinstance(said, Mapping):
-                raise TypeError(f"it returned {type(said).__name__} instead of a mapping")
-            facts[plugin] = json.loads(json.dumps(dict(said), allow_nan=False))
+            if not isinstance(stated, Mapping):
+                raise TypeError(f"it returned {type(stated).__name__} instead of a mapping")
+            facts[plugin] = json.loads(json.dumps(dict(stated), allow_nan=False))
         except (TypeError, ValueError) as error:
-            warn(f"hook harness_environment of plugin {plugin!r} failed: {error}")
+            warn(f"hook harness_environment of plugin {plugin!r} failed: {on_screen(said(error))}")
     return facts
 
 

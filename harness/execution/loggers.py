@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.discovery.describe import Implementation, implementations_of
 from harness.discovery.registry import Entry, Plugins
 from harness.discovery.requirements import missing_requirements
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError, did_you_mean, said
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
 from harness.specs import LoggerSpec
@@ -73,10 +73,10 @@ def _hooks_of(entry: Entry[LoggerSpec]) -> tuple[Implementation, ...]:
         hooks = implementations_of(entry.plugin, resolve(entry.spec.factory)())
     except HarnessError as error:
         raise HarnessError(f"{who}: {error}", about="log") from error
-    except (Exception, SystemExit) as error:
-        raise HarnessError(
-            f"{who} cannot be made: {type(error).__name__}: {error}", about="log"
-        ) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise HarnessError(f"{who} cannot be made: {said(error)}", about="log") from error
     strange = [hook.hook for hook in hooks if not hook.hook.startswith(_MAY_HAVE)]
     if strange or not hooks:
         has = strange[0] if strange else "no hook"

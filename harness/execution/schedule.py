@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.execution.executor import Executor, RunningCell
+from harness.execution.log_limit import cut_log
 from harness.machine import Resources
 from harness.results.record import Status, StatusRecord
 from harness.results.rundir import CellDirectory, write_status
@@ -20,6 +21,8 @@ from harness.storage.json_files import write_json
 from harness.study import Cell
 
 POLL_SECONDS = 0.05
+LOG_SECONDS = 1.0
+"""Between two looks at the size of a running cell's log."""
 
 
 class Observer(Protocol):
@@ -45,6 +48,8 @@ class _Running:
     """History lines that the observer has been given; None once one could not be read."""
     size: int = field(default=-1)
     """Bytes of the history when it was last read."""
+    log_seen: float = field(default_factory=time.monotonic)
+    """When the size of the log was last looked at."""
     timed_out: bool = False
     broken: str = ""
     """What the executor did that it must not."""
@@ -54,7 +59,7 @@ class BrokenExecutor:
     """Replaces an executor that could not be constructed: every cell fails with the reason."""
 
     def __init__(self, who: str, error: BaseException) -> None:
-        self._reason = f"{who} failed: {_said(error)}"
+        self._reason = f"{who} failed: {said(error)}"
 
     def submit(self, directory: Path, resources: Resources) -> NoReturn:
         raise HarnessError(self._reason)
@@ -101,6 +106,7 @@ def run_cells(
         for item in list(running):
             code = _poll(item)
             _tell(item, observer)
+            _limit_log(item, ended=code is not None)
             if code is not None:
                 running.remove(item)
                 free.append(item.resources)
@@ -119,9 +125,11 @@ def _start(executor: Executor, cell: Cell, resources: Resources) -> _Running:
     try:
         item.handle = executor.submit(cell.directory, resources)
     except HarnessError as error:
-        item.broken = str(error)
-    except (Exception, SystemExit) as error:
-        item.broken = f"the executor failed to start it: {_said(error)}"
+        item.broken = said(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        item.broken = f"the executor failed to start it: {said(error)}"
     return item
 
 
@@ -130,8 +138,10 @@ def _poll(item: _Running) -> int | None:
         return 1
     try:
         code = item.handle.poll()
-    except (Exception, SystemExit) as error:
-        item.broken = f"the executor failed to say whether it still runs: {_said(error)}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        item.broken = f"the executor failed to say whether it still runs: {said(error)}"
         _kill(item)
         return 1
     if code is not None and not isinstance(code, int):
@@ -143,13 +153,10 @@ def _poll(item: _Running) -> int | None:
 def _kill(item: _Running) -> None:
     try:
         item.handle.kill()
-    except (Exception, SystemExit) as error:
-        item.broken = item.broken or f"the executor failed to end it: {_said(error)}"
-
-
-def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, HarnessError) and text else f"{type(error).__name__}: {text}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        item.broken = item.broken or f"the executor failed to end it: {said(error)}"
 
 
 def _tell(item: _Running, observer: Observer) -> None:
@@ -170,6 +177,13 @@ def _tell(item: _Running, observer: Observer) -> None:
     for line in lines[item.seen :]:
         observer.event(item.cell, line)
     item.seen = len(lines)
+
+
+def _limit_log(item: _Running, *, ended: bool) -> None:
+    now = time.monotonic()
+    if ended or now - item.log_seen > LOG_SECONDS:
+        item.log_seen = now
+        cut_log(item.cell.directory / "log.txt", ended=ended)
 
 
 def _status(

@@ -13,12 +13,33 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.cell import EPOCH_METRICS
-from harness.runtime.process_tree import die_with_parent
+from harness.results.rundir import CellDirectory
+from harness.runtime.process_tree import (
+    adopt_orphans,
+    children,
+    die_with_parent,
+    end_children,
+    end_group,
+)
+from harness.values.plain_text import on_screen
+
+_MOMENT = 0.5
+"""Seconds that what a cell has started may outlive it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Forked:
+    """A cell that runs."""
+
+    number: int
+    directory: Path
 
 
 def _say(message: dict[str, Any], out: int) -> None:
@@ -83,7 +104,7 @@ def _serve(out: int) -> None:
     os.set_blocking(wake_write, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write)
-    cells: dict[int, int] = {}
+    cells: dict[int, _Forked] = {}
     pending = b""
     server = os.getpid()
     while True:
@@ -107,38 +128,51 @@ def _serve(out: int) -> None:
                         for descriptor in (wake_read, wake_write, out):
                             os.close(descriptor)
                         os.setpgid(0, 0)
+                        # What it starts stays below it, and is ours when it ends.
+                        adopt_orphans()
                         _run(message)
-                    cells[pid] = message["cell"]
+                    cells[pid] = _Forked(message["cell"], Path(message["directory"]))
                     _say({"event": "started", "cell": message["cell"], "pid": pid}, out)
                 elif message["command"] == "kill":
                     for pid, cell in cells.items():
-                        if cell == message["cell"]:
-                            _kill(pid)
+                        if cell.number == message["cell"]:
+                            end_group(pid)
     for pid in cells:
-        _kill(pid)
+        end_group(pid)
+    end_children()
 
 
-def _kill(pid: int) -> None:
-    """The cell and whatever it has started itself."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _reap(cells: dict[int, int], out: int) -> None:
+def _reap(cells: dict[int, _Forked], out: int) -> None:
+    """Report the cells that have ended, and end what they have left running."""
     while cells:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        code = os.waitstatus_to_exitcode(status)
         if (cell := cells.pop(pid, None)) is not None:
-            _say({"event": "exit", "cell": cell, "code": code}, out)
+            _end_rest(cell.directory, frozenset(cells))
+            code = os.waitstatus_to_exitcode(status)
+            _say({"event": "exit", "cell": cell.number, "code": code}, out)
+
+
+def _end_rest(directory: Path, running: frozenset[int]) -> None:
+    """End what a cell has left running, and name it in its history. Helpers that see that they are
+    alone end by themselves, given a moment."""
+    until = time.monotonic() + _MOMENT
+    while any(process.pid not in running for process in children()):
+        if time.monotonic() > until:
+            left = [f"{on_screen(p.command)} (pid {p.pid})" for p in end_children(running)]
+            with contextlib.suppress(OSError):  # Its folder may have been removed.
+                CellDirectory(directory).append_history(
+                    {"event": "left_running", "processes": left}
+                )
+            return
+        time.sleep(0.02)
 
 
 def main() -> None:
     """Serve on a copy of standard output, which everything else must not write to."""
     die_with_parent(int(sys.argv[1]))
+    adopt_orphans()
     out = os.dup(1)
     os.dup2(2, 1)
     _warm(sys.argv[2:], out)

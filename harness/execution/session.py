@@ -14,9 +14,10 @@ from typing import Any, cast
 from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.execution.executor import Executor, ExecutorSettings
 from harness.execution.missing import missing
+from harness.execution.recording import Recording
 from harness.execution.schedule import BrokenExecutor, Observer, run_cells
 from harness.execution.study_folder import locked, write_study
 from harness.machine import Resources
@@ -60,35 +61,38 @@ def run_session(
     *,
     store_progress: Callable[[int, int], None],
     say: Callable[[str], None],
+    warn: Callable[[str], None],
     busy: Callable[[str], None],
     command: tuple[str, ...],
     file: Callable[[str | None, Path], str],
+    plugin_facts: Callable[[], list[dict[str, Any]]],
 ) -> dict[str, StatusRecord]:
     """Run what is not finished and return every cell's status, by its directory's name.
 
     Args:
         say: is given notes, a line each.
+        warn: is given what went wrong beside the cells, a line each.
         busy: is told of work before the first cell.
         command: the words of the command line, kept with the study.
         file: makes the study file to leave, as
             :func:`harness.execution.study_folder.write_study` has it.
+        plugin_facts: what to record of every plugin, at the moment.
 
     Raises:
         HarnessError: the study's folder cannot be used, or the disk is full. What is finished
             stays as it is, and the same command resumes from there.
     """
     with _told_about_the_disk(study.directory), locked(study.directory, say):
-        write_study(study, command, file)
+        write_study(study, command, file, plugin_facts())
         tables = _tables(study)
-        statuses: dict[str, StatusRecord] = {}
+        recording = Recording(observer, say, warn)
         waiting: list[Cell] = []
         for cell in study.cells:
-            status = _settled(cell, options, tables)
+            status = _settled(cell, options, tables, plugins.import_from)
             if status is None:
                 waiting.append(cell)
             else:
-                statuses[cell.key] = status
-                observer.finished(cell, status)
+                recording.finished(cell, status)
         if waiting:
             for note in missing():
                 say(f"note: {note}")
@@ -108,21 +112,25 @@ def run_session(
             def damage(cell: Cell) -> str:
                 return "; ".join(look(CellDirectory(cell.directory), tables).damage)
 
-            slots = options.slots
-            if len(waiting) == 1:
-                slots = tuple(replace(slot, concurrent=False) for slot in slots)
-            try:
-                run_cells(
-                    waiting,
-                    executor,
-                    slots,
-                    _Recording(observer, statuses),
-                    timeout=options.timeout,
-                    damage=damage,
+            def run(cells: list[Cell]) -> None:
+                alone = len(cells) == 1
+                slots = tuple(
+                    replace(s, concurrent=s.concurrent and not alone) for s in options.slots
                 )
+                run_cells(cells, executor, slots, recording, timeout=options.timeout, damage=damage)
+
+            try:
+                run(waiting)
+                if again := recording.changed():
+                    for cell in again:
+                        shutil.rmtree(cell.directory, ignore_errors=True)
+                        _settled(cell, options, tables, plugins.import_from)
+                    run(again)
             finally:
-                _close(executor, say)
-        return statuses
+                _close(executor, warn)
+        # Again, as more of their hooks have been called.
+        write_study(study, command, file, plugin_facts())
+        return recording.statuses
 
 
 def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
@@ -132,19 +140,6 @@ def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
     if broken or any(kind not in ("ok", "skipped") for kind in kinds):
         return 1
     return 0 if "ok" in kinds else 3
-
-
-class _Recording:
-    """Keeps every final status on its way to the observer."""
-
-    def __init__(self, observer: Observer, statuses: dict[str, StatusRecord]) -> None:
-        self._statuses = statuses
-        self._observer = observer
-        self.started, self.event = observer.started, observer.event
-
-    def finished(self, cell: Cell, status: StatusRecord) -> None:
-        self._statuses[cell.key] = status
-        self._observer.finished(cell, status)
 
 
 def _modules(cells: list[Cell]) -> tuple[str, ...]:
@@ -168,11 +163,13 @@ def _tables(study: Study) -> Tables:
     return tables
 
 
-def _close(executor: Executor, say: Callable[[str], None]) -> None:
+def _close(executor: Executor, warn: Callable[[str], None]) -> None:
     try:
         executor.close()
-    except Exception as error:
-        say(f"warning: the executor failed to close: {type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        warn(f"the executor failed to close: {said(error)}")
 
 
 def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
@@ -182,12 +179,16 @@ def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> E
         executor: Executor = resolve(entry.spec.factory)(
             ExecutorSettings(modules=modules, surroundings=options.surroundings)
         )
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return BrokenExecutor(f"executor {name!r} of plugin {entry.plugin!r}", error)
     return executor
 
 
-def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None:
+def _settled(
+    cell: Cell, options: Options, table: Tables, import_from: tuple[str, ...]
+) -> StatusRecord | None:
     """The status of a cell that need not run; None once its directory is ready for running."""
     directory = CellDirectory(cell.directory)
     found = settled(directory, table)
@@ -203,6 +204,7 @@ def _settled(cell: Cell, options: Options, table: Tables) -> StatusRecord | None
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "environment": dict(options.facts),
         "limits": cast("LimitsRecord", dict(options.limits)),
+        "import_from": list(import_from),
     }
     directory.write_cell(record)
     try:

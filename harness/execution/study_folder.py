@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness.data.recorded import write_samples
 from harness.data.splits.make import write_split
@@ -67,13 +68,17 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def write_study(
-    study: Study, command: tuple[str, ...], file: Callable[[str | None, Path], str]
+    study: Study,
+    command: tuple[str, ...],
+    file: Callable[[str | None, Path], str],
+    plugins: list[dict[str, Any]],
 ) -> None:
     """Everything of the study but its cells: the sample table, the split, ``study.json`` and
     ``study.toml``, both with what earlier runs have recorded in them.
 
     Args:
         file: makes the study file to leave of the one that is there, or of None, and its path.
+        plugins: facts about every plugin.
 
     Raises:
         HarnessError: what earlier runs have left cannot be read.
@@ -85,6 +90,7 @@ def write_study(
         "command": list(command),
         "cells": [str(c.directory.relative_to(study.directory)) for c in study.cells],
         "notes": list(study.notes),
+        "plugins": plugins,
         "dropped": {
             plugin: [str(c.directory.relative_to(study.directory)) for c in cells]
             for plugin, cells in study.dropped.items()

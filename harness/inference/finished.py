@@ -13,6 +13,7 @@ from harness.results.browse.network_title import title
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory
 from harness.results.shape import check_shape
+from harness.runtime.resolve import make_importable
 
 PREDICTIONS = "predictions.csv"
 MASKS = "masks"
@@ -57,6 +58,7 @@ def finished(directory: CellDirectory, *, force: bool = False) -> Finished:
     if record["protocol"].get("time_only"):
         raise HarnessError(f"{name} was only timed (--time-only), not trained")
     warnings = []
+    make_importable(record.get("import_from", ()))
     if changed := _changed(directory.path / "cell.json", record["provenance"]):
         said = f"{name}: {changed} since it was trained"
         if not force:
@@ -123,7 +125,7 @@ def _changed(path: Path, made_by: dict[str, Any]) -> str | None:
     check_shape(path, made_by, _MadeBy, ("provenance",))
     if (source := made_by.get("source")) is not None and provenance.code_digest(factory) != source:
         was, now = made_by.get("version"), provenance.version(made_by["distribution"])
-        versions = "" if was == now else f", version {was} then and {now} now"
+        versions = "" if was == now or not was else f", version {was} then and {now} now"
         return f"the code of {made_by['distribution']} has changed ({factory}{versions})"
     for name, digest in made_by["files"].items():
         if provenance.file_digest(name) != digest:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.results.predictions import ClassPredictions, MaskPredictions
 from harness.runtime.surroundings import undisturbed
 from harness.specs import MetricSpec
@@ -57,9 +57,11 @@ def value_of(
             function = pkgutil.resolve_name(spec.function)
             value = _scalar(function(predictions if is_own(spec) else locked(predictions)))
             number = _number(value)
-    except (Exception, SystemExit) as error:
-        text = " ".join(str(error).split())[:_TEXT_LIMIT]
-        raise MetricError(f"{who} failed on the {where}: {type(error).__name__}: {text}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        text = said(error)[:_TEXT_LIMIT]
+        raise MetricError(f"{who} failed on the {where}: {text}") from error
     if number is not None and not math.isfinite(number):
         raise MetricError(
             f"{who} returned {number} on the {where}; a metric that is not defined returns None"

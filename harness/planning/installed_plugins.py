@@ -1,9 +1,11 @@
-"""The installed plugins, without those that the user disables."""
+"""The plugins of a command: what is installed, without what its user leaves out, and what its user
+adds."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.discovery.families import with_members
@@ -13,38 +15,66 @@ from harness.errors import HarnessError, did_you_mean
 from harness.planning.prompt_variants import with_prompts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which plugins a command uses. Names may hold several, separated by commas."""
+
+    disabled: tuple[str, ...] = ()
+    """Names of plugins that are not loaded, besides those of ``CXR_HARNESS_DISABLE``."""
+    only: tuple[str, ...] = ()
+    """Names of the third parties' plugins that are loaded; empty for those of
+    ``CXR_HARNESS_ONLY``, or all."""
+    local: tuple[Path, ...] = ()
+    """Files and folders of plugins that are not installed."""
+
+
 def installed_plugins(
     prompts: Path | None = None,
+    choice: Choice | None = None,
     *,
     asked: Sequence[str] = (),
     exclude: Sequence[str] = (),
     fresh: bool = False,
     busy: Callable[[str], None] | None = None,
 ) -> Plugins:
-    """Every plugin but those that ``CXR_HARNESS_DISABLE`` names, and of third parties' only those
-    that ``CXR_HARNESS_ONLY`` names, where it is set.
+    """Every plugin that the choice and the environment leave.
 
     Args:
         prompts: adds the methods that
             :func:`harness.planning.prompt_variants.with_prompts` makes of this file.
+        choice: None for what the environment says.
         asked: patterns of methods; members of families that they name are among the methods.
         exclude: patterns of methods to leave out.
         fresh: whether to describe again what is remembered from earlier commands.
         busy: is told the plugin that is described, where that takes its time.
 
     Raises:
-        HarnessError: a variable names a plugin that is not installed, a pattern a member that a
-            family does not have, or the file is invalid.
+        HarnessError: a name is that of no plugin, a path holds none, a pattern names a member that
+            a family does not have, or the prompts are invalid.
     """
-    disabled, only = _names(DISABLE), _names(ONLY)
-    plugins = discover(disabled=disabled or (), only=only, fresh=fresh, busy=busy)
+    choice = Choice() if choice is None else choice
+    variables = {name: _names([os.environ.get(name, "")]) for name in (DISABLE, ONLY)}
+    disabled, only = _names(choice.disabled), _names(choice.only)
+    plugins = discover(
+        disabled=(*variables[DISABLE], *disabled),
+        only=only or variables[ONLY] or None,
+        fresh=fresh,
+        local=choice.local,
+        busy=busy,
+    )
     known = {record.name for record in plugins.records}
-    for variable, names in ((DISABLE, disabled), (ONLY, only)):
-        for name in names or ():
+    for where, names, about in (
+        (DISABLE, variables[DISABLE], None),
+        (ONLY, variables[ONLY], None),
+        ("--disable-plugins", disabled, "disable_plugins"),
+        ("--only-plugins", only, "only_plugins"),
+    ):
+        for name in names:
             if name not in known:
                 raise HarnessError(
-                    f"{variable} names {name!r}, which is not an installed plugin"
-                    f"{did_you_mean(name, known)}"
+                    f"{where} names {name!r}, which is not an installed plugin"
+                    f"{did_you_mean(name, known)}",
+                    about=about,
                 )
     if plugins.families and (asked or exclude):
         stem = "" if prompts is None else prompts.stem
@@ -52,7 +82,5 @@ def installed_plugins(
     return plugins if prompts is None else with_prompts(plugins, prompts)
 
 
-def _names(variable: str) -> tuple[str, ...] | None:
-    """None where the variable is not set, or empty."""
-    names = tuple(n.strip() for n in os.environ.get(variable, "").split(",") if n.strip())
-    return names or None
+def _names(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())

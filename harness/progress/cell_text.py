@@ -11,8 +11,8 @@ from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import title
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory
-from harness.storage.names import on_one_line
 from harness.study import Cell
+from harness.values.plain_text import on_screen
 
 SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
 """Event of a history -> work that several cells share."""
@@ -67,11 +67,11 @@ def event_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
     if event == "importing":
         return f"importing {line['module']} of plugin {line['plugin']}"
     if event == "unreadable":
-        return f"no further progress is shown: {line['reason']}"
+        return f"no further progress is shown: {on_screen(line['reason'])}"
     if event == "restarted":
-        return f"starts over: {line['reason']}"
+        return f"starts over: {on_screen(line['reason'])}"
     if event == "no_validation_loss":
-        return f"loss() fails on the validation part: {line['reason']}"
+        return f"loss() fails on the validation part: {on_screen(line['reason'])}"
     return _EVENTS.get(event)
 
 
@@ -122,5 +122,5 @@ def score_of(record: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> Sc
 def result_text(status: StatusRecord, found: Score | None, took: str) -> str:
     """``F1 0.553  0:14``, or why there is no value."""
     if found is None:
-        return on_one_line(status["reason"])
+        return on_screen(status["reason"])
     return f"{found.text}  {took}" if took else found.text

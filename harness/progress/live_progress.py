@@ -27,8 +27,10 @@ class Counter(Protocol):
     """What the display counts by; see :class:`harness.progress.run_progress.Tally`."""
 
     total: int
-    finished: int
     naming: Naming
+
+    @property
+    def finished(self) -> int: ...
 
     def start(self, cell: Cell) -> None: ...
     def event(self, cell: Cell, line: Mapping[str, Any]) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +15,8 @@ from harness.progress.live_progress import LiveProgress
 from harness.progress.one_writer import OneWriter, drawn
 from harness.progress.time_left import TimeLeft, Work, in_words
 from harness.results.record import StatusRecord
-from harness.storage.names import on_one_line
 from harness.study import Cell
+from harness.values.plain_text import on_screen
 from harness.values.wording import clock_text, counted
 
 
@@ -25,7 +25,7 @@ class Tally:
 
     def __init__(self, cells: Sequence[Cell], at_a_time: int, known: Mapping[str, float]) -> None:
         self.total = len(cells)
-        self.finished = 0
+        self._done: set[str] = set()
         self.naming = Naming.of(cells)
         self._began: dict[str, float] = {}
         self._left = TimeLeft(
@@ -40,6 +40,11 @@ class Tally:
             at_a_time,
         )
 
+    @property
+    def finished(self) -> int:
+        """Cells that have ended; one that runs again counts once."""
+        return len(self._done)
+
     def start(self, cell: Cell) -> None:
         self._began[cell.key] = time.monotonic()
         self._left.begin(cell.key, self._began[cell.key])
@@ -51,7 +56,7 @@ class Tally:
     def finish(self, cell: Cell) -> str:
         """What the cell took, in words; empty where it has not run now."""
         now = time.monotonic()
-        self.finished += 1
+        self._done.add(cell.key)
         self._left.finish(cell.key, now)
         began = self._began.pop(cell.key, None)
         return "" if began is None else clock_text(now - began)
@@ -104,13 +109,11 @@ class PlainProgress:
 
 
 class FailuresOnly:
-    """A line on stderr per cell that fails, and nothing else."""
+    """A line on stderr per cell that fails, and notes where they are wanted."""
 
-    def __init__(self, naming: Naming) -> None:
+    def __init__(self, naming: Naming, say: Callable[[str], None]) -> None:
         self._naming = naming
-
-    def say(self, text: str) -> None:
-        """Nothing is shown."""
+        self.say = say
 
     def busy(self, text: str) -> None:
         """Nothing is shown."""
@@ -126,7 +129,7 @@ class FailuresOnly:
 
     def finished(self, cell: Cell, status: StatusRecord) -> None:
         if status["status"] not in ("ok", "skipped"):
-            said = f"{status['status']}: {self._naming.name(cell)}: {on_one_line(status['reason'])}"
+            said = f"{status['status']}: {self._naming.name(cell)}: {on_screen(status['reason'])}"
             print(said, file=sys.stderr, flush=True)
 
 
@@ -138,6 +141,7 @@ def progress(
     at_a_time: int = 1,
     known: Mapping[str, float] | None = None,
     shown: bool = True,
+    say: Callable[[str], None],
 ) -> Iterator[PlainProgress | LiveProgress | FailuresOnly]:
     """The display that suits stderr, open while cells run; failures only unless ``shown``.
 
@@ -146,9 +150,10 @@ def progress(
         headline: what runs, in a line.
         at_a_time: cells that run side by side.
         known: key of a cell -> seconds that it took before.
+        say: takes the notes where no progress is shown.
     """
     if not shown:
-        yield FailuresOnly(Naming.of(cells))
+        yield FailuresOnly(Naming.of(cells), say)
         return
     console = OneWriter(stderr=True)
     tally = Tally(cells, at_a_time, known or {})

@@ -70,6 +70,8 @@ class WrittenCell(PlannedCell):
     created: str
     environment: dict[str, dict[str, Any]]
     limits: LimitsRecord
+    import_from: list[str]
+    """Folders of plugins that are not installed."""
 
 
 class _ReadCell(_Cell):
@@ -89,6 +91,7 @@ class CellRecord(_ReadCell, total=False):
     environment: dict[str, dict[str, Any]]
     """Plugin -> what it states about the machine."""
     limits: LimitsRecord
+    import_from: list[str]
 
 
 class StatusRecord(TypedDict):

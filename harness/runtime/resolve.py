@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from harness.errors import HarnessError, did_you_mean
+from harness.errors import HarnessError, did_you_mean, said
 
 
 def resolve(reference: str) -> Callable[..., Any]:
@@ -22,7 +23,9 @@ def resolve(reference: str) -> Callable[..., Any]:
         raise HarnessError(f"{reference!r} names no code; write 'package.module:callable'")
     try:
         found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise HarnessError(_import_failure(reference, module_name, error)) from error
     for name in path.split("."):
         if not hasattr(found, name):
@@ -35,14 +38,17 @@ def resolve(reference: str) -> Callable[..., Any]:
     return resolved
 
 
+def make_importable(folders: Iterable[str]) -> None:
+    """Let modules in these folders be imported, where no other has their name: nothing that lies
+    beside a plugin takes a library's place."""
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    importlib.invalidate_caches()
+
+
 def _import_failure(reference: str, module: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         if f"{module}.".startswith(f"{error.name}."):
             return f"{reference}: there is no module {error.name!r}"
         return f"{reference}: {module} needs {error.name!r}, which is not installed"
     last = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
-    return (
-        f"{reference}: importing {module} failed: {type(error).__name__}: {text} "
-        f"({last.filename}:{last.lineno})"
-    )
+    return f"{reference}: importing {module} failed: {said(error)} ({last.filename}:{last.lineno})"

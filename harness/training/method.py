@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import HarnessError
 from harness.specs import TargetSpec, TaskSpec
 
 if TYPE_CHECKING:
@@ -152,10 +153,20 @@ class TorchMethod(ABC):
     def build(self) -> nn.Module:
         """The network with its initial weights, on the CPU."""
 
-    @abstractmethod
     def forward(self, module: nn.Module, images: Tensor) -> Mapping[str, Tensor]:
         """Logits per target of ``images`` [B, channels, size, size]: ``label`` [B, C], ``mask``
-        [B, 1, size, size]."""
+        [B, 1, size, size]. Default: what the network returns, for a task with one target.
+
+        Raises:
+            HarnessError: the task has several targets, and this is not overridden.
+        """
+        if len(self.problem.targets) > 1:
+            raise HarnessError(
+                f"{type(self).__name__} must have a forward() that returns the logits of "
+                f"{', '.join(self.problem.targets)}"
+            )
+        (name,) = self.problem.targets
+        return {name: module(images)}
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Terms whose sum is minimised, one scalar each. Default: the task's losses, each over the

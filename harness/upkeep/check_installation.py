@@ -21,6 +21,7 @@ from harness.runtime.distribution import DISTRIBUTION
 VARIABLES = (
     "CXR_HARNESS_CACHE",
     "CXR_HARNESS_DISABLE",
+    "CXR_HARNESS_ONLY",
     "CXR_HARNESS_TORCH_MIRROR",
     "XDG_CACHE_HOME",
     "TORCH_HOME",

@@ -45,16 +45,10 @@ def frozen_names(network: nn.Module, count: int, head: Iterable[str]) -> set[str
     """Parameters of the first ``count`` blocks, and of all that the network registers before them.
 
     Args:
+        count: at most the number of blocks.
         head: names of the modules that are new, and never among them.
-
-    Raises:
-        ValueError: the network has fewer blocks; says how many.
     """
-    found = blocks(network)
-    if count > len(found):
-        raise ValueError(f"it has {len(found)} blocks")
-    last = found[count - 1]
+    found, own = blocks(network)[:count], tuple(f"{name}." for name in head)
     names = [name for name, _ in network.named_parameters()]
-    of_last = [i for i, name in enumerate(names) if name.startswith(f"{last}.")]
-    own = tuple(f"{name}." for name in head)
-    return {name for name in names[: of_last[-1] + 1] if not name.startswith(own)}
+    last = [i for i, name in enumerate(names) if found and name.startswith(f"{found[-1]}.")]
+    return {name for name in names[: last[-1] + 1 if last else 0] if not name.startswith(own)}

@@ -65,7 +65,6 @@ def cut(network: nn.Module, frozen: Collection[str]) -> tuple[Part, Part] | None
     for node in nodes[: nodes.index(place) + 1]:
         images[node] = prefix.node_copy(node, images.__getitem__)
     prefix.output(images[place])
-    prefix.eliminate_dead_code()
     values = {place: suffix.placeholder("value")}
     for node in nodes:
         if node.op == "get_attr" and node not in values:
@@ -73,8 +72,14 @@ def cut(network: nn.Module, frozen: Collection[str]) -> tuple[Part, Part] | None
     for node in nodes[nodes.index(place) + 1 :]:
         if node.op != "get_attr":
             values[node] = suffix.node_copy(node, values.__getitem__)
-    suffix.eliminate_dead_code()
-    return Part(fx.GraphModule(network, prefix)), Part(fx.GraphModule(network, suffix))
+    return _part(network, prefix), _part(network, suffix)
+
+
+def _part(network: nn.Module, graph: fx.Graph) -> Part:
+    for node in reversed(graph.nodes):
+        if not node.users and node.op not in ("output", "placeholder"):
+            graph.erase_node(node)
+    return Part(fx.GraphModule(network, graph))
 
 
 def agrees(network: nn.Module, parts: tuple[Part, Part], images: Tensor) -> bool:

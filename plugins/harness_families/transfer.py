@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import harness
 from harness_families import lora
-from harness_families.blocks import frozen_names
+from harness_families.blocks import blocks, frozen_names
 from harness_families.cut import Part, agrees, cut
 from harness_families.strategies import Strategy, named
 
@@ -76,8 +76,8 @@ class Transfer(harness.TorchMethod):
 
     def build(self) -> nn.Module:
         network = self.network()
-        if self._strategy.frozen_blocks:
-            _check_blocks(network, self._strategy, self.head(network))
+        if self._strategy.frozen_blocks > (count := len(blocks(network))):
+            raise harness.HarnessError(f"{self._strategy.name}: the network has {count} blocks")
         if self._strategy.name == "lora":
             network = lora.with_updates(network, self.head(network), self._images(), self._rank)
         self._cuts = {
@@ -139,7 +139,7 @@ def _stages(
     if strategy.frozen_blocks:
         return (
             harness.Stage(
-                trainable=partial(_behind, blocks=strategy.frozen_blocks, head=head),
+                trainable=partial(_behind, frozen_blocks=strategy.frozen_blocks, head=head),
             ),
         )
     return (harness.Stage(),)
@@ -156,14 +156,7 @@ def _of_updates(module: nn.Module, *, head: Callable[[nn.Module], tuple[str, ...
 
 
 def _behind(
-    module: nn.Module, *, blocks: int, head: Callable[[nn.Module], tuple[str, ...]]
+    module: nn.Module, *, frozen_blocks: int, head: Callable[[nn.Module], tuple[str, ...]]
 ) -> list[str]:
-    frozen = frozen_names(module, blocks, head(module))
+    frozen = frozen_names(module, frozen_blocks, head(module))
     return [name for name, _ in module.named_parameters() if name not in frozen]
-
-
-def _check_blocks(network: nn.Module, strategy: Strategy, head: tuple[str, ...]) -> None:
-    try:
-        frozen_names(network, strategy.frozen_blocks, head)
-    except ValueError as error:
-        raise harness.HarnessError(f"{strategy.name}: {error}") from error

@@ -87,7 +87,7 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('plugin = ["all"]', "study.toml, line 1: no key 'plugin' (did you mean 'plugins'?)"),
+        ('pluggins = ["all"]', "study.toml, line 1: no key 'pluggins' (did you mean 'plugins'?)"),
         ('preset = "quick"\njobs = "two"', 'study.toml, line 2: jobs = "two": expected a whole nu'),
         (
             '\npreset = "quik"',

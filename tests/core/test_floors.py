@@ -21,7 +21,7 @@ HOUSE = ROOT / "harness"
 FLOORS = (
     ("cli",),
     ("api",),
-    ("upkeep", "progress"),
+    ("upkeep", "progress", "authoring"),
     ("planning",),
     ("execution", "inference"),
     ("cell",),

@@ -115,7 +115,7 @@ def test_tables_become_settings_as_the_command_line_writes_them(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('# x\n\nplugin = ["all"]', "line 3: no key 'plugin' (did you mean 'plugins'?)"),
+        ('# x\n\npluggins = ["all"]', "line 3: no key 'pluggins' (did you mean 'plugins'?)"),
         ('jobs = 2\ndata-root = "x"', "line 2: no key 'data-root' (did you mean 'data_root'?)"),
         ("jobs = 2\n[sets]\nepochs = 1", "line 2: no table 'sets' (did you mean 'set'?)"),
         ('jobs = "two"', 'line 1: jobs = "two": expected a whole number'),

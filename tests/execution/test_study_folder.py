@@ -32,9 +32,9 @@ def test_a_run_that_ends_while_it_writes_the_study_may_be_repeated(
     with monkeypatch.context() as patched:
         patched.setattr(folder, step, full)
         with locked(study.directory, print), pytest.raises(OSError, match="No space left"):
-            write_study(study, ("run",), lambda before, path: "")
+            write_study(study, ("run",), lambda before, path: "", [])
     with locked(study.directory, print):
-        write_study(study, ("run",), lambda before, path: "")
+        write_study(study, ("run",), lambda before, path: "", [])
     assert {path.name for path in study.directory.iterdir()} == {
         ".lock", "data", "splits", "study.json", "study.toml",
     }  # fmt: skip
@@ -44,7 +44,7 @@ def test_what_a_killed_run_had_half_written_is_no_stranger(study: Study) -> None
     study.directory.mkdir(parents=True)
     (study.directory / ".study.json.123").write_text("{")
     with locked(study.directory, print):
-        write_study(study, ("run",), lambda before, path: "")
+        write_study(study, ("run",), lambda before, path: "", [])
 
 
 def test_a_folder_of_something_else_is_left_alone(study: Study) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from harness.api.page import has_page, write_page
+from harness.cli.shared.found_plugins import found_plugins
+from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
-from harness.planning.installed_plugins import installed_plugins
 from harness.progress.counting import counting
 from harness.report.page.page import FILE, SUFFIXES
 from harness.report.table.rows import rows
@@ -29,12 +30,19 @@ def refuse_for_page(options: Sequence[str]) -> None:
 
 
 def page_of(
-    results: Sequence[Path], output: Path | None, *, written: bool, opened: bool, pictures: bool
+    results: Sequence[Path],
+    output: Path | None,
+    plugin: tuple[Path, ...],
+    *,
+    written: bool,
+    opened: bool,
+    pictures: bool,
 ) -> int:
     """Write the page of the studies in the folders, or open the newest one there; says where it is.
 
     Args:
         output: of the page; None for its usual place.
+        plugin: files and folders of plugins that are not installed.
         written: whether it is written though there may be one.
 
     Returns:
@@ -48,7 +56,8 @@ def page_of(
     code = 0
     if path is None:
         path = _place(results, list(cells.values()), output)
-        code = _write(list(cells.values()), path, pictures=pictures)
+        plugins = found_plugins(plugin=plugin)
+        code = _write(list(cells.values()), path, plugins, pictures=pictures)
     click.echo(os.path.relpath(path))
     if opened and not webbrowser.open(path.resolve().as_uri()):
         click.echo("harness: no browser was found; open the file yourself", err=True)
@@ -80,8 +89,7 @@ def _place(results: Sequence[Path], cells: Sequence[CellDirectory], output: Path
     return results[0] / FILE
 
 
-def _write(cells: Sequence[CellDirectory], path: Path, *, pictures: bool) -> int:
-    plugins = installed_plugins()
+def _write(cells: Sequence[CellDirectory], path: Path, plugins: Plugins, *, pictures: bool) -> int:
     found = rows(cells)
     if not has_page(found):
         raise HarnessError(

@@ -26,7 +26,9 @@ from harness.values.check import fits, value_of
 SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
 """Keys that are short for an entry of ``[set]``."""
 
-Kind = Literal["text", "texts", "numbers", "size", "whole", "time", "flag", "path", "table"]
+Kind = Literal[
+    "text", "texts", "numbers", "size", "whole", "time", "flag", "path", "paths", "table"
+]
 
 _TYPES: Mapping[Kind, Any] = {
     "text": str,
@@ -37,6 +39,7 @@ _TYPES: Mapping[Kind, Any] = {
     "time": float | str,
     "flag": bool,
     "path": str,
+    "paths": str | list[str],
 }
 """What TOML reads of a value of each kind; of a table, each entry is an :data:`_Entry`."""
 _Entry = str | bool | float | list[Any]
@@ -50,6 +53,7 @@ _EXPECTED: Mapping[Kind, str] = {
     "time": 'a number of seconds, or text with a unit: "10m"',
     "flag": "true or false",
     "path": "a path in quotes",
+    "paths": 'a path in quotes, or a list of them: ["a", "b"]',
     "table": "a table of NAME = VALUE",
 }
 
@@ -209,6 +213,9 @@ def checked(name: str, value: Any, key: Key, folder: Path, where: str) -> Any:
         return (value,) if isinstance(value, str) else tuple(value)
     if key.kind == "numbers" and not isinstance(value, str):
         return ",".join(map(repr, value if isinstance(value, list) else [value]))
+    if key.kind == "paths":
+        paths = [value] if isinstance(value, str) else value
+        return tuple(str(folder / expanded(path, where)) for path in paths)
     if key.kind == "path" and value not in key.words:
         return str(folder / expanded(value, where))
     if key.kind == "time" and isinstance(value, str):

@@ -29,6 +29,9 @@ KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "plugins": Key("texts"),
         "exclude": Key("texts"),
+        "plugin": Key("paths"),
+        "only_plugins": Key("texts"),
+        "disable_plugins": Key("texts"),
         "dataset": Key("text"),
         "data_root": Key("path"),
         "data_param": Key("table"),
@@ -154,6 +157,13 @@ def request_of_values(values: Mapping[str, Any]) -> Request:
     )
 
 
+def _absolute(value: Any) -> Any:
+    """Text of a path, or of several, from anywhere; other values as they are."""
+    if isinstance(value, tuple) and value and all(isinstance(item, Path) for item in value):
+        return tuple(str(path.absolute()) for path in value)
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
 def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dict[str, Any]:
     """The keys of a study file that asks for the same cells from anywhere on this machine.
 
@@ -163,7 +173,7 @@ def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dic
         study: the study of the request.
     """
     values = {
-        name: str(value.absolute()) if isinstance(value, Path) else value
+        name: _absolute(value)
         for name, value in given.items()
         if KEYS[name].kind != "table" and name not in SHORTHANDS
     }

@@ -14,6 +14,7 @@ from harness.report.table.numbers import number, percent, size_of
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import sentence, start, title
 from harness.storage.names import on_one_line
+from harness.values.plain_text import escaped
 from harness.values.wording import counted
 
 
@@ -81,14 +82,14 @@ def _identity(value: Mapping[str, Any]) -> Facts:
 def _status(status: Mapping[str, Any] | None) -> str:
     if status is None:
         return "unfinished; repeat the run to resume"
-    reason = f": {' '.join(status['reason'].split())}" if status["reason"] else ""
+    reason = f": {on_one_line(' '.join(status['reason'].split()))}" if status["reason"] else ""
     beside = ", while another cell ran" if status["concurrent"] else ""
     return f"{status['status']}{reason} ({number(status['seconds'])} s{beside})"
 
 
 def _log(status: Mapping[str, Any] | None, width: int) -> str:
     lines = status["log_tail"] if status is not None else []
-    return "\n".join(f"  | {line}"[:width] for line in lines)
+    return "\n".join(f"  | {escaped(line)}"[:width] for line in lines)
 
 
 def _data(cell: Mapping[str, Any]) -> Facts:

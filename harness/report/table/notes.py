@@ -13,6 +13,7 @@ from harness.report.table.view import EVERYTHING, View
 from harness.results.browse.network_title import OWN, SMALL
 from harness.specs import TARGET_OF_KIND, MetricSpec
 from harness.storage.names import on_one_line
+from harness.values.plain_text import on_screen
 from harness.values.wording import counted
 
 LOG_LINES = 5
@@ -184,7 +185,7 @@ def _superseded(section: Section) -> Iterable[Note]:
 def _without_result(section: Section) -> Iterable[Note]:
     for row in section.rows:
         if row.status != "ok":
-            reason = " ".join(row.reason.split())
+            reason = on_screen(row.reason)
             text = f"{section.name_of(row)}: {row.status}" + (f": {reason}" if reason else "")
             yield Note(text, log=tuple(map(_printable, row.log_tail[-LOG_LINES:])))
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, said
 from harness.results.record import ActivationsRecord, EpochRecord
 from harness.runtime.stopwatch import Stopwatch, Taken
 from harness.training.batches import Part
@@ -140,8 +140,7 @@ class PlainRunner:
             self._method.load(directory)
         except Exception as error:
             raise HarnessError(
-                f"{directory}: the method cannot load its files "
-                f"({type(error).__name__}: {error}); {TRAIN_AGAIN}"
+                f"{directory}: the method cannot load its files ({said(error)}); {TRAIN_AGAIN}"
             ) from error
 
     def probabilities(self, part: Part) -> Iterator[Mapping[str, NDArray[np.float32]]]:

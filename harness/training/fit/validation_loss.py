@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from harness.errors import said
 from harness.training.batches import Batches
 from harness.training.method import Batch, TorchMethod
 
@@ -39,7 +40,7 @@ class ValidationLoss:
         except (torch.OutOfMemoryError, MemoryError):
             raise
         except Exception as error:  # A loss may need what only training gives it.
-            self.failure = f"{type(error).__name__}: {error}"
+            self.failure = said(error)
             return
         for name, term in terms.items():
             if count := _counted(batch, name):
