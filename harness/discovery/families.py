@@ -102,6 +102,14 @@ def search(pattern: str, plugins: Plugins, busy: Busy | None = None) -> list[Mem
     ]
 
 
+def family_strategies(entry: MethodEntry, plugins: Plugins) -> tuple[str, ...]:
+    """Those of the family that has resolved the method; none for a method of another kind."""
+    families = [family for family in plugins.families if family.plugin == entry.plugin]
+    base = entry.spec.name.partition("@")[0]
+    fitting = (f for f in families if re.fullmatch(_shape(f.spec), base))
+    return next((family.spec.strategies for family in fitting), ())
+
+
 def form(family: Entry[FamilySpec]) -> str:
     """How its members' ids read: ``timm/<model>[@strategy]``."""
     return f"{family.plugin}/{family.spec.pattern}[@strategy]"
@@ -147,8 +155,7 @@ def _family_of(text: str, plugins: Plugins) -> Entry[FamilySpec] | None:
         return None
     base = name.partition("@")[0]
     for family in families:
-        shape = re.sub(r"<[^>]*>", r"[A-Za-z0-9][A-Za-z0-9_.\\-]*", family.spec.pattern)
-        if slash and re.fullmatch(shape, base):
+        if slash and re.fullmatch(_shape(family.spec), base):
             return family
     if any(entry.plugin == plugin for entry in plugins.methods.values()):
         return None
@@ -157,6 +164,11 @@ def _family_of(text: str, plugins: Plugins) -> Entry[FamilySpec] | None:
         f"{text!r}: the methods of plugin {plugin!r} are called {forms}; "
         f"harness plugins --search '{plugin}/*' lists them"
     )
+
+
+def _shape(spec: FamilySpec) -> str:
+    """A regular expression of its members' names."""
+    return re.sub(r"<[^>]*>", lambda _: r"[A-Za-z0-9][A-Za-z0-9_.\-]*", spec.pattern)
 
 
 def _refuse_globs(patterns: Iterable[str], plugins: Plugins, busy: Busy | None) -> None:

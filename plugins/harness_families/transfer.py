@@ -104,12 +104,14 @@ class Transfer(harness.TorchMethod):
         return self.outputs(module(images))
 
     def _parts(self, module: nn.Module, stage: harness.Stage) -> tuple[Part, Part] | None:
-        if stage.trainable is None or self._strategy.name == "lora":
+        if stage.trainable is None:
             return None
         trained = frozenset(stage.trainable(module))
         return cut(module, {n for n, _ in module.named_parameters() if n not in trained})
 
     def _can_be_cut(self, network: nn.Module, stage: harness.Stage) -> bool:
+        if self._strategy.name == "lora":
+            return False  # Every layer has something that trains.
         parts = self._parts(network, stage)
         if parts is not None and agrees(network, parts, self._images()):
             return True
