@@ -14,13 +14,19 @@ def opened(network: nn.Module) -> set[nn.Module]:
     return {network, *(module for _, module, arranges in _walk(network) if arranges)}
 
 
-def blocks(network: nn.Module) -> list[str]:
+def blocks(network: nn.Module, head: Iterable[str]) -> list[str]:
     """Names of the network's blocks in its own order: the outermost modules that are made of
-    others, have parameters, and whose class occurs more than once."""
+    others, have parameters, and whose class occurs more than once.
+
+    Args:
+        head: names of the modules that are new; none of their blocks counts.
+    """
+    own = tuple(f"{name}." for name in head)
     return [
         name
         for name, module, arranges in _walk(network)
         if not arranges
+        and not f"{name}.".startswith(own)
         and any(True for _ in module.children())
         and any(True for _ in module.parameters())
     ]
@@ -48,7 +54,8 @@ def frozen_names(network: nn.Module, count: int, head: Iterable[str]) -> set[str
         count: at most the number of blocks.
         head: names of the modules that are new, and never among them.
     """
-    found, own = blocks(network)[:count], tuple(f"{name}." for name in head)
+    own = tuple(f"{name}." for name in head)
+    found = blocks(network, head)[:count]
     names = [name for name, _ in network.named_parameters()]
     last = [i for i, name in enumerate(names) if found and name.startswith(f"{found[-1]}.")]
     return {name for name in names[: last[-1] + 1 if last else 0] if not name.startswith(own)}

@@ -18,12 +18,16 @@ Make = Callable[[int, int], nn.Module]
 
 
 def without_values(make: Make, size: int, classes: int) -> nn.Module:
-    """The network on the meta device: shapes without values, in hardly any memory."""
-    with torch.device("meta"):
+    """The network on the meta device: shapes without values, in hardly any memory. One that
+    computes with values while it is built is on the CPU."""
+    try:
+        with torch.device("meta"):
+            return make(size, classes).eval()
+    except (RuntimeError, NotImplementedError):
         return make(size, classes).eval()
 
 
-def facts(make: Make, native: int, *, sized: bool) -> dict[str, Any]:
+def facts(make: Make, native: int, *, sized: bool, maps: bool = False) -> dict[str, Any]:
     """Parameters of a method: ``multiple_of`` and ``min_size``, or ``only_size``, of images;
     ``head``, the names of its modules with something per class; and whether it is
     ``convolutional``.
@@ -32,13 +36,23 @@ def facts(make: Make, native: int, *, sized: bool) -> dict[str, Any]:
         make: builds the network.
         native: pixels per side that its weights were trained at.
         sized: whether it is built for a size of images, and not for any.
+        maps: whether it answers for every pixel and not for the image.
+
+    Raises:
+        ValueError: it takes no images of its native size.
     """
+
+    def takes(size: int) -> bool:
+        return _takes(make, network, size, sized=sized, maps=maps)
+
     network = without_values(make, native, 3)
-    step = _first(lambda step: _takes(make, network, (native // step + 1) * step, sized), STEPS)
+    if not takes(native):
+        raise ValueError(f"images of {native} pixels do not go through")
+    step = _first(lambda step: takes((native // step + 1) * step), STEPS)
     sizes: dict[str, int] = {"only_size": native}
     if step is not None:
         at_least = [size for size in SIZES if size % step == 0 and size < native]
-        least = _first(lambda size: _takes(make, network, size, sized), at_least)
+        least = _first(takes, at_least)
         sizes = {"multiple_of": step, "min_size": native if least is None else least}
     return {
         "sizes": sizes,
@@ -80,12 +94,14 @@ def _first(fits: Callable[[int], bool], candidates: Any) -> int | None:
     return next((each for each in candidates if fits(each)), None)
 
 
-def _takes(make: Make, network: nn.Module, size: int, sized: bool) -> bool:
+def _takes(make: Make, network: nn.Module, size: int, *, sized: bool, maps: bool) -> bool:
     """Whether images of this size go through, whatever it is that breaks where they do not."""
     try:
         built = without_values(make, size, 3) if sized else network
         with torch.no_grad():
-            result = built(torch.zeros(2, 3, size, size, device="meta"))
+            device = next(built.parameters()).device
+            result = built(torch.zeros(2, 3, size, size, device=device))
     except Exception:
         return False
-    return tuple(getattr(result, "shape", ())) == (2, 3)
+    expected = (2, 3, size, size) if maps else (2, 3)
+    return tuple(getattr(result, "shape", ())) == expected

@@ -39,7 +39,7 @@ def resolve(name: str) -> harness.MethodSpec:
         ) from error
     return harness.MethodSpec(
         name=f"{base}@{strategy.name}",
-        factory="harness_families.timm_models:Classifier",
+        factory="harness_families.timm_models:TimmClassifier",
         task="classification",
         family="timm",
         summary=summary(base, strategy.words("classifier", "network")),
@@ -63,8 +63,7 @@ def search() -> Iterator[tuple[str, str]]:
     tagged = set(timm.list_models(pretrained=True))
     for name in timm.list_models():
         cfg = get_pretrained_cfg(name)
-        known = cfg is not None and has_weights(cfg)
-        yield name, f"weights {cfg.tag}" if known and cfg.tag else _told(cfg)
+        yield name, f"weights {cfg.tag}" if cfg and cfg.tag and has_weights(cfg) else _told(cfg)
         for full in sorted(one for one in tagged if one.partition(".")[0] == name):
             yield full, _told(get_pretrained_cfg(full))
 
@@ -93,12 +92,9 @@ def create(base: str, size: int, classes: int, *, sized: bool) -> nn.Module:
     return network
 
 
-def created_from(
-    base: str, size: int, state: dict[str, Tensor], *, sized: bool
-) -> tuple[nn.Module, int]:
-    """The network with the weights of a checkpoint, as timm loads them: names changed, positions
-    interpolated, and nothing missing or left over; and the number of classes of its classifier, 0
-    where the checkpoint has none."""
+def created_from(base: str, size: int, state: dict[str, Tensor], *, sized: bool) -> nn.Module:
+    """The network with the weights and the classifier of a checkpoint, as timm loads them: names
+    changed, positions interpolated, and nothing missing or left over."""
     cfg = config_of(base)
     names = [cfg.classifier] if isinstance(cfg.classifier, str) else list(cfg.classifier or ())
     weights = [state[f"{name}.weight"] for name in (*names, "head") if f"{name}.weight" in state]
@@ -117,10 +113,10 @@ def created_from(
         pretrained_cfg_overlay=overlay,
         **_size(size, sized=sized),
     )
-    return network, classes
+    return network
 
 
-def _size(size: int, *, sized: bool) -> dict[str, int]:
+def _size(size: int, *, sized: bool) -> dict[str, Any]:
     return {"img_size": size} if sized else {}
 
 
@@ -147,12 +143,13 @@ def card(base: str, cfg: PretrainedCfg) -> harness.WeightsCard | None:
         return None
     model = base.partition(".")[0]
     on_hub = bool(cfg.hf_hub_id)
-    file = "model.safetensors" if on_hub else PurePosixPath(urlsplit(cfg.url).path).name
+    address = str(cfg.hf_hub_id if on_hub else cfg.url)
+    file = "model.safetensors" if on_hub else PurePosixPath(urlsplit(address).path).name
     values = preprocessing(cfg)
     return harness.WeightsCard(
         id=f"{model}.{cfg.tag}" if cfg.tag else model,
         source="timm" if on_hub else "file",
-        location=cfg.hf_hub_id if on_hub else cfg.url,
+        location=address,
         files=(harness.WeightsFile(name=cfg.hf_hub_filename or file),),
         pretraining_method=f"tag {cfg.tag}" if cfg.tag else UNKNOWN,
         pretraining_data=UNKNOWN,

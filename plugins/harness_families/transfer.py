@@ -32,6 +32,9 @@ class Transfer(harness.TorchMethod):
         rank: of the updates of ``lora``.
     """
 
+    divisible = True
+    """Whether one tensor is all that passes between what is frozen and what is not."""
+
     def __init__(
         self,
         problem: harness.Problem,
@@ -76,9 +79,9 @@ class Transfer(harness.TorchMethod):
 
     def build(self) -> nn.Module:
         network = self.network()
-        if self._strategy.frozen_blocks > (count := len(blocks(network))):
+        if self._strategy.frozen_blocks > (count := len(blocks(network, self.head(network)))):
             raise harness.HarnessError(f"{self._strategy.name}: the network has {count} blocks")
-        if self._strategy.name == "lora":
+        if self._strategy.name == "lora" or not self.divisible:
             network = lora.with_updates(network, self.head(network), self._images(), self._rank)
         self._cuts = {
             stage.name: self._can_be_cut(network, stage)
@@ -111,7 +114,7 @@ class Transfer(harness.TorchMethod):
 
     def _can_be_cut(self, network: nn.Module, stage: harness.Stage) -> bool:
         if self._strategy.name == "lora":
-            return False  # Every layer has something that trains.
+            return False  # Every layer has something that trains, or there is no such place.
         parts = self._parts(network, stage)
         if parts is not None and agrees(network, parts, self._images()):
             return True
