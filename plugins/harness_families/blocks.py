@@ -8,10 +8,17 @@ from collections.abc import Iterable, Iterator
 from torch import nn
 
 
-def opened(network: nn.Module) -> set[nn.Module]:
-    """The modules that only arrange others: the network, lists and sequences, and those whose class
-    occurs once, down to blocks."""
-    return {network, *(module for _, module, arranges in _walk(network) if arranges)}
+def opened(network: nn.Module, head: Iterable[str]) -> set[nn.Module]:
+    """The modules that only arrange others, down to blocks: the network, lists and sequences, and
+    those whose class occurs once and that have blocks or a part of the head in them."""
+    inner = [*blocks(network, head), *head]
+    return {network} | {
+        module
+        for name, module, arranges in _walk(network)
+        if arranges
+        and (_is_list(module) or any(f"{one}.".startswith(f"{name}.") for one in inner))
+        and name not in head
+    }
 
 
 def blocks(network: nn.Module, head: Iterable[str]) -> list[str]:
@@ -38,13 +45,17 @@ def _walk(network: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
 
     def inside(parent: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module, bool]]:
         for name, child in parent.named_children():
-            listed = type(child) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+            listed = _is_list(child)
             alone = counts[type(child)] == 1 and any(True for _ in child.children())
             yield f"{prefix}{name}", child, listed or alone
             if listed or alone:
                 yield from inside(child, f"{prefix}{name}.")
 
     return inside(network, "")
+
+
+def _is_list(module: nn.Module) -> bool:
+    return type(module) in (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def frozen_names(network: nn.Module, count: int, head: Iterable[str]) -> set[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import string
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, CLIPModel, SiglipModel
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    CLIPModel,
+    PreTrainedTokenizerFast,
+    SiglipModel,
+)
 
 import harness
 from harness_families.clip_names import CHECKPOINT, CONFIG, IMAGES
@@ -128,8 +135,8 @@ def class_embeddings(model: Any, folder: Path, sentences: Sequence[Sequence[str]
         HarnessError: a sentence is longer than the text encoder reads, or there is no tokenizer.
     """
     with reading(folder, "tokenizer.json or tokenizer_config.json"):
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    flat = [sentence for own in sentences for sentence in own]
+        tokenizer, prepared = _tokenizer(folder, model.config.model_type)
+    flat = [prepared(sentence) for own in sentences for sentence in own]
     longest = model.config.text_config.max_position_embeddings
     for sentence, ids in zip(flat, tokenizer(flat)["input_ids"], strict=True):
         if len(ids) > longest:
@@ -141,6 +148,20 @@ def class_embeddings(model: Any, folder: Path, sentences: Sequence[Sequence[str]
     found = torch.cat([encode(model, tokenizer, part, longest) for part in parts])
     per_class = torch.split(F.normalize(found, dim=1), [len(own) for own in sentences])
     return torch.stack([F.normalize(own.mean(dim=0), dim=0) for own in per_class])
+
+
+def _tokenizer(folder: Path, kind: str) -> tuple[Any, Callable[[str], str]]:
+    """The tokenizer, and what prepares a sentence for it."""
+    if kind == "clip":
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True), str
+    # By its file alone: SigLIP's own class needs one more library to read an older one.
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    named = json.loads((folder / "tokenizer_config.json").read_bytes())["tokenizer_class"]
+    marks = str.maketrans("", "", string.punctuation)
+    # SigLIP was trained on small letters, and the first of them without punctuation, too.
+    if str(named).startswith("Siglip"):
+        return tokenizer, lambda sentence: " ".join(sentence.lower().translate(marks).split())
+    return tokenizer, str.lower
 
 
 def _clip_text(model: Any, tokenizer: Any, sentences: list[str], longest: int) -> Tensor:

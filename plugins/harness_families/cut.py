@@ -42,14 +42,17 @@ class _Tracer(fx.Tracer):
         return m not in self._inside or isinstance(m, nn.MultiheadAttention)
 
 
-def cut(network: nn.Module, frozen: Collection[str]) -> tuple[Part, Part] | None:
+def cut(
+    network: nn.Module, frozen: Collection[str], head: Collection[str]
+) -> tuple[Part, Part] | None:
     """``(prefix, suffix)`` with ``suffix(prefix(images)) == network(images)``: the longest prefix
     whose parameters are all frozen. None where the network cannot be followed or has no such place.
 
     Args:
         frozen: names of parameters.
+        head: names of the modules that are new.
     """
-    tracer = _Tracer(opened(network))
+    tracer = _Tracer(opened(network, head))
     try:
         graph = tracer.trace(network, concrete_args=_defaults(network))
     # Following runs the network's own code with values that are not tensors.

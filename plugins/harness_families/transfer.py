@@ -110,7 +110,8 @@ class Transfer(harness.TorchMethod):
         if stage.trainable is None:
             return None
         trained = frozenset(stage.trainable(module))
-        return cut(module, {n for n, _ in module.named_parameters() if n not in trained})
+        frozen = {name for name, _ in module.named_parameters() if name not in trained}
+        return cut(module, frozen, self.head(module))
 
     def _can_be_cut(self, network: nn.Module, stage: harness.Stage) -> bool:
         if self._strategy.name == "lora":
