@@ -48,7 +48,10 @@ def facts(make: Make, native: int, *, sized: bool, maps: bool = False) -> dict[s
     network = without_values(make, native, 3)
     if not takes(native):
         raise ValueError(f"images of {native} pixels do not go through")
-    step = _first(lambda step: takes((native // step + 1) * step), STEPS)
+    # A patch embedding takes any size and drops what is left over at the edges.
+    patch = _patch(network) if sized else 1
+    steps = [step for step in STEPS if step % patch == 0]
+    step = _first(lambda step: takes((native // step + 1) * step), steps)
     sizes: dict[str, int] = {"only_size": native}
     if step is not None:
         at_least = [size for size in SIZES if size % step == 0 and size < native]
@@ -88,6 +91,12 @@ def is_convolutional(network: nn.Module) -> bool:
         if type(layer) in counts:
             counts[type(layer)] += sum(p.numel() for p in layer.parameters())
     return counts[nn.Conv2d] > counts[nn.Linear]
+
+
+def _patch(network: nn.Module) -> int:
+    """Pixels per side of a patch; 1 where the network does not say."""
+    size = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
+    return int(max(size)) if isinstance(size, tuple | list) else int(size or 1)
 
 
 def _first(fits: Callable[[int], bool], candidates: Any) -> int | None:

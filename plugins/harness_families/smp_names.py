@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import segmentation_models_pytorch as smp
+from segmentation_models_pytorch.encoders._base import EncoderMixin
 from torch import nn
 
 import harness
@@ -71,11 +72,24 @@ def resolve(name: str) -> harness.MethodSpec:
 
 
 def search() -> Iterator[tuple[str, str]]:
-    """Every architecture on every encoder of the library's own."""
+    """Every architecture on every encoder of the library's own that it can be built on."""
     for cls in smp.MODEL_ARCHITECTURES_MAPPING.values():
         for encoder in smp.encoders.get_encoder_names():
-            weights = ", ".join(_settings(encoder))
-            yield f"{cls.__name__}/{encoder}", f"weights {weights}" if weights else "no weights"
+            if goes_with(cls.__name__, encoder):
+                weights = ", ".join(_settings(encoder))
+                yield f"{cls.__name__}/{encoder}", f"weights {weights}" if weights else "no weights"
+
+
+def goes_with(architecture: str, encoder: str) -> bool:
+    """Whether the library builds the one on the other, its own, encoder."""
+    if architecture == "DPT":
+        return False  # On encoders of timm alone.
+    if encoder.startswith("mit_b"):
+        return architecture in ("Unet", "MAnet", "FPN", "PSPNet", "Segformer", "UPerNet")
+    # An encoder whose strides cannot be taken away says so in a method of its own.
+    own = smp.encoders.encoders[encoder]["encoder"].make_dilated
+    fixed = own is not EncoderMixin.make_dilated
+    return not (fixed and architecture in ("DeepLabV3", "DeepLabV3Plus", "PAN"))
 
 
 def create(architecture: str, encoder: str, classes: int) -> nn.Module:

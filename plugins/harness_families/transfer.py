@@ -81,7 +81,7 @@ class Transfer(harness.TorchMethod):
         network = self.network()
         if self._strategy.frozen_blocks > (count := len(blocks(network, self.head(network)))):
             raise harness.HarnessError(f"{self._strategy.name}: the network has {count} blocks")
-        if self._strategy.name == "lora" or not self.divisible:
+        if self._strategy.name == "lora":
             network = lora.with_updates(network, self.head(network), self._images(), self._rank)
         self._cuts = {
             stage.name: self._can_be_cut(network, stage)
@@ -114,7 +114,7 @@ class Transfer(harness.TorchMethod):
         return cut(module, frozen, self.head(module))
 
     def _can_be_cut(self, network: nn.Module, stage: harness.Stage) -> bool:
-        if self._strategy.name == "lora":
+        if self._strategy.name == "lora" or not self.divisible:
             return False  # Every layer has something that trains, or there is no such place.
         parts = self._parts(network, stage)
         if parts is not None and agrees(network, parts, self._images()):
