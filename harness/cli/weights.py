@@ -85,7 +85,7 @@ def fetch_command(patterns: tuple[str, ...]) -> None:
     harness weights fetch 'ssl/*'
     harness weights fetch clip-vit-large-patch14 supervised
     """
-    cards = [used.card for used in select_cards(patterns, found_plugins())]
+    cards = [used.card for used in select_cards(patterns, found_plugins(asked=patterns))]
     failed = 0
     for card, error in fetch_all(cards, limit=TIMEOUT_SECONDS, watcher=Transfers()):
         failed += error is not None
@@ -110,7 +110,7 @@ def verify_command(patterns: tuple[str, ...]) -> None:
     """
     from tabulate import tabulate
 
-    plugins = found_plugins()
+    plugins = found_plugins(asked=patterns)
     chosen = select_cards(patterns, plugins) if patterns else used_cards(plugins)
     transfer = Transfers().transfer
     found = [(used.card.id, state) for used in chosen for state in verify(used.card, transfer)]

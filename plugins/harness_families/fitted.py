@@ -54,7 +54,8 @@ def facts(make: Make, native: int, *, sized: bool, maps: bool = False) -> dict[s
     step = _first(lambda step: takes((native // step + 1) * step), steps)
     sizes: dict[str, int] = {"only_size": native}
     if step is not None:
-        at_least = [size for size in SIZES if size % step == 0 and size < native]
+        rounded = dict.fromkeys(-(-size // step) * step for size in SIZES)
+        at_least = [size for size in rounded if size < native]
         least = _first(takes, at_least)
         sizes = {"multiple_of": step, "min_size": native if least is None else least}
     return {
