@@ -161,7 +161,7 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
     make_folders(tmp_path / "data")
     make_encoder(tmp_path / "weights" / "resnet18.imagenet1k_v1")
     done = harness(
-        "run", "--plugins", "my_encoder,my_rule,screening", "--dataset", "folders",
+        "run", "--plugins", "my_encoder,my_rule,screening,my_family/64-32", "--dataset", "folders",
         "--data-root", "data", "--weights", "weights", "--executor", "spawn", "--log", "notes",
         *TINY,
         cwd=tmp_path, plugins=site,
@@ -170,6 +170,7 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
     methods = (
         "my_encoder/resnet18@lpft",
         "my_encoder/resnet18@probe",
+        "my_family/64-32@full",
         "my_rule/histogram",
         "screening/net",
     )
