@@ -7,9 +7,23 @@ from pathlib import Path
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
+from harness.specs import (
+    DatasetSpec,
+    ExecutorSpec,
+    LoggerSpec,
+    MethodSpec,
+    MetricSpec,
+    Spec,
+    TaskSpec,
+)
 from harness.testing.checks.check import Check
+from harness.testing.checks.datasets import dataset_checks
+from harness.testing.checks.executors import executor_checks
+from harness.testing.checks.loggers import logger_checks
 from harness.testing.checks.methods import method_checks
+from harness.testing.checks.metrics import metric_checks
 from harness.testing.checks.plugin import plugin_checks
+from harness.testing.checks.tasks import task_checks
 
 
 def checks_of(
@@ -41,6 +55,23 @@ def _checks(name: str, plugins: Plugins, roots: Mapping[str, Path]) -> Iterator[
         )
     for record in records[:1]:
         yield from plugin_checks(record)
-        for entry in plugins.methods.values():
-            if entry.plugin == record.name:
-                yield from method_checks(entry, plugins)
+        for spec in record.specs:
+            yield from _of_spec(spec, record.name, plugins, roots)
+
+
+def _of_spec(
+    spec: Spec, plugin: str, plugins: Plugins, roots: Mapping[str, Path]
+) -> Iterator[Check]:
+    match spec:
+        case MethodSpec():
+            yield from method_checks(plugins.methods[f"{plugin}/{spec.name}"], plugins)
+        case DatasetSpec():
+            yield from dataset_checks(spec, roots)
+        case TaskSpec():
+            yield from task_checks(spec, plugins)
+        case MetricSpec():
+            yield from metric_checks(spec)
+        case ExecutorSpec():
+            yield from executor_checks(spec, plugins)
+        case LoggerSpec():
+            yield from logger_checks(spec, plugins)
