@@ -57,7 +57,7 @@ try:
         implementations_of(sys.argv[1], module)
         stage = "{SPECS.name}"
 finally:
-    sys.stderr.write("\\nstage:" + stage)
+    sys.stderr.write(f"\\nstage:{{stage}}\\n")
 """
 """Goes as far as it can; what it has reached last is where the plugin breaks."""
 
@@ -100,4 +100,5 @@ def _reached(record: PluginRecord) -> str:
         )
     except subprocess.TimeoutExpired:
         return ENTRY_POINT.name
-    return done.stderr.rpartition("\nstage:")[2]
+    # Behind it, the traceback of what went wrong.
+    return done.stderr.rpartition("\nstage:")[2].partition("\n")[0]
