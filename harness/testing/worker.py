@@ -12,8 +12,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.execution.server import die_with_parent
 from harness.planning.installed_plugins import installed_plugins
+from harness.runtime.process_tree import die_with_parent
 from harness.testing.generate import checks_of
 from harness.testing.perform import perform
 

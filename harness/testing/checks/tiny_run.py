@@ -97,9 +97,11 @@ def run(
             WithHooks(seen, call),
             store_progress=lambda done, total: None,
             say=lambda text: None,
+            warn=lambda text: None,
             busy=lambda text: None,
             command=("check",),
             file=lambda before, path: "",
+            plugin_facts=call.plugin_facts,
         ).values()
     finally:
         call(hookspecs.harness_session_finish, directory=study.directory, exit_code=0)
