@@ -182,6 +182,14 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
     assert json.loads(probe.read_text())["weights"]["kind"] == "directory"
 
 
+@pytest.mark.parametrize("name", ["my_plugin", "my_encoder", "my_rule", "my_task", "my_log"])
+def test_the_plugins_of_the_tutorial_keep_the_contract(name: str, tmp_path: Path) -> None:
+    files = named_files(TUTORIAL)
+    site = install(write(tmp_path / "site", files), {name: name})
+    done = harness("check", name, cwd=tmp_path, plugins=site)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 PYTHON = [
     pytest.param(block.text, id=f"{document.stem}-{block.file or number}")
     for document in DOCUMENTS
