@@ -42,6 +42,7 @@ class Isolated:
         self._worker: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str] = queue.Queue()
         self._written: IO[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def perform(self, check: Check) -> Outcome:
         """What comes of the check; a process that hangs or dies over it has failed it."""
@@ -65,16 +66,19 @@ class Isolated:
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        assert self._written is not None
-        self._written.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
+        assert self._written is not None and self._scratch is not None
+        self._written.close()
+        self._scratch.cleanup()
 
     def _ready(self) -> subprocess.Popen[str]:
         if self._worker is None:
             self._answers = queue.Queue()
             self._written = tempfile.TemporaryFile()  # noqa: SIM115 (until close())
+            # What a killed process leaves behind goes with it.
+            self._scratch = tempfile.TemporaryDirectory(prefix="harness-check-")
             self._worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "harness.testing.worker", str(os.getpid())],
                 stdin=subprocess.PIPE,
@@ -85,6 +89,7 @@ class Isolated:
                     "OMP_NUM_THREADS": "1",
                     **PASSIVE_WAITING,
                     **os.environ,
+                    "TMPDIR": self._scratch.name,
                     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                 },
                 start_new_session=True,

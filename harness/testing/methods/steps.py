@@ -20,6 +20,7 @@ from harness.training.fit.runner import Parts
 from harness.training.fit.stage_inputs import Views
 from harness.training.frozen.freeze import set_train_mode, trainable_names
 from harness.training.frozen.placement import Sharing
+from harness.training.memory_format import channels_last
 from harness.training.method import Stage, TorchMethod
 from harness.training.rows import Budget
 
@@ -31,11 +32,14 @@ def training_of(
     """A training of the method on a CPU, with a folder for as long as it is open."""
     with tempfile.TemporaryDirectory(prefix="harness-check-") as folder:
         clock = Clock()
+        layout = channels_last(method, protocol, CPU.type, "fp32")
+        if layout:
+            module.to(memory_format=torch.channels_last)
         views = Views(
             method=method,
             module=module,
             images=parts.every,
-            channels_last=False,
+            channels_last=layout,
             protocol=protocol,
             autocast=nullcontext,
             budget=Budget(CPU, 0),
@@ -47,8 +51,8 @@ def training_of(
             method=method,
             module=module,
             protocol=protocol,
-            train=Batches(parts.train, method.input, targets, Budget(CPU, 0)),
-            val=Batches(parts.val, method.input, targets, Budget(CPU, 0)),
+            train=Batches(parts.train, method.input, targets, Budget(CPU, 0), channels_last=layout),
+            val=Batches(parts.val, method.input, targets, Budget(CPU, 0), channels_last=layout),
             validate=lambda logits: {},
             checkpoints=Checkpoints(Path(folder) / "checkpoint"),
             clock=clock,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,35 +16,45 @@ from harness.training.fit.runner import Outputs
 from harness.training.method import Predictions
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training has come to."""
+
+    predictions: Predictions
+    """Of the validation part."""
+    folder: tempfile.TemporaryDirectory[str]
+    """What is kept of it."""
+
+
 def trains(subject: Subject) -> None:
-    _trained(subject)
+    _first(subject)
 
 
 def deterministic(subject: Subject) -> None:
-    first, second = _trained(subject), _trained(subject)
-    _same(first, second, "a second training with the same seed predicts otherwise")
+    second = _trained(subject).predictions
+    _same(_first(subject).predictions, second, "a second training with the same seed predicts")
 
 
 def save_load(subject: Subject) -> None:
-    with tempfile.TemporaryDirectory(prefix="harness-check-") as name:
-        before = _fitted(subject, Path(name))
-        method = subject.construct()
-        runner = subject.runner_in(Path(name), method)
-        runner.load()
-        again = predicted(runner, subject.parts(method).val)
-    _same(before, again, "a new instance that has loaded the files predicts otherwise")
+    before = _first(subject)
+    method = subject.construct()
+    runner = subject.runner_in(Path(before.folder.name), method)
+    runner.load()
+    again = predicted(runner, subject.parts(method).val)
+    _same(before.predictions, again, "a new instance that has loaded the files predicts")
 
 
-def _trained(subject: Subject) -> Predictions:
-    with tempfile.TemporaryDirectory(prefix="harness-check-") as folder:
-        return _fitted(subject, Path(folder))
+@cache
+def _first(subject: Subject) -> Trained:
+    """The training that others are compared with."""
+    return _trained(subject)
 
 
-def _fitted(subject: Subject, folder: Path) -> Predictions:
-    """Predictions of the validation part after training; what is kept of it lies in the folder."""
+def _trained(subject: Subject) -> Trained:
+    folder = tempfile.TemporaryDirectory(prefix="harness-check-")
     method = subject.construct()
     parts = subject.parts(method)
-    runner = subject.runner_in(folder, method)
+    runner = subject.runner_in(Path(folder.name), method)
 
     def score(outputs: Outputs) -> dict[str, float]:
         return {"primary": _agreement(outputs, parts.val)}
@@ -51,7 +63,7 @@ def _fitted(subject: Subject, folder: Path) -> Predictions:
     runner.predict(parts.val)
     found = predicted(runner, parts.val)
     runner.finish()
-    return found
+    return Trained(found, folder)
 
 
 def _agreement(outputs: Outputs, part: Part) -> float:
@@ -66,4 +78,4 @@ def _same(before: Predictions, now: Predictions, what: str) -> None:
     for name, values in before.items():
         if values.tobytes() != now[name].tobytes():
             far = float(np.abs(values - now[name]).max())
-            raise BrokenPromiseError(f"{what}: {name!r} differs by up to {far:.3g}")
+            raise BrokenPromiseError(f"{what} otherwise: {name!r} differs by up to {far:.3g}")
