@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from harness.cli.shared.completions import plugins_and_methods
+from harness.cli.shared.plugin_options import local_option
 from harness.cli.words.value_types import Duration
 from harness.errors import HarnessError
 from harness.progress.counting import counting
@@ -19,6 +20,7 @@ from harness.testing import TIME_LIMIT, Report, check_plugin
 
 @click.command(name="check")
 @click.argument("name", metavar="NAME", shell_complete=plugins_and_methods)
+@local_option
 @click.option(
     "--data-root",
     "data_roots",
@@ -44,6 +46,7 @@ from harness.testing import TIME_LIMIT, Report, check_plugin
 @click.option("--json", "as_json", is_flag=True, help="Every check and its outcome as JSON.")
 def command(
     name: str,
+    plugin: tuple[Path, ...],
     data_roots: tuple[str, ...],
     expected: tuple[str, ...],
     timeout: float,
@@ -61,6 +64,7 @@ def command(
     \b
     harness check my_plugin
     harness check my_plugin/my_net
+    harness check my_net --plugin my_net.py
     harness check my_data --data-root DIR
     harness check my_plugin --expect-failure 'my_plugin/my_net:learns=needs 1,000 steps'
 
@@ -69,6 +73,7 @@ def command(
     with counting(f"checking {name}", shown=not as_json) as progress:
         report = check_plugin(
             name,
+            plugin=plugin,
             data_roots=_pairs(data_roots, "--data-root", alone=True),
             expected_failures=_pairs(expected, "--expect-failure", alone=False),
             timeout=timeout,

@@ -18,6 +18,7 @@ from typing import IO
 
 from harness.errors import HarnessError
 from harness.execution.process import PASSIVE_WAITING
+from harness.planning.installed_plugins import Choice
 from harness.testing.checks.check import Check
 from harness.testing.outcome import Outcome, made
 
@@ -32,12 +33,17 @@ class Isolated:
 
     Args:
         name: the plugin, or the id of a method.
+        choice: which plugins there are.
         roots: dataset -> folder, as :func:`harness.testing.generate.checks_of` takes them.
         limit: seconds that one check may take.
     """
 
-    def __init__(self, name: str, roots: Mapping[str, Path], limit: float) -> None:
-        self._asked = {"name": name, "roots": {key: str(path) for key, path in roots.items()}}
+    def __init__(self, name: str, choice: Choice, roots: Mapping[str, Path], limit: float) -> None:
+        self._asked = {
+            "name": name,
+            "plugin": [str(path) for path in choice.local],
+            "roots": {key: str(path) for key, path in roots.items()},
+        }
         self._limit = limit
         self._worker: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str] = queue.Queue()

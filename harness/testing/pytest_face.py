@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.planning.installed_plugins import installed_plugins
+from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.testing.checks.check import BrokenPromiseError, Check
 from harness.testing.generate import checks_of
 from harness.testing.perform import not_worth_it, perform
@@ -41,10 +41,10 @@ class PytestCheck:
 
 
 def parametrized(
-    name: str, roots: Mapping[str, Path], expected: Mapping[str, str]
+    name: str, choice: Choice, roots: Mapping[str, Path], expected: Mapping[str, str]
 ) -> pytest.MarkDecorator:
     """See :func:`harness.testing.parametrize`."""
-    checks = checks_of(name, installed_plugins(), roots)
+    checks = checks_of(name, installed_plugins(choice=choice), roots)
     refuse_unknown(expected, checks)
     verdicts: dict[str, str] = {}
     return pytest.mark.parametrize(

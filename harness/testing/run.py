@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from harness.errors import HarnessError, did_you_mean
-from harness.planning.installed_plugins import installed_plugins
+from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.testing.checks.check import Check
 from harness.testing.generate import checks_of
 from harness.testing.isolated import Isolated
@@ -18,16 +18,17 @@ from harness.testing.perform import not_worth_it
 def checked(
     name: str,
     *,
+    choice: Choice,
     roots: Mapping[str, Path],
     expected: Mapping[str, str],
     limit: float,
     progress: Callable[[int, int], None],
 ) -> Report:
     """What came of all checks; see :func:`harness.testing.check_plugin`."""
-    checks = checks_of(name, installed_plugins(), roots)
+    checks = checks_of(name, installed_plugins(choice=choice), roots)
     refuse_unknown(expected, checks)
     outcomes: list[Outcome] = []
-    with closing(Isolated(name, roots, limit)) as process:
+    with closing(Isolated(name, choice, roots, limit)) as process:
         verdicts: dict[str, str] = {}
         for check in checks:
             reason = not_worth_it(check, verdicts)

@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.planning.installed_plugins import installed_plugins
+from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.runtime.process_tree import die_with_parent
 from harness.testing.generate import checks_of
 from harness.testing.perform import perform
@@ -28,7 +28,9 @@ def main() -> None:
     with os.fdopen(wanted, encoding="utf-8") as lines:
         asked = json.loads(lines.readline())
         roots = {name: Path(folder) for name, folder in asked["roots"].items()}
-        checks = {check.id: check for check in checks_of(asked["name"], installed_plugins(), roots)}
+        choice = Choice(local=tuple(map(Path, asked["plugin"])))
+        plugins = installed_plugins(choice=choice)
+        checks = {check.id: check for check in checks_of(asked["name"], plugins, roots)}
         for line in lines:
             outcome = perform(checks[json.loads(line)])
             os.write(out, (json.dumps(asdict(outcome)) + "\n").encode())
