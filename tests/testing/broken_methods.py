@@ -233,7 +233,7 @@ class DrawsFromTheSystem(Whole):
         module = super().build()
         with torch.no_grad():
             noise = int.from_bytes(os.urandom(2), "big") / 65536
-            module.get_parameter("head.bias").add_(noise)
+            module.get_parameter("head.bias")[0].add_(noise)
         return module
 
 
@@ -288,6 +288,14 @@ class Plain:
         side = images.shape[1] // 8
         cut = images[:, : side * 8, : side * 8].astype(np.float64)
         return cut.reshape(len(images), 8, side, 8, side).mean(axis=(2, 4)).reshape(-1, 64)
+
+
+class PlainForest(Plain):
+    """Honest: draws from NumPy's global generator, as scikit-learn does without a seed."""
+
+    def fit(self, train: LabelledImages, val: LabelledImages, context: FitContext) -> None:
+        super().fit(train, val, context)
+        self.means = self.means + np.random.normal(0, 1, self.means.shape)
 
 
 class PlainLogits(Plain):

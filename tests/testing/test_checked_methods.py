@@ -64,6 +64,7 @@ SEGMENTATION = {"task": "segmentation", "family": "segmentation"}
         ("SaysWhichSize", {}),
         ("Segmenter", SEGMENTATION),
         ("Plain", {"family": "baseline"}),
+        ("PlainForest", {"family": "baseline"}),
     ],
 )
 def test_an_honest_method_passes(name: str, spec: dict[str, Any], installed: Plugins) -> None:
