@@ -22,6 +22,7 @@ from harness import (
     Problem,
     Stage,
     TorchMethod,
+    load_checkpoint,
 )
 
 Split = tuple[nn.Module, Callable[..., Any]] | None
@@ -117,6 +118,16 @@ class FactoryTakesNoSmallWidth(Whole):
         super().__init__(problem, width=width)
         if width == 64:
             raise ValueError("64 is too wide")
+
+
+class LoadsItsWeights(Whole):
+    """Starts from the files of its card, whatever they are of."""
+
+    def build(self) -> nn.Module:
+        module = super().build()
+        for path in self.problem.weights_files.values():
+            load_checkpoint(module, path)
+        return module
 
 
 class AnswersWithATensor(Whole):

@@ -53,7 +53,7 @@ def gathered(
         for name, target in targets.items():
             if target.kind == "classes":
                 # A copy: a method may write its next predictions into the same array.
-                probabilities.append(np.array(batch[name].cpu()))
+                probabilities.append(batch[name].cpu().numpy().copy())
             else:
                 assert mask_grid is not None
                 bits.append(pack_on_grid(batch[name], mask_grid))
