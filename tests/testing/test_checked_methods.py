@@ -94,10 +94,10 @@ def test_an_honest_method_passes(name: str, spec: dict[str, Any], installed: Plu
         ("WritesInEvaluation", "unchanged", "head.bias changed in eval mode"),
         ("SplitsElsewhere", "split", "split() does not keep its promise in stage 'probe'"),
         ("RemembersLabels", "labels", "after loss() has been given other labels"),
-        ("NamesNoShare", "trains", "it raised RuntimeError: a fourth batch was not expected"),
+        ("FailsLater", "trains", "it raised RuntimeError: a fourth batch was not expected"),
         ("DrawsFromTheSystem", "deterministic", "a second training with the same seed predicts"),
         ("ForgetsItsScale", "save-load", "a new instance that has loaded the files predicts"),
-        ("SetsTheThreads", "leaves-process", "torch.get_float32_matmul_precision() is 'high'"),
+        ("SetsThePrecision", "leaves-process", "torch.get_float32_matmul_precision() is 'high'"),
         ("LearnsNothing", "learns", "negative log-likelihood is"),
         ("PlainLogits", "outputs", "values from"),
         ("PlainBatch", "independent", "gives image 0 other values of 'label'"),
@@ -116,7 +116,7 @@ def test_a_broken_promise_is_caught_by_its_check_alone(
 
 def test_a_full_network_that_cannot_be_made_is_caught(installed: Plugins) -> None:
     spec = {"params": {"width": 64}, "tiny": {"width": 16}}
-    found = failed(outcomes("FactoryTakesNoSmallWidth", installed, **spec))
+    found = failed(outcomes("FailsAtFullWidth", installed, **spec))
     assert list(found) == ["tiny"]
     assert found["tiny"].startswith("it raised ValueError: 64 is too wide (")
 
