@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     )
 
 __version__: str
+"""Of the installed harness."""
 
 _LAZY = {
     "Dataset": "harness.data.dataset",

@@ -17,12 +17,16 @@ class Outcome:
     """What came of one check."""
 
     id: str
+    """``SUBJECT:NAME`` of the check."""
     group: str
+    """``static``, ``contract``, ``learning`` or ``timing``."""
     verdict: Verdict
     seen: str = ""
     """What the plugin did, where that is not what it promised; or why nothing was checked."""
     contract: str = ""
+    """What was promised."""
     fix: str = ""
+    """What to change where the promise is broken."""
     seconds: float = 0.0
 
     @property
@@ -38,6 +42,7 @@ class Report:
     name: str
     """The plugin's name, or the method's id, that was asked for."""
     outcomes: tuple[Outcome, ...]
+    """One per check, in the order in which they were made."""
 
     @property
     def ok(self) -> bool:
@@ -54,6 +59,7 @@ class Report:
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
+        """The outcomes that failed."""
         return tuple(outcome for outcome in self.outcomes if outcome.verdict == "failed")
 
 

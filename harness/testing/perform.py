@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Mapping
 
-from harness.errors import HarnessError, Skip
+from harness.errors import Skip
 from harness.runtime.surroundings import undisturbed
-from harness.testing.checks.check import BrokenPromiseError, Check, NotCheckedError
+from harness.testing.checks.check import Check, NotCheckedError, said
 from harness.testing.outcome import Outcome, made
-
-_TEXT_LIMIT = 500
-"""Characters of a foreign error that an outcome repeats."""
 
 
 def not_worth_it(check: Check, before: Mapping[str, str]) -> str:
@@ -38,28 +34,5 @@ def perform(check: Check) -> Outcome:
     except Skip as error:
         return made(check, "skipped", f"it skips itself: {error}", time.monotonic() - started)
     except (Exception, SystemExit) as error:
-        return made(check, "failed", _seen(error), time.monotonic() - started)
+        return made(check, "failed", said(error), time.monotonic() - started)
     return made(check, "passed", seconds=time.monotonic() - started)
-
-
-def _seen(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    text = f"{text[:_TEXT_LIMIT]} …" if len(text) > _TEXT_LIMIT else text
-    if isinstance(error, BrokenPromiseError | HarnessError):
-        return text
-    frames = [
-        frame
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if not str(frame.f_globals.get("__name__")).startswith("harness.")
-    ]
-    kind = f"it raised {type(error).__name__}" + (f": {text}" if text else "")
-    if isinstance(error, SystemExit):
-        kind = f"it called sys.exit({text})"
-    last = next(
-        (
-            f" ({frame.filename}:{frame.lineno})"
-            for frame in reversed(traceback.extract_tb(error.__traceback__))
-        ),
-        "",
-    )
-    return kind + (last if frames else "")

@@ -22,6 +22,7 @@ from harness import (
     Problem,
     Stage,
     TorchMethod,
+    load_checkpoint,
 )
 
 Split = tuple[nn.Module, Callable[..., Any]] | None
@@ -112,11 +113,21 @@ class TrainsWhatThereIsNot(Whole):
     stages = (Stage(trainable=lambda module: ["neck.weight"]),)
 
 
-class FactoryTakesNoSmallWidth(Whole):
+class FailsAtFullWidth(Whole):
     def __init__(self, problem: Problem, *, width: int = 16) -> None:
         super().__init__(problem, width=width)
         if width == 64:
             raise ValueError("64 is too wide")
+
+
+class LoadsItsWeights(Whole):
+    """Starts from the files of its card, whatever they are of."""
+
+    def build(self) -> nn.Module:
+        module = super().build()
+        for path in self.problem.weights_files.values():
+            load_checkpoint(module, path)
+        return module
 
 
 class AnswersWithATensor(Whole):
@@ -214,18 +225,16 @@ class RemembersLabels(Whole):
         return {"label": logits}
 
 
-class NamesNoShare(Whole):
-    """Its loss fails in the loop only, with the second batch."""
+class FailsLater(Whole):
+    """Its loss fails in a longer training only, with the fourth batch."""
 
-    calls = 0
+    batches = 0
 
     def loss(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        terms = super().loss(outputs, batch)
-        if torch.is_grad_enabled() and len(self.__dict__.setdefault("seen", [])) > 2:
+        self.batches += torch.is_grad_enabled()
+        if self.batches > 3:
             raise RuntimeError("a fourth batch was not expected")
-        if torch.is_grad_enabled():
-            self.seen.append(1)
-        return terms
+        return super().loss(outputs, batch)
 
 
 class DrawsFromTheSystem(Whole):
@@ -233,7 +242,7 @@ class DrawsFromTheSystem(Whole):
         module = super().build()
         with torch.no_grad():
             noise = int.from_bytes(os.urandom(2), "big") / 65536
-            module.get_parameter("head.bias").add_(noise)
+            module.get_parameter("head.bias")[0].add_(noise)
         return module
 
 
@@ -246,7 +255,7 @@ class ForgetsItsScale(Whole):
         return {"label": super().forward(module, images)["label"] * getattr(module, "scale", 1.0)}
 
 
-class SetsTheThreads(Whole):
+class SetsThePrecision(Whole):
     def build(self) -> nn.Module:
         torch.set_float32_matmul_precision("high")
         return super().build()
@@ -288,6 +297,14 @@ class Plain:
         side = images.shape[1] // 8
         cut = images[:, : side * 8, : side * 8].astype(np.float64)
         return cut.reshape(len(images), 8, side, 8, side).mean(axis=(2, 4)).reshape(-1, 64)
+
+
+class PlainForest(Plain):
+    """Honest: draws from NumPy's global generator, as scikit-learn does without a seed."""
+
+    def fit(self, train: LabelledImages, val: LabelledImages, context: FitContext) -> None:
+        super().fit(train, val, context)
+        self.means = self.means + np.random.normal(0, 1, self.means.shape)
 
 
 class PlainLogits(Plain):

@@ -68,9 +68,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_plugin(folder, "mine", LIGHT.format(names=names), MODELS)
 
 
-def checked(site: Path, cwd: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def checked(site: Path, cwd: Path, *arguments: str, **env: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the facts of ``harness check ARGUMENTS --json``."""
-    done = harness("check", *arguments, "--json", cwd=cwd, plugins=site)
+    done = harness("check", *arguments, "--json", cwd=cwd, plugins=site, env=env)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -78,7 +78,9 @@ def checked(site: Path, cwd: Path, *arguments: str) -> tuple[int, dict[str, Any]
 def test_a_hang_and_a_crash_are_failed_checks_and_the_others_are_made(
     site: Path, tmp_path: Path
 ) -> None:
-    code, facts = checked(site, tmp_path, "mine", "--timeout", "20s")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    code, facts = checked(site, tmp_path, "mine", "--timeout", "20s", TMPDIR=str(scratch))
     seen = {one["id"]: one["seen"] for one in facts["checks"] if one["verdict"] == "failed"}
     leaves = seen.pop("mine/leaves:loss")
     assert leaves.startswith("it called sys.exit(enough) (")
@@ -92,6 +94,7 @@ def test_a_hang_and_a_crash_are_failed_checks_and_the_others_are_made(
     good = {o["verdict"] for o in facts["checks"] if o["id"].startswith("mine/good:")}
     assert "failed" not in good
     assert sum(facts["counts"].values()) == len(facts["checks"])
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_method_alone_with_its_counts(site: Path, tmp_path: Path) -> None:

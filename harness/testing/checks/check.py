@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from harness.errors import HarnessError
+
+_TEXT_LIMIT = 500
+"""Characters of a foreign error that an outcome repeats."""
 
 Group = Literal["static", "contract", "learning", "timing"]
 
@@ -57,3 +63,17 @@ class Check:
     def after(self) -> tuple[str, ...]:
         """Ids of the checks that this one is not worth making without."""
         return tuple(f"{self.subject}:{name}" for name in self.promise.after)
+
+
+def said(error: BaseException) -> str:
+    """What the error shows of a plugin, in a sentence: with the line where it was raised, unless it
+    is a message of the harness."""
+    text = " ".join(str(error).split())
+    text = f"{text[:_TEXT_LIMIT]} …" if len(text) > _TEXT_LIMIT else text
+    if isinstance(error, BrokenPromiseError | HarnessError):
+        return text
+    what = f"it raised {type(error).__name__}" + (f": {text}" if text else "")
+    if isinstance(error, SystemExit):
+        what = f"it called sys.exit({text})"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{what} ({frames[-1].filename}:{frames[-1].lineno})" if frames else what

@@ -41,7 +41,8 @@ CARD = Promise(
 
 _FIRST = ("requirements", "imports")
 _BUILT = (*_FIRST, "builds")
-_RUNS = (*_BUILT, "outputs")
+_STARTS = (*_BUILT, "tiny")
+_RUNS = (*_STARTS, "outputs")
 _LEARNS = (*_RUNS, "loss")
 _STEPS = (*_LEARNS, "one-image", "unchanged", "independent", "frozen", "split", "labels")
 _TRAINS = (*_STEPS, "trains")
@@ -80,7 +81,7 @@ CODE = (
         "[B, C], mask [B, 1, H, W]; predict() of a method without torch, probabilities of "
         "shape [B, C] and [B, H, W]",
         "return that from forward() or predict()",
-        _BUILT,
+        _STARTS,
     ),
     _contract(
         "loss",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import HarnessError, Skip
-from harness.testing.checks.check import BrokenPromiseError, NotCheckedError
+from harness.testing.checks.check import BrokenPromiseError, NotCheckedError, said
 from harness.testing.methods.passes import check_predictions
 from harness.testing.methods.subject import Subject, built
 from harness.training.fit.stages import spans
@@ -39,6 +39,9 @@ def tiny(subject: Subject) -> None:
     method = subject.construct()
     if isinstance(method, TorchMethod):
         built(method)
+    card = subject.spec.card(small=True)
+    if card is not None and not subject.files:
+        raise NotCheckedError(f"weights {card.id} are not at hand; it builds from random ones")
 
 
 def classes(subject: Subject) -> None:
@@ -53,9 +56,7 @@ def classes(subject: Subject) -> None:
         try:
             check_predictions(subject, method, problem)
         except Exception as error:
-            raise BrokenPromiseError(
-                f"of {count} classes: {type(error).__name__}: {error}"
-            ) from error
+            raise BrokenPromiseError(f"of {count} classes: {said(error)}") from error
 
 
 def sizes(subject: Subject) -> None:
@@ -71,6 +72,4 @@ def sizes(subject: Subject) -> None:
                 continue  # Its own sentence on what it needs.
             raise BrokenPromiseError(f"at {problem.image_size} px: {error}") from error
         except Exception as error:
-            raise BrokenPromiseError(
-                f"at {problem.image_size} px: {type(error).__name__}: {error}"
-            ) from error
+            raise BrokenPromiseError(f"at {problem.image_size} px: {said(error)}") from error

@@ -35,8 +35,11 @@ def first_import(reference: str) -> tuple[str, ...]:
         # Torch itself sets and replaces some of what is looked at when it first imports this.
         importlib.import_module("torch._dynamo")
         before = ProcessState.capture()
-        resolve(reference)
-        _CHANGES[module] = before.changes(drawn=True)
+        try:
+            resolve(reference)
+            _CHANGES[module] = before.changes(drawn=True)
+        finally:
+            before.restore()
     resolve(reference)
     if module not in _CHANGES:
         _CHANGES[module] = _elsewhere(reference)

@@ -88,7 +88,8 @@ class ProcessState:
         return tuple(found)
 
     def restore(self) -> None:
-        """Put back settings and functions."""
+        """Put back settings, functions and the path of imports."""
+        sys.path[:] = self.path
         for name, value in self.settings.items():
             read, write = _SETTINGS[name]
             if read() != value:

@@ -114,6 +114,8 @@ class Subject:
             BrokenPromiseError: it is no method, or ``skip`` returns something else than a reason.
         """
         problem = problem or self.problem()
+        # As the process of a cell begins.
+        np.random.seed(derive_seed("numpy", problem.seed) % 2**32)
         made = resolve(self.spec.factory)(problem, **(self.params if params is None else params))
         if not isinstance(made, TorchMethod | Method):
             raise BrokenPromiseError(

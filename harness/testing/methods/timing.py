@@ -19,7 +19,7 @@ ALLOWED_BYTES = 1 << 20
 
 
 def synchronised(subject: Subject) -> None:
-    device = _device()
+    device = device_of_check()
     method = subject.construct()
     parts = subject.parts(method)
     with subject.runner(method, device=device) as runner:
@@ -33,7 +33,7 @@ def synchronised(subject: Subject) -> None:
 
 
 def memory(subject: Subject) -> None:
-    device = _device()
+    device = device_of_check()
     held = []
     for _ in range(2):
         _use(subject, device)
@@ -47,7 +47,12 @@ def memory(subject: Subject) -> None:
         )
 
 
-def _device() -> str:
+def device_of_check() -> str:
+    """The GPU that the checks are made on.
+
+    Raises:
+        NotCheckedError: there is none.
+    """
     if not torch.cuda.is_available():
         raise NotCheckedError("there is no CUDA device here")
     return "cuda:0"
