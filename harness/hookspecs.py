@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.specs import (
         DatasetSpec,
         ExecutorSpec,
+        FamilySpec,
         LoggerSpec,
         MethodSpec,
         MetricSpec,
@@ -80,6 +81,12 @@ def harness_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
 def harness_loggers() -> Iterable[LoggerSpec]:  # type: ignore[empty-body]
     """Offer loggers, selected by ``--log NAME``: objects with hooks of their own, which are called
     in runs that name them only."""
+
+
+@hookspec
+def harness_families() -> Iterable[FamilySpec]:  # type: ignore[empty-body]
+    """Offer families: methods by the names that a library gives its networks, each described when
+    it is asked for. Nothing expands them, neither ``all`` nor a glob."""
 
 
 @hookspec

@@ -25,6 +25,9 @@ HARNESS_API = 1
 """The version of the contract between the harness and its plugins."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*(@[a-z0-9][a-z0-9_.\-]*)?\Z")
+_METHOD_PART = r"[A-Za-z0-9][A-Za-z0-9_.\-]*"
+_METHOD_NAME = re.compile(rf"{_METHOD_PART}(/{_METHOD_PART})*(@[a-z0-9][a-z0-9_.\-]*)?\Z")
+_PATTERN = re.compile(r"<[a-z][a-z ]*>(/<[a-z][a-z ]*>)*\Z")
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 _IN_PACKAGE = re.compile(r"[A-Za-z_][\w.]*:(?!/)[^:]*\Z")
 _SUMMARY_LIMIT = 72
@@ -64,6 +67,12 @@ def _check_name(kind: str, name: str) -> None:
             f"{kind} name {name!r} is not valid: use lower-case letters, digits, '_', '-' and '.', "
             "with at most one '@strategy' behind them"
         )
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a plugin may offer something of this name on its own; members of a family may be
+    called otherwise, too."""
+    return bool(_NAME.match(name))
 
 
 def _check_reference(owner: str, what: str, reference: str) -> None:
@@ -132,9 +141,11 @@ class WeightsCard:
     pretraining_method: str
     """E.g. ``"supervised"``, ``"self-distillation (DINOv2)"``."""
     pretraining_data: str
-    labels_used: bool
-    """Whether class labels took part anywhere in the pretraining: False for a pure SSL encoder."""
+    labels_used: bool | None
+    """Whether class labels took part anywhere in the pretraining: False for a pure SSL encoder,
+    None where it is not known."""
     licence: str
+    """``"unknown"`` where it is not known."""
     mean: tuple[float, ...]
     """Per channel, of images scaled to [0, 1]."""
     std: tuple[float, ...]
@@ -202,7 +213,11 @@ class MethodSpec:
 
     def __post_init__(self) -> None:
         _check_types(f"method {self.name}", self)
-        _check_name("method", self.name)
+        if not _METHOD_NAME.match(self.name):
+            raise SpecError(
+                f"method name {self.name!r} is not valid: use letters, digits, '_', '-', '.' and "
+                "'/', with at most one '@strategy' behind them, which has no capitals and no '/'"
+            )
         _check_reference(f"method {self.name}", "factory", self.factory)
         _check_summary(f"method {self.name}", self.summary)
         if not self.task or not self.family:
@@ -407,7 +422,50 @@ class LoggerSpec:
         _check_requirements(f"logger {self.name}", self.requires)
 
 
-Spec = MethodSpec | DatasetSpec | TaskSpec | MetricSpec | ExecutorSpec | LoggerSpec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySpec:
+    """Methods by the names that a library gives its networks. Ids are ``<plugin>/<pattern>``, with
+    ``@strategy`` behind it: ``timm/resnet18@linear``.
+
+    ``resolve(name)`` returns the :class:`MethodSpec` of what follows ``<plugin>/``, with a strategy
+    where none is asked for, or raises :class:`harness.HarnessError`. ``search()`` returns pairs of
+    a name, without strategy, and a summary. Both are called in a process of their own, which may
+    import everything, and remembered while the plugin's code and ``library`` are the same.
+    """
+
+    pattern: str
+    """The form of names: ``"<architecture>/<encoder>"``, each word for a part without a slash."""
+    summary: str
+    resolve: str
+    """``"package.module:callable"``, as ``search`` is."""
+    search: str
+    library: str
+    """The distribution that has the networks."""
+    strategies: tuple[str, ...] = ()
+    """Those of every member, in words that a user may put behind ``@``."""
+    requires: tuple[str, ...] = ()
+    """PEP 508 requirements, checked before a name is resolved."""
+
+    @property
+    def name(self) -> str:
+        return self.pattern
+
+    def __post_init__(self) -> None:
+        _check_types(f"family {self.pattern}", self)
+        if not _PATTERN.match(self.pattern):
+            raise SpecError(
+                f"family {self.pattern!r}: write words in angle brackets with slashes between "
+                "them, as in '<model>' or '<architecture>/<encoder>'"
+            )
+        for what in ("resolve", "search"):
+            _check_reference(f"family {self.pattern}", what, getattr(self, what))
+        _check_summary(f"family {self.pattern}", self.summary)
+        _check_requirements(f"family {self.pattern}", self.requires)
+        if not self.library:
+            raise SpecError(f"family {self.pattern}: names no library")
+
+
+Spec = MethodSpec | DatasetSpec | TaskSpec | MetricSpec | ExecutorSpec | LoggerSpec | FamilySpec
 
 
 def to_json(value: Any) -> Any:

@@ -36,7 +36,7 @@ class Request:
     """Whether to continue without files that have errors."""
     protocol: Protocol
     weights: str | None = None
-    """``pretrained``, ``random``, a folder, or None for the protocol's."""
+    """``pretrained``, ``random``, a folder or file, or None for the protocol's."""
     device: str = "cpu"
     """Resolved: ``cpu``, ``cuda`` or ``cuda:N``."""
     precision: str = "auto"

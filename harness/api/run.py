@@ -18,7 +18,7 @@ from harness.planning.study_files.study_file import StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
 from harness.progress.patience import patience
 from harness.runtime.surroundings import Surroundings
-from harness.study import Cell
+from harness.study import Cell, Request
 
 _HOW = (
     "executor",
@@ -100,10 +100,11 @@ def run(
         how = {name: values[name] for name in _HOW if name in values}
         words = ("run", *(f"{name}={value!r}" for name, value in values.items()))
         with _blaming(one, given):
+            request = request_of_values(values)
             prepared = prepare(
-                request_of_values(values),
+                request,
                 How(**how, rerun=rerun, strict=strict),
-                _plugins(prompts, values, shown),
+                _plugins(prompts, values, request, shown),
                 voice,
                 surroundings,
                 prompts=prompts,
@@ -113,14 +114,18 @@ def run(
     return Results(tuple(cells.values()), ran.plugins, tuple(dict.fromkeys(notes)))
 
 
-def _plugins(prompts: Path | None, values: Mapping[str, Any], shown: bool) -> Plugins:
+def _plugins(
+    prompts: Path | None, values: Mapping[str, Any], request: Request, shown: bool
+) -> Plugins:
     choice = Choice(
         disabled=values.get("disable_plugins", ()),
         only=values.get("only_plugins", ()),
         local=tuple(map(Path, values.get("plugin", ()))),
     )
     with patience("describing", shown=shown) as busy:
-        return installed_plugins(prompts, choice, busy=busy)
+        return installed_plugins(
+            prompts, choice, asked=request.methods, exclude=request.exclude, busy=busy
+        )
 
 
 @contextmanager

@@ -98,6 +98,8 @@ def command(
         admit = admission(skip_bad=True) if request.skip_bad else recollection
         plugins = found_plugins(
             prompts,
+            asked=request.methods,
+            exclude=request.exclude,
             plugin=plugin,
             disable_plugins=disable_plugins,
             only_plugins=only_plugins,

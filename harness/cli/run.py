@@ -108,13 +108,15 @@ def command(
         strict=strict,
     )
     with blaming(study_file):
+        request = request_of(study_file=study_file, threads=threads, **options)
         plugins = found_plugins(
             prompts,
+            asked=request.methods,
+            exclude=request.exclude,
             plugin=plugin,
             disable_plugins=disable_plugins,
             only_plugins=only_plugins,
         )
-        request = request_of(study_file=study_file, threads=threads, **options)
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
     return ran, quiet, started

@@ -14,7 +14,7 @@ from harness.cli.shared.terminal import terminal_width
 from harness.cli.words.verb_group import VerbGroup
 from harness.progress.transfers import Transfers
 from harness.specs import to_json
-from harness.values.wording import size_text
+from harness.values.wording import size_text, yes_no_unknown
 from harness.weights.content import remedy
 from harness.weights.locate import library_folder
 from harness.weights.transfer.catalogue import (
@@ -156,7 +156,7 @@ def _cards(found: Found) -> list[tuple[str, ...]]:
             used.card.source,
             _size(states),
             used.card.licence,
-            "yes" if used.card.labels_used else "no",
+            yes_no_unknown(used.card.labels_used),
             _overall(states),
             ", ".join(used.methods),
         )

@@ -23,11 +23,13 @@ from harness.specs import (
     HARNESS_API,
     DatasetSpec,
     ExecutorSpec,
+    FamilySpec,
     LoggerSpec,
     MethodSpec,
     MetricSpec,
     Spec,
     TaskSpec,
+    is_plain_name,
 )
 from harness.values.plain_text import on_screen
 
@@ -39,6 +41,7 @@ OFFERS: Mapping[str, type[Spec]] = MappingProxyType(
         "harness_metrics": MetricSpec,
         "harness_executors": ExecutorSpec,
         "harness_loggers": LoggerSpec,
+        "harness_families": FamilySpec,
     }
 )
 """Registration hook -> what it returns. All other hooks are session hooks."""
@@ -200,6 +203,11 @@ def _specs(
                 raise HarnessError(
                     f"{hook} offers {spec!r:.60} ({type(spec).__name__}); "
                     f"it must offer {kind.__name__} records"
+                )
+            if kind is MethodSpec and not is_plain_name(spec.name):
+                raise HarnessError(
+                    f"{hook} offers {spec.name!r}: use lower-case letters, digits, '_', '-' and "
+                    "'.', with at most one '@strategy' behind them"
                 )
             if (hook, spec.name) in seen:
                 raise HarnessError(f"{hook} offers {spec.name!r} twice")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from harness.runtime.surroundings import undisturbed
 from harness.specs import (
     DatasetSpec,
     ExecutorSpec,
+    FamilySpec,
     LoggerSpec,
     MethodSpec,
     MetricSpec,
@@ -38,7 +39,7 @@ __all__ = [
     "discover",
 ]
 
-S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec, LoggerSpec)
+S = TypeVar("S", DatasetSpec, TaskSpec, MetricSpec, ExecutorSpec, LoggerSpec, FamilySpec)
 
 P = ParamSpec("P")
 
@@ -48,7 +49,7 @@ Reporter = Callable[[str, BaseException], None]
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[S]):
-    """A dataset, task, metric, executor or logger, and the plugin that offers it."""
+    """A dataset, task, metric, executor, logger or family, and the plugin that offers it."""
 
     plugin: str
     spec: S
@@ -84,8 +85,12 @@ class Plugins:
     metrics: Mapping[str, Entry[MetricSpec]]
     executors: Mapping[str, Entry[ExecutorSpec]]
     loggers: Mapping[str, Entry[LoggerSpec]]
+    families: tuple[Entry[FamilySpec], ...]
+    """In the order of their plugins' names."""
     implementations: tuple[Implementation, ...]
     """Hooks of the plugins that loaded, in the order of calling."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Name of a family's member as it was asked for -> the id of the method that it is."""
 
     @property
     def broken(self) -> tuple[PluginRecord, ...]:
@@ -223,20 +228,31 @@ def discover(
         metrics=_entries(loaded, MetricSpec),
         executors=_entries(loaded, ExecutorSpec),
         loggers=_entries(loaded, LoggerSpec),
+        families=tuple(
+            Entry(record.name, spec)
+            for record in sorted(loaded, key=lambda record: record.name)
+            for spec in record.specs
+            if isinstance(spec, FamilySpec)
+        ),
         implementations=tuple(hooks),
+    )
+
+
+def method_entry(record: PluginRecord, spec: MethodSpec) -> MethodEntry:
+    """A method that the plugin of the record offers."""
+    return MethodEntry(
+        id=f"{record.name}/{spec.name}",
+        plugin=record.name,
+        dist=record.dist,
+        version=record.version,
+        spec=spec,
+        editable_root=record.editable_root,
     )
 
 
 def _methods(records: Iterable[PluginRecord]) -> Mapping[str, MethodEntry]:
     entries = [
-        MethodEntry(
-            id=f"{record.name}/{spec.name}",
-            plugin=record.name,
-            dist=record.dist,
-            version=record.version,
-            spec=spec,
-            editable_root=record.editable_root,
-        )
+        method_entry(record, spec)
         for record in records
         for spec in record.specs
         if isinstance(spec, MethodSpec)
@@ -256,7 +272,8 @@ def _entries(records: Iterable[PluginRecord], kind: type[S]) -> Mapping[str, Ent
 
 
 def _without_clashes(records: Iterable[PluginRecord]) -> tuple[PluginRecord, ...]:
-    """Plugins that share the name of what they offer, but for methods, become ``conflict``.
+    """Plugins that share the name of what they offer, but for methods and families, whose ids begin
+    with the plugin's, become ``conflict``.
 
     Order of installation or of names decides nothing: all of them step back, but for the harness's
     own, since installing a package must not take the bundled tasks away.
@@ -265,7 +282,7 @@ def _without_clashes(records: Iterable[PluginRecord]) -> tuple[PluginRecord, ...
     claims: dict[tuple[type[Spec], str], list[PluginRecord]] = {}
     for record in records:
         for spec in record.specs:
-            if not isinstance(spec, MethodSpec):
+            if not isinstance(spec, MethodSpec | FamilySpec):
                 claims.setdefault((type(spec), spec.name), []).append(record)
     reasons: dict[str, str] = {}
     for (kind, name), claimants in claims.items():

@@ -1,4 +1,4 @@
-"""Whether the packages that a method or a logger needs are installed."""
+"""Whether the packages that a method, a family or a logger needs are installed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.requirements import Requirement
 
-from harness.specs import LoggerSpec, MethodSpec
+from harness.specs import FamilySpec, LoggerSpec, MethodSpec
 
 
-def missing_requirements(spec: MethodSpec | LoggerSpec) -> tuple[str, ...]:
+def missing_requirements(spec: MethodSpec | FamilySpec | LoggerSpec) -> tuple[str, ...]:
     """Those of ``spec.requires`` that are not met here, ready for ``pip install``.
 
     A requirement whose marker does not hold on this machine is met.

@@ -2,7 +2,8 @@
 
 A pattern is ``all``, ``none``, a method's id, a glob on ids (``ssl/*``), a plugin's name,
 ``task:…``, ``family:…``, ``tag:…``, or the name of the only method that is called so, as ``swin_b``
-for ``supervised/swin_b``. It is never a substring and never a path.
+for ``supervised/swin_b``. It is never a substring and never a path. What a name of a family's
+member means, as ``timm/resnet18``, is in :attr:`harness.discovery.registry.Plugins.aliases`.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def taken(items: Sequence[str], plugins: Plugins) -> dict[str, str]:
 
 
 def _in_full(pattern: str, plugins: Plugins) -> str:
+    if pattern in plugins.aliases:
+        return plugins.aliases[pattern]
     if pattern == "none" or _matches(pattern, plugins) or _refused(pattern, plugins):
         return pattern
     return next(iter(_called(pattern, plugins)))
@@ -123,6 +126,8 @@ def _split(items: Sequence[str]) -> list[str]:
 
 
 def _matches(pattern: str, plugins: Plugins) -> set[str]:
+    if pattern in plugins.aliases:
+        return {plugins.aliases[pattern]}
     key, colon, value = pattern.partition(":")
     if colon and key not in KEYS:
         raise HarnessError(

@@ -10,7 +10,7 @@ from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import is_small, sentence, size, start, title
 from harness.results.rundir import CellDirectory
 from harness.storage.names import on_one_line
-from harness.values.wording import counted
+from harness.values.wording import counted, yes_no_unknown
 
 SCHEMA = 1
 INTENDED_USE = "Research only. Not for diagnosis, and not tested for it."
@@ -129,6 +129,11 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         _list(
             [
                 source["start"],
+                *(
+                    [f"labels used in pretraining: {yes_no_unknown(source['labels_used'])}"]
+                    if source["pretraining_method"]
+                    else []
+                ),
                 f"licence: {_licence(source)}",
             ]
         ),

@@ -4,10 +4,11 @@ adds."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.discovery.families import with_members
 from harness.discovery.find import DISABLE, ONLY
 from harness.discovery.registry import Plugins, discover
 from harness.errors import HarnessError, did_you_mean
@@ -31,6 +32,8 @@ def installed_plugins(
     prompts: Path | None = None,
     choice: Choice | None = None,
     *,
+    asked: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     fresh: bool = False,
     busy: Callable[[str], None] | None = None,
 ) -> Plugins:
@@ -40,11 +43,14 @@ def installed_plugins(
         prompts: adds the methods that
             :func:`harness.planning.prompt_variants.with_prompts` makes of this file.
         choice: None for what the environment says.
+        asked: patterns of methods; members of families that they name are among the methods.
+        exclude: patterns of methods to leave out.
         fresh: whether to describe again what is remembered from earlier commands.
         busy: is told the plugin that is described, where that takes its time.
 
     Raises:
-        HarnessError: a name is that of no plugin, a path holds none, or the prompts are invalid.
+        HarnessError: a name is that of no plugin, a path holds none, a pattern names a member that
+            a family does not have, or the prompts are invalid.
     """
     choice = Choice() if choice is None else choice
     variables = {name: _names([os.environ.get(name, "")]) for name in (DISABLE, ONLY)}
@@ -70,6 +76,9 @@ def installed_plugins(
                     f"{did_you_mean(name, known)}",
                     about=about,
                 )
+    if plugins.families and (asked or exclude):
+        stem = "" if prompts is None else prompts.stem
+        plugins = with_members(asked, exclude, plugins, prompts=stem, busy=busy)
     return plugins if prompts is None else with_prompts(plugins, prompts)
 
 

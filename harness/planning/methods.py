@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from packaging.requirements import Requirement
 
 from harness import provenance
+from harness.discovery.families import family_strategies
 from harness.errors import HarnessError, did_you_mean
 from harness.planning import params
 from harness.planning.obstacles import Kind, Obstacle, first_of
@@ -229,9 +230,11 @@ class Resolver:
             return start, None
         kind: Literal["pretrained", "directory"]
         kind = "pretrained" if asked == "pretrained" else "directory"
+        # The cards of a family are known by the methods alone.
+        called = entry.id if family_strategies(entry, self._plugins) else ""
         start = {"kind": kind, "card": card.id, "digest": None, "files": []}
         try:
-            files = locate(card, asked if kind == "pretrained" else Path(asked))
+            files = locate(card, asked if kind == "pretrained" else Path(asked), called)
         except WeightsMissing as error:
             if kind == "directory":
                 self.absent.append(str(error))

@@ -88,7 +88,7 @@ _RUN: Table = (
     ),
     (
         "weights pretrained no-pretrained init from-scratch init-weights load-weights",
-        "--weights pretrained, random, or a folder",
+        "--weights pretrained, random, a folder, or a checkpoint file",
     ),
     (
         "freeze unfreeze freeze-layers frozen freeze-backbone",

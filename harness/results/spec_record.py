@@ -15,7 +15,7 @@ Scalar = str | bool | int | float | None
 class _Card(TypedDict):
     pretraining_method: str
     pretraining_data: str
-    labels_used: bool
+    labels_used: bool | None
     licence: str
 
 

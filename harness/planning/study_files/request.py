@@ -54,10 +54,10 @@ def request_of(
     if (
         weights is not None
         and weights not in ("pretrained", "random")
-        and not Path(weights).is_dir()
+        and not Path(weights).exists()
     ):
         raise HarnessError(
-            f"--weights {weights!r}: use pretrained, random, or a folder that exists",
+            f"--weights {weights!r}: use pretrained, random, or a folder or file that exists",
             about="weights",
         )
     if split not in ("standard", "study"):

@@ -82,9 +82,9 @@ def start(record: Mapping[str, Any]) -> str:
         return f"weights of the user's ({files}) instead of {weights['card']}"
     source = record["method"]["weights"]
     kind = "small weights of its own" if is_small(record) else "pretrained weights"
-    return (
-        f"{kind} {weights['card']} ({source['pretraining_method']}, {source['pretraining_data']})"
-    )
+    data = source["pretraining_data"]
+    told = "data unknown" if data == "unknown" else data
+    return f"{kind} {weights['card']} ({source['pretraining_method']}, {told})"
 
 
 def _plain(value: Any) -> str:

@@ -20,6 +20,7 @@ from harness.report.table.rows import Row
 from harness.results.browse.decimals import UNKNOWN
 from harness.results.record import CellRecord
 from harness.storage.names import as_text, on_one_line
+from harness.values.wording import yes_no_unknown
 
 STUDY_FILE = "study.toml"
 
@@ -83,7 +84,7 @@ def _weights(source: Source, rows: Sequence[Row]) -> Block:
                 "card": row.weights_card if card else None,
                 "pretraining": card["pretraining_method"] if card else None,
                 "data": card["pretraining_data"] if card else None,
-                "labels used": ("yes" if card["labels_used"] else "no") if card else None,
+                "labels used": yes_no_unknown(card["labels_used"]) if card else None,
                 "licence": card["licence"] if card else None,
                 "sha256": row.weights_digest,
                 "package": f"{method['dist']} {method['version']}",
