@@ -30,6 +30,7 @@ from harness.specs import (
 )
 
 if TYPE_CHECKING:
+    from harness import testing
     from harness.api.results import Results, load
     from harness.api.run import run
     from harness.cell.run import run_cell
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     )
 
 __version__: str
+"""Of the installed harness."""
 
 _LAZY = {
     "Dataset": "harness.data.dataset",
@@ -224,11 +226,14 @@ __all__ = [
     "run_cell",
     "says_missing",
     "stray_files",
+    "testing",
     "undoubled_folder",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "testing":
+        return importlib.import_module("harness.testing")
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name == "__version__":

@@ -49,6 +49,7 @@ PROJECT_NAME = "cxr_harness"
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
 hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+"""Decorator of a plugin's hooks; ``tryfirst`` and ``trylast`` say when, beside other plugins'."""
 
 
 @hookspec

@@ -27,6 +27,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "run": "Train, time and score methods; ends with what they show.",
         "plan": "Show a run's cells, what is missing, and the estimated cost.",
         "plugins": "List every plugin and method that is installed.",
+        "check": "Check that a plugin does what its contract says.",
         "data": "List, check, describe, prepare and download datasets.",
         "weights": "List, fetch and check published weights.",
         "status": "Show the progress of a run.",

@@ -133,8 +133,12 @@ def _text(plugins: Plugins, width: int) -> str:
         f"{r.name} printed: {on_screen(r.output)}" for r in plugins.records if r.output.strip()
     ]
     blocks += ["\n".join(lines) for lines in (reasons, printed) if lines]
-    if any(record.error for record in plugins.records):
-        blocks.append("harness plugins --json shows the tracebacks")
+    hints = {
+        "--json shows the tracebacks": any(record.error for record in plugins.records),
+        "--fresh describes them again": any(not record.bundled for record in plugins.broken),
+    }
+    if said := [hint for hint, fits in hints.items() if fits]:
+        blocks.append(f"harness plugins {', '.join(said)}")
     return "\n\n".join(blocks)
 
 

@@ -105,7 +105,9 @@ class Dataset(Protocol):
     """
 
     @property
-    def samples(self) -> Samples: ...
+    def samples(self) -> Samples:
+        """The table; the same each time."""
+        ...
 
     @property
     def fingerprint(self) -> str:

@@ -38,7 +38,9 @@ class RunningCell(Protocol):
 class Executor(Protocol):
     """Runs cells. Everything but the exit code travels by the files of the cell's directory."""
 
-    def submit(self, directory: Path, resources: Resources) -> RunningCell: ...
+    def submit(self, directory: Path, resources: Resources) -> RunningCell:
+        """Start a process that runs the cell in the folder by :func:`harness.run_cell`."""
+        ...
 
     def close(self) -> None:
         """Kill what still runs and give everything back."""

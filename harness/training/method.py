@@ -40,6 +40,9 @@ class Problem:
     weights_files: Mapping[str, Path]
     """File name of the weights card -> the file on this machine; empty for random weights."""
     seed: int
+    """The cell's. NumPy's global generator is seeded from it before the method is made, and torch's
+    before ``build``; whatever else a method draws from (:mod:`random`, a generator or a
+    ``random_state`` of its own) it seeds with this number."""
 
     @classmethod
     def of_task(
@@ -95,7 +98,9 @@ class InputSpec:
 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Per channel, of the colour images that most weights were made from, scaled to [0, 1]."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
+"""As :data:`IMAGENET_MEAN`, the standard deviation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +195,9 @@ class LabelledImages(Protocol):
     """A part of the split, as a :class:`Method` without torch sees it."""
 
     @property
-    def ids(self) -> Sequence[str]: ...
+    def ids(self) -> Sequence[str]:
+        """Names of the images, unique in the dataset."""
+        ...
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -217,13 +224,16 @@ class LabelledImages(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitContext:
-    """What a :class:`Method` may use while it trains."""
+    """What a :class:`Method` may use while it trains; its seed is :attr:`Problem.seed`."""
 
     epochs: int
+    """Of the protocol; what an epoch is, the method knows."""
     batch_size: int
     learning_rate: float
     device: str
+    """``"cpu"`` or ``"cuda:N"``."""
     threads: int
+    """Threads that it may use."""
     directory: Path
     """A folder of its own for scratch files, removed when the cell ends."""
     report: Callable[[Mapping[str, float]], None]
@@ -238,12 +248,19 @@ class Method(Protocol):
         """A reason not to run here, or None."""
         ...
 
-    def fit(self, train: LabelledImages, val: LabelledImages, context: FitContext) -> None: ...
+    def fit(self, train: LabelledImages, val: LabelledImages, context: FitContext) -> None:
+        """Learn from ``train``; ``val`` is for choosing, e.g. when to stop. Their arrays are
+        read-only."""
+        ...
 
     def predict(self, images: NDArray[np.uint8]) -> Predictions:
         """Probabilities of grey images uint8 [B, size, size]: no labels, masks or sources."""
         ...
 
-    def save(self, directory: Path) -> None: ...
+    def save(self, directory: Path) -> None:
+        """Write all that ``predict`` needs into the folder."""
+        ...
 
-    def load(self, directory: Path) -> None: ...
+    def load(self, directory: Path) -> None:
+        """Read what ``save`` has written; predictions are then the same."""
+        ...

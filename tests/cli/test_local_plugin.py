@@ -125,6 +125,14 @@ def test_finished_cells_predict_and_score_with_it(tmp_path: Path) -> None:
     assert "0.5" in table.stdout, table.stderr
 
 
+def test_it_is_checked_without_being_installed(tmp_path: Path) -> None:
+    file(tmp_path)
+    done = harness("check", "mine/constant", "--plugin", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mine/constant: " in done.stdout
+    assert " passed, 0 failed" in done.stdout
+
+
 def test_a_study_file_names_it_relative_to_itself(tmp_path: Path) -> None:
     file(tmp_path)
     study = tmp_path / "study.toml"

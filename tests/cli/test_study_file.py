@@ -262,7 +262,8 @@ EVERYTHING = (
     "--deterministic", "--param", "probe_lr_scale=5.0", "--param", "ssl/*@lpft:probe_lr_scale=2.5",
     "--dataset", "radiography", "--data-root", "films", "--out", "o u t", "--name", "my study",
     "--jobs", "1", "--threads", "2", "--timeout", "99.5", "--keep-checkpoints", "none",
-    "--device-memory", "2GB", "--log", "tensorboard,mlflow",
+    "--device-memory", "2GB", "--log", "tensorboard,mlflow", "--plugin", "mine.py",
+    "--only-plugins", "acme", "--disable-plugins", "multitask,loggers",
 )  # fmt: skip
 
 
@@ -278,6 +279,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     ctx = command.make_context("run", list(arguments))
     run_only = ("executor", "jobs", "timeout", "rerun", "device_memory", "quiet")
     run_only += ("activation_space", "keep_checkpoints", "log", "no_progress", "prompts", "strict")
+    run_only += ("plugin", "only_plugins", "disable_plugins")
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})
         study = plan(request, discover())

@@ -25,6 +25,9 @@ WRONG = {
         'dataset = "csv"\ndata_root = "films.csv"\n[column]\npatients = "PatientID"'
     ),
     "column.label": 'dataset = "csv"\ndata_root = "films.csv"\n[column]\nlabel = "Finding"',
+    "plugin": 'plugin = "none.py"',
+    "only_plugins": 'only_plugins = "clipp"',
+    "disable_plugins": 'disable_plugins = ["clip", "sll"]',
     "preset": 'preset = "quik"',
     "set.epoch": "[set]\nepoch = 5",
     "set.epochs": '[set]\nbatch_size = 8\nepochs = "three"',

@@ -21,7 +21,7 @@ HOUSE = ROOT / "harness"
 FLOORS = (
     ("cli",),
     ("api",),
-    ("upkeep", "progress", "authoring"),
+    ("upkeep", "progress", "authoring", "testing"),
     ("planning",),
     ("execution", "inference"),
     ("cell",),
@@ -43,6 +43,8 @@ HEAVY = ("torch", "torchvision", "timm", "transformers", "segmentation_models_py
 WITH_TORCH = ("training", "tasks", "cell")
 BUILDS_MODELS = ("inference.export", "inference.onnx_file", "inference.predict")
 """The modules outside of these rooms that build a model again."""
+USES_MODELS = "harness.testing.methods"
+"""The inner room whose modules use methods to check them."""
 
 
 @cache
@@ -149,6 +151,7 @@ def without_torch() -> list[str]:
         or (
             name.split(".")[1] not in WITH_TORCH
             and name.removeprefix("harness.") not in BUILDS_MODELS
+            and inner_room(name) != USES_MODELS
         )
     )
 

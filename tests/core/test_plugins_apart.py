@@ -64,7 +64,7 @@ def beside(site: Site, code: str) -> PluginRecord:
         ),
         (
             "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
-            "Mute (its text cannot be made: ValueError)",
+            "Mute: its text cannot be made (ValueError)",
         ),
         ("import asyncio; raise asyncio.CancelledError('late')", "CancelledError: late"),
         ("raise BaseException('base')", "BaseException: base"),

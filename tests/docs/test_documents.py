@@ -93,17 +93,19 @@ def test_the_first_package_of_the_tutorial_installs_and_runs(tmp_path: Path) -> 
     assert re.search(r"^my_plugin/my_net .* ok ", table, re.MULTILINE)
 
 
-def test_the_method_of_the_readme_runs(tmp_path: Path) -> None:
-    files = named_files(README)
-    assert set(files) == {"my_plugin.py", "my_models.py"}
-    said = re.search(
-        r"entry point `(\w+) = (\w+)` in group `cxr_harness`", README.read_text().replace("\n", " ")
-    )
-    assert said is not None
-    site = install(write(tmp_path / "site", files), {said.group(1): said.group(2)})
-    done = harness("run", "--plugins", "my_plugin", *TINY, cwd=tmp_path, plugins=site)
+@pytest.mark.parametrize("page", [README, TUTORIAL])
+def test_the_whole_plugin_of_a_page_has_less_than_15_lines_and_runs(
+    tmp_path: Path, page: Path
+) -> None:
+    code = named_files(page)["my_net.py"]
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(lines) < 15
+    write(tmp_path, {"my_net.py": code})
+    command = "harness run --plugin my_net.py --plugins my_net,baselines"
+    assert command in page.read_text()
+    done = harness(*command.split()[1:], *TINY, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert statuses(tmp_path / "results") == {"my_plugin/my_net": "ok"}
+    assert statuses(tmp_path / "results")["my_net/net"] == "ok"
 
 
 def make_folders(root: Path) -> None:
@@ -181,6 +183,14 @@ def test_the_other_packages_of_the_tutorial_run_together(tmp_path: Path) -> None
     assert "Ranked by worst recall" in table
     (probe,) = tmp_path.rglob("my_encoder--resnet18@probe/*/*/cell.json")
     assert json.loads(probe.read_text())["weights"]["kind"] == "directory"
+
+
+@pytest.mark.parametrize("name", ["my_plugin", "my_encoder", "my_rule", "my_task", "my_log"])
+def test_the_plugins_of_the_tutorial_keep_the_contract(name: str, tmp_path: Path) -> None:
+    files = named_files(TUTORIAL)
+    site = install(write(tmp_path / "site", files), {name: name})
+    done = harness("check", name, cwd=tmp_path, plugins=site)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 PYTHON = [

@@ -36,6 +36,14 @@ def datasets(ctx: click.Context, parameter: click.Parameter, begun: str) -> list
     return _starting(discover().datasets, begun)
 
 
+def plugins_and_methods(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Offers the plugins that are installed, and their methods."""
+    from harness.discovery.registry import discover
+
+    found = discover()
+    return _starting({*(record.name for record in found.records), *found.methods}, begun)
+
+
 def loggers(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """Offers the loggers that are installed, for the last of several after commas."""
     from harness.discovery.registry import discover

@@ -51,8 +51,9 @@ _VERBS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
                 "'harness plugins' lists methods",
             ),
             (
-                "check verify diagnose health env environment system debug",
-                "'harness doctor' checks the installation, 'harness data verify NAME' a dataset",
+                "verify diagnose health env environment system debug",
+                "'harness doctor' checks the installation, 'harness data verify NAME' a dataset, "
+                "'harness check NAME' a plugin",
             ),
             (
                 "dataset datasets",

@@ -16,8 +16,9 @@ from harness.storage.names import on_one_line
 from harness.storage.regular_files import special_kind
 
 RASTER_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+"""In lower case: files that are taken for images by their names, DICOM left aside."""
 IMAGE_SUFFIXES = (*RASTER_SUFFIXES, *DICOM_SUFFIXES)
-"""In lower case: files that are taken for images by their names."""
+"""The same with those of DICOM."""
 
 _FILES_LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
 _FOLDERS_LEFT_BEHIND = ("@eadir", "$recycle.bin", "system volume information", "lost+found")

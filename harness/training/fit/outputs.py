@@ -53,7 +53,7 @@ def gathered(
         for name, target in targets.items():
             if target.kind == "classes":
                 # A copy: a method may write its next predictions into the same array.
-                probabilities.append(np.array(batch[name].cpu()))
+                probabilities.append(batch[name].cpu().numpy().copy())
             else:
                 assert mask_grid is not None
                 bits.append(pack_on_grid(batch[name], mask_grid))
@@ -80,7 +80,8 @@ def as_probabilities(
 
 def _activated(name: str, target: TargetSpec, outputs: Mapping[str, Tensor]) -> Tensor:
     """Probabilities of one target; ContractError where they are not logits."""
-    check_outputs(outputs, {name: target}, len(outputs[name]) if name in outputs else 0)
+    known = isinstance(outputs, Mapping) and name in outputs
+    check_outputs(outputs, {name: target}, len(outputs[name]) if known else 0)
     if not outputs[name].isfinite().all():
         raise ContractError(f"forward() returned {name!r} with logits that are not finite")
     return activate(target, outputs[name])

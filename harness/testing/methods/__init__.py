@@ -1,0 +1,1 @@
+"""The checks of methods, which need torch."""
