@@ -206,8 +206,8 @@ def _specs(
                 )
             if kind is MethodSpec and not is_plain_name(spec.name):
                 raise HarnessError(
-                    f"{hook} offers {spec.name!r}: use lower-case letters, digits, '_', '-' and "
-                    "'.', with at most one '@strategy' behind them"
+                    f"method name {spec.name!r} is not valid: use lower-case letters, digits, "
+                    "'_', '-' and '.', with at most one '@strategy' behind them"
                 )
             if (hook, spec.name) in seen:
                 raise HarnessError(f"{hook} offers {spec.name!r} twice")

@@ -24,6 +24,9 @@ ABOVE_THE_CELL = ("api", "execution", "planning", "study")
 NO_PART_IN_RESULTS = ("packaging",)
 """Libraries that a cell imports and that compute, decode and download nothing in it."""
 
+NAMED_BY_METHODS = ("peft",)
+"""Libraries that ``requires`` of the methods that use them names, whose versions are hashed, too."""
+
 IN_NO_CELL = ("harness_loggers",)
 """Bundled plugins whose code runs beside cells."""
 
@@ -67,7 +70,7 @@ def test_the_hash_covers_the_rooms_of_what_a_cell_imports() -> None:
 
 
 def test_the_hash_covers_every_library_that_cells_import() -> None:
-    named = {module_of(name) for name in (*LIBRARIES, *NO_PART_IN_RESULTS)}
+    named = {module_of(name) for name in (*LIBRARIES, *NO_PART_IN_RESULTS, *NAMED_BY_METHODS)}
     files = [modules()[name] for name in closure()]
     files += (f for f in (ROOT / "plugins").rglob("*.py") if f.parent.name not in IN_NO_CELL)
     own = {"harness", *(path.name for path in (ROOT / "plugins").iterdir())}
