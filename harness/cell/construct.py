@@ -136,7 +136,7 @@ def _weights_files(record: Mapping[str, Any]) -> Mapping[str, Path]:
         return {}
     card = card_from_json(record["method"]["weights"])
     folder = record["weights_directory"]
-    return locate(card, kind if folder is None else Path(folder))
+    return locate(card, kind if folder is None else Path(folder), record["id"])
 
 
 def _construct(record: Mapping[str, Any], problem: Problem) -> TorchMethod | Method:
