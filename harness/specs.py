@@ -202,6 +202,9 @@ class MethodSpec:
     """What the small member starts from; the published ``weights`` do not fit it."""
     requires: tuple[str, ...] = ()
     """PEP 508 requirements, checked before the factory is imported."""
+    install: str = ""
+    """What ``pip install`` takes to bring them, e.g. ``"cxr-harness[lora]"``; empty for the
+    requirements themselves."""
     twins: Mapping[str, str] = field(default_factory=dict)
     """Per target of a multitask method, the full id of the single-task method that the report sets
     beside it."""
@@ -453,10 +456,7 @@ class FamilySpec:
     def __post_init__(self) -> None:
         _check_types(f"family {self.pattern}", self)
         if not _PATTERN.match(self.pattern):
-            raise SpecError(
-                f"family {self.pattern!r}: write words in angle brackets with slashes between "
-                "them, as in '<model>' or '<architecture>/<encoder>'"
-            )
+            raise SpecError(f"family {self.pattern!r}: write it as '<architecture>/<encoder>'")
         for what in ("resolve", "search"):
             _check_reference(f"family {self.pattern}", what, getattr(self, what))
         _check_summary(f"family {self.pattern}", self.summary)

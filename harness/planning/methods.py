@@ -195,7 +195,8 @@ class Resolver:
         missing = missing_requirements(spec)
         if not missing:
             return None
-        quoted = " ".join(f"'{requirement}'" for requirement in missing)
+        wanted = (spec.install,) if spec.install else missing
+        quoted = " ".join(f"'{name}'" for name in wanted)
         return Obstacle(Kind.PACKAGES_MISSING, f"pip install {quoted}")
 
     def _card(self, spec: MethodSpec) -> WeightsCard | None:

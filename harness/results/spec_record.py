@@ -56,6 +56,7 @@ class MethodRecord(_Method, total=False):
     needs: list[str]
     files: list[str]
     requires: list[str]
+    install: str
     prompts_param: str
     tags: list[str]
     reference: str

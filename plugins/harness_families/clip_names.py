@@ -81,6 +81,7 @@ def resolve(name: str) -> harness.MethodSpec:
         needs=frozenset({"pretrained"}),
         weights=card(base),
         requires=strategy.requires,
+        install=strategy.install,
     )
 
 

@@ -15,6 +15,9 @@ _TENSOR_METHODS = frozenset(
     {"mean", "flatten", "permute", "transpose", "reshape", "view", "contiguous", "amax"}
 )
 
+_RATES = ("p", "drop_prob")
+"""Attributes of torch's and timm's layers that drop something."""
+
 
 class Part(nn.Module):
     """One side of a cut. It shares the network's modules and holds no others."""
@@ -120,6 +123,8 @@ def _place(nodes: list[fx.Node], network: nn.Module, frozen: Collection[str]) ->
     for i, node in enumerate(nodes[:-1]):
         if node.op in ("get_attr", "call_module") and not _is_frozen(node, network, frozen):
             break
+        if node.op == "call_module" and _is_random(network.get_submodule(str(node.target))):
+            break
         if crossing <= i and _gives_tensor(node) and lasts[node] > i:
             found = node
         if node.op != "get_attr":
@@ -131,6 +136,15 @@ def _is_frozen(node: fx.Node, network: nn.Module, frozen: Collection[str]) -> bo
     target = str(node.target)
     names = [name for name, _ in network.named_parameters()]
     return all(name in frozen for name in names if name == target or name.startswith(f"{target}."))
+
+
+def _is_random(module: nn.Module) -> bool:
+    """Whether it draws random numbers in training though nothing in it trains: without parameters,
+    it is in no frozen part, which the harness keeps in evaluation mode."""
+    if any(True for _ in module.parameters()):
+        return False
+    rates = (getattr(part, name, 0.0) for part in module.modules() for name in _RATES)
+    return any(isinstance(rate, float | int) and rate > 0 for rate in rates)
 
 
 def _gives_tensor(node: fx.Node) -> bool:

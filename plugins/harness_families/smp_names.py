@@ -67,6 +67,7 @@ def resolve(name: str) -> harness.MethodSpec:
         needs=frozenset({"masks"}),
         weights=card,
         requires=strategy.requires,
+        install=strategy.install,
         reference="https://github.com/qubvel-org/segmentation_models.pytorch",
     )
 

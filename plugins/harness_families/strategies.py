@@ -40,6 +40,7 @@ class Strategy:
     params: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that no other strategy has."""
     requires: tuple[str, ...] = ()
+    install: str = ""
 
     @property
     def protocol(self) -> dict[str, float]:
@@ -88,6 +89,7 @@ def named(name: str) -> Strategy:
             learning_rate=LORA_LEARNING_RATE,
             params={"rank": RANK},
             requires=(PEFT,),
+            install="cxr-harness[lora]",
         ),
     }
     if name not in known:

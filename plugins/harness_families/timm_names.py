@@ -54,6 +54,7 @@ def resolve(name: str) -> harness.MethodSpec:
         protocol=strategy.protocol,
         weights=card(base, cfg),
         requires=("timm>=1.0.15", *strategy.requires),
+        install=strategy.install,
         reference=cfg.origin_url or "",
     )
 

@@ -70,6 +70,7 @@ def resolve(name: str) -> harness.MethodSpec:
         protocol=strategy.protocol,
         weights=card,
         requires=strategy.requires,
+        install=strategy.install,
         reference=weights.meta.get("recipe", ""),
     )
 

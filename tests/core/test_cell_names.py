@@ -25,7 +25,7 @@ NO_PART_IN_RESULTS = ("packaging",)
 """Libraries that a cell imports and that compute, decode and download nothing in it."""
 
 NAMED_BY_METHODS = ("peft",)
-"""Libraries that ``requires`` of the methods that use them names, whose versions are hashed, too."""
+"""Libraries that ``requires`` of the methods that use them names; their versions are hashed."""
 
 IN_NO_CELL = ("harness_loggers",)
 """Bundled plugins whose code runs beside cells."""

@@ -178,7 +178,7 @@ def test_the_command_lists_families_and_searches_them(shelf: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"pattern": "model"}, "write words in angle brackets"),
+        ({"pattern": "model"}, "write it as '<architecture>/<encoder>'"),
         ({"resolve": "resolve"}, "resolve is 'resolve'; write 'package.module:callable'"),
         ({"search": "a:b:c"}, "search is 'a:b:c'"),
         ({"library": ""}, "names no library"),
