@@ -78,7 +78,7 @@ def test_no_option_of_another_tool_is_one_of_ours() -> None:
         ("folds=5", "the protocol has one split and no folds"),
         ("loss=focal", "the task fixes the loss"),
         ("patience=3", "the protocol has no early stop"),
-        ("weights=random", "--weights pretrained, random, or a folder"),
+        ("weights=random", "--weights pretrained, random, a folder, or a checkpoint file"),
         ("precision=fp16", "--precision auto, fp32, bf16 or fp16"),
         ("seeds=1", "--seeds N"),
     ],

