@@ -448,6 +448,7 @@ class FamilySpec:
 
     @property
     def name(self) -> str:
+        """The pattern, by which a plugin's families are told apart."""
         return self.pattern
 
     def __post_init__(self) -> None:
