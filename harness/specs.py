@@ -427,8 +427,7 @@ class LoggerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilySpec:
-    """Methods by the names that a library gives its networks. Ids are ``<plugin>/<pattern>``, with
-    ``@strategy`` behind it: ``timm/resnet18@linear``.
+    """Methods by the names that a library gives its networks, as ``timm/resnet18@linear``.
 
     ``resolve(name)`` returns the :class:`MethodSpec` of what follows ``<plugin>/``, with a strategy
     where none is asked for, or raises :class:`harness.HarnessError`. ``search()`` returns pairs of
@@ -451,6 +450,7 @@ class FamilySpec:
 
     @property
     def name(self) -> str:
+        """The pattern, by which a plugin's families are told apart."""
         return self.pattern
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from harness.cli.words.value_types import Duration
 from harness.errors import HarnessError
 from harness.progress.counting import counting
 from harness.testing import TIME_LIMIT, Report, check_plugin
+from harness.values.wording import counted
 
 
 @click.command(name="check")
@@ -102,7 +103,10 @@ def _text(report: Report) -> str:
         chosen = [outcome for outcome in report.outcomes if outcome.verdict == verdict]
         reasons = Counter(outcome.seen for outcome in chosen)
         lines += [f"{verdict}: {count} x {reason}" for reason, count in reasons.most_common()]
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items())
+    counts = ", ".join(
+        counted(count, verdict) if verdict == "expected failure" else f"{count} {verdict}"
+        for verdict, count in report.counts.items()
+    )
     none = "" if report.counts["passed"] else "; no check has passed, which is a failure, too"
     return "\n".join([*lines, f"{report.name}: {counts}{none}"])
 

@@ -215,5 +215,5 @@ def _settle(
         return record
     offers = " and ".join(f"{other.origin} ({other.target})" for other in rivals)
     loaded = "only the bundled one" if any(r.bundled for r in rivals) else "neither"
-    reason = f"{record.name!r} is offered by {offers}; {loaded} is loaded: uninstall one"
+    reason = f"{record.name!r} is offered by {offers}; {loaded} is loaded: uninstall or rename one"
     return replace(record, status="conflict", reason=reason)

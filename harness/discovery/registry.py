@@ -200,9 +200,12 @@ def discover(
         busy: is told the plugin that is described, where that takes its time.
 
     Raises:
-        HarnessError: a path of ``local`` holds no plugin.
+        HarnessError: a path of ``local`` holds no plugin, or one with the name of a bundled one.
     """
     found = find(entry_points, disabled, only, find_local(local))
+    for _, record in found:
+        if record.local is not None and record.status == "conflict":
+            raise HarnessError(f"--plugin {record.local}: {record.reason}", about="plugin")
     foreign = [one for one in found if one[1].status == "ok" and not one[1].bundled]
     answers = describe_apart(foreign, fresh=fresh, busy=busy)
     described: list[PluginRecord] = []

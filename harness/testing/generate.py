@@ -10,6 +10,7 @@ from harness.errors import HarnessError, did_you_mean
 from harness.specs import (
     DatasetSpec,
     ExecutorSpec,
+    FamilySpec,
     LoggerSpec,
     MethodSpec,
     MetricSpec,
@@ -19,11 +20,18 @@ from harness.specs import (
 from harness.testing.checks.check import Check
 from harness.testing.checks.datasets import dataset_checks
 from harness.testing.checks.executors import executor_checks
+from harness.testing.checks.families import family_checks
 from harness.testing.checks.loggers import logger_checks
 from harness.testing.checks.methods import method_checks
 from harness.testing.checks.metrics import metric_checks
 from harness.testing.checks.plugin import plugin_checks
 from harness.testing.checks.tasks import task_checks
+
+
+def members_in(name: str) -> tuple[str, ...]:
+    """The name, where it may be that of a family's member, which is a method only when asked for:
+    as :func:`harness.planning.installed_plugins.installed_plugins` takes it."""
+    return (name,) if "/" in name else ()
 
 
 def checks_of(
@@ -33,7 +41,7 @@ def checks_of(
 
     Args:
         name: of a plugin, or the id of a method, which is then checked alone.
-        plugins: the installed ones.
+        plugins: the installed ones, with the method where it is a family's.
         roots: dataset -> the folder to check it with; under ``""``, that of all others.
 
     Raises:
@@ -43,8 +51,9 @@ def checks_of(
 
 
 def _checks(name: str, plugins: Plugins, roots: Mapping[str, Path]) -> Iterator[Check]:
-    if name in plugins.methods:
-        yield from method_checks(plugins.methods[name], plugins)
+    method = plugins.aliases.get(name, name)
+    if method in plugins.methods:
+        yield from method_checks(plugins.methods[method], plugins)
         return
     records = [record for record in plugins.records if record.name == name]
     if not records:
@@ -75,3 +84,5 @@ def _of_spec(
             yield from executor_checks(spec, plugins)
         case LoggerSpec():
             yield from logger_checks(spec, plugins)
+        case FamilySpec():
+            yield from family_checks(spec, plugin, plugins)

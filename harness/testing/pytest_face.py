@@ -10,7 +10,7 @@ import pytest
 
 from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.testing.checks.check import BrokenPromiseError, Check
-from harness.testing.generate import checks_of
+from harness.testing.generate import checks_of, members_in
 from harness.testing.perform import not_worth_it, perform
 from harness.testing.run import refuse_unknown
 
@@ -44,7 +44,7 @@ def parametrized(
     name: str, choice: Choice, roots: Mapping[str, Path], expected: Mapping[str, str]
 ) -> pytest.MarkDecorator:
     """See :func:`harness.testing.parametrize`."""
-    checks = checks_of(name, installed_plugins(choice=choice), roots)
+    checks = checks_of(name, installed_plugins(choice=choice, asked=members_in(name)), roots)
     refuse_unknown(expected, checks)
     verdicts: dict[str, str] = {}
     return pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import HarnessError, did_you_mean
 from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.testing.checks.check import Check
-from harness.testing.generate import checks_of
+from harness.testing.generate import checks_of, members_in
 from harness.testing.isolated import Isolated
 from harness.testing.outcome import Outcome, Report, as_expected, made
 from harness.testing.perform import not_worth_it
@@ -25,7 +25,7 @@ def checked(
     progress: Callable[[int, int], None],
 ) -> Report:
     """What came of all checks; see :func:`harness.testing.check_plugin`."""
-    checks = checks_of(name, installed_plugins(choice=choice), roots)
+    checks = checks_of(name, installed_plugins(choice=choice, asked=members_in(name)), roots)
     refuse_unknown(expected, checks)
     outcomes: list[Outcome] = []
     with closing(Isolated(name, choice, roots, limit)) as process:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.planning.installed_plugins import Choice, installed_plugins
 from harness.runtime.process_tree import die_with_parent
-from harness.testing.generate import checks_of
+from harness.testing.generate import checks_of, members_in
 from harness.testing.perform import perform
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         asked = json.loads(lines.readline())
         roots = {name: Path(folder) for name, folder in asked["roots"].items()}
         choice = Choice(local=tuple(map(Path, asked["plugin"])))
-        plugins = installed_plugins(choice=choice)
+        plugins = installed_plugins(choice=choice, asked=members_in(asked["name"]))
         checks = {check.id: check for check in checks_of(asked["name"], plugins, roots)}
         for line in lines:
             outcome = perform(checks[json.loads(line)])

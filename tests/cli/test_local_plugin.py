@@ -185,13 +185,14 @@ def test_harness_run_takes_it_from_python(tmp_path: Path) -> None:
         ("other", "pyproject.toml has no [project.entry-points.cxr_harness]"),
         ("my-net.py", "'my-net' cannot be imported: use letters, digits and '_'"),
         ("json.py", "another module 'json' is imported instead"),
+        ("clip.py", "clip.py: 'clip' is offered by cxr-harness"),
     ],
 )
 def test_what_holds_no_plugin_is_one_message(tmp_path: Path, path: str, says: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "pyproject.toml").write_text('[project]\nname = "other"\n')
-    for name in ("notes.txt", "my-net.py", "json.py"):
+    for name in ("notes.txt", "my-net.py", "json.py", "clip.py"):
         (tmp_path / name).write_text("")
     done = harness("plan", "--plugin", path, cwd=tmp_path)
     assert done.returncode == 2

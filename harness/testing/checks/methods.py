@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
+from harness.discovery.families import family_strategies
 from harness.discovery.registry import MethodEntry, Plugins
 from harness.discovery.requirements import missing_requirements
 from harness.errors import HarnessError, did_you_mean
@@ -210,7 +211,7 @@ def method_checks(entry: MethodEntry, plugins: Plugins) -> Iterator[Check]:
     static: tuple[tuple[Promise, Callable[[], None]], ...] = (
         (DESCRIPTION, partial(_description, entry, plugins)),
         (REQUIREMENTS, partial(_requirements, entry.spec)),
-        (CARD, partial(_cards, entry.spec)),
+        (CARD, partial(_cards, entry, plugins)),
     )
     for promise, function in static:
         yield Check(subject=entry.id, promise=promise, function=function)
@@ -273,7 +274,10 @@ def _requirements(spec: MethodSpec) -> None:
         raise BrokenPromiseError(str(error)) from error
 
 
-def _cards(spec: MethodSpec) -> None:
+def _cards(entry: MethodEntry, plugins: Plugins) -> None:
+    spec = entry.spec
+    if family_strategies(entry, plugins):
+        raise NotCheckedError("of a family's weights, what their hub does not say stays unknown")
     cards = [card for card in (spec.weights, spec.tiny_weights) if card is not None]
     if not cards:
         raise NotCheckedError("it names no weights")
