@@ -28,8 +28,7 @@ def test_every_package_is_listed() -> None:
 
 def test_every_bundled_plugin_has_an_entry_point() -> None:
     lines = config()["options.entry_points"]["cxr_harness"].strip().splitlines()
-    named = [line.partition("=")[2].strip() for line in lines]
-    targets = {one if one == "harness.bundled" else one.partition(".")[0] for one in named}
+    targets = {line.partition("=")[2].strip() for line in lines}
     folders = {
         path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists()
     }
