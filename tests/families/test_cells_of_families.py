@@ -28,6 +28,7 @@ UNET = "smp/Unet/tu-resnet10t@full"
 VIT = "timm/test_vit@freeze1"
 LORA = "torchvision/mobilenet_v3_small@lora"
 PUBLISHED = "timm/test_resnet@linear"
+SHORT = (*TINY, "--set", "probe_seconds=0.1")
 METHODS = {f"{CLIP}@ensemble", SIGLIP, UNET, VIT, LORA, PUBLISHED}
 
 
@@ -49,10 +50,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "study.toml").write_text(
         f'plugins = ["{CLIP}", "{SIGLIP}", "smp/unet/tu-resnet10t", "{VIT}"]\nweights = "weights"\n'
     )
-    done = in_shell("run", "study.toml", "-q", *TINY, "--name", "all", cwd=folder)
+    done = in_shell("run", "study.toml", "-q", *SHORT, "--name", "all", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     done = in_shell(
-        *("run", "-q", "--plugins", LORA, "--weights", "random", *TINY, "--name", "all"),
+        *("run", "-q", "--plugins", LORA, "--weights", "random", *SHORT, "--name", "all"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert spec.weights is not None
     save_in_hub_cache(timm.create_model("test_resnet").state_dict(), spec.weights, folder / "hub")
     done = in_shell(
-        *("run", "-q", "--plugins", PUBLISHED, *TINY, "--name", "all"),
+        *("run", "-q", "--plugins", PUBLISHED, *SHORT, "--name", "all"),
         cwd=folder,
         env={"HF_HUB_CACHE": str(folder / "hub")},
     )
@@ -123,7 +124,7 @@ def test_a_finished_member_predicts_and_is_exported(
 
 
 def test_the_same_command_finds_every_cell_finished(folder: Path) -> None:
-    done = inside("plan", "study.toml", *TINY, "--name", "all", "--json", cwd=folder)
+    done = inside("plan", "study.toml", *SHORT, "--name", "all", "--json", cwd=folder)
     cells = json.loads(done.stdout)["cells"]
     assert {cell["state"] for cell in cells} == {"finished"}
 
@@ -134,7 +135,7 @@ def test_python_takes_the_names_and_a_checkpoint_file(
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(1)
     torch.save({"state_dict": timm.create_model("test_vit").state_dict()}, "mine.pth")
-    short = {"epochs": 1, "train_images": 32, "test_images": 16}
+    short = {"epochs": 1, "train_images": 32, "test_images": 16, "probe_seconds": 0.1}
     results = harness.run(["timm/test_vit"], weights="mine.pth", set=short, progress=False)
     (cell,) = results
     assert (cell.method, cell.status) == ("timm/test_vit@full", "ok")
@@ -145,7 +146,7 @@ def test_python_takes_the_names_and_a_checkpoint_file(
 def test_a_checkpoint_of_another_network_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     save(timm.create_model("test_resnet"), tmp_path / "other.safetensors")
     done = in_shell(
-        *("run", "-q", "--plugins", "timm/test_vit", "--weights", "other.safetensors", *TINY),
+        *("run", "-q", "--plugins", "timm/test_vit", "--weights", "other.safetensors", *SHORT),
         cwd=tmp_path,
     )
     assert done.returncode == 1
