@@ -39,7 +39,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "reproduce": "Repeat a published study and compare its tables with ours.",
         "clean": "Free disk space: delete cached data and leftovers of old runs.",
         "doctor": "Show what is installed and what is wrong with it.",
-        "new-plugin": "Write a plugin to begin with: a method, a dataset, a metric …",
+        "new-plugin": "Write a plugin to begin with, of any kind.",
         "completion": "Print the script that completes words in your shell.",
     }
 )
