@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.runtime.process_tree import end_group
+from harness.runtime.process_tree import end_tree
 
 PROCESS = "harness.discovery.isolated_process"
 SECONDS = 10.0
@@ -109,7 +109,7 @@ def _outcomes(
             if line is None:
                 return
     finally:
-        end_group(process.pid)
+        end_tree(process.pid)
         process.stdout.close()
         process.wait()
 

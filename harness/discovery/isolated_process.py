@@ -20,7 +20,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import HarnessError, said
-from harness.runtime.process_tree import adopt_orphans, die_with_parent, end_children, end_group
+from harness.runtime.process_tree import (
+    adopt_orphans,
+    die_with_parent,
+    end_all_with_parent,
+    end_children,
+    end_group,
+)
 from harness.runtime.resolve import resolve
 
 _FILE_BYTES = 256 << 20
@@ -148,7 +154,7 @@ def _name(number: int) -> str:
 
 def main() -> None:
     """Serve all jobs of the record."""
-    die_with_parent(int(sys.argv[1]))
+    end_all_with_parent(int(sys.argv[1]))
     adopt_orphans()
     asked = json.loads(sys.stdin.buffer.read())
     sys.path[:] = asked["path"]
