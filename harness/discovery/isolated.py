@@ -92,7 +92,7 @@ def _outcomes(
     assert process.stdin is not None
     assert process.stdout is not None
     asked = {
-        "path": sys.path,
+        "path": [folder for folder in sys.path if isinstance(folder, str)],
         "seconds": seconds,
         "jobs": [{"function": job.function, "arguments": dict(job.arguments)} for job in jobs],
     }

@@ -7,6 +7,7 @@ input, and writes one line per job. Of the forked processes' own, only files com
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import resource
@@ -77,6 +78,10 @@ def _call(job: Mapping[str, Any], answer: int, printed: int) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (printed, 1), (printed, 2)):
             os.dup2(source, target)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # What is said before a crash is in the file then, whatever the locale.
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
         def doing(what: str) -> None:
             os.write(answer, f"{what}\n".encode())

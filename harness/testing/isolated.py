@@ -96,7 +96,9 @@ class Isolated:
                     **PASSIVE_WAITING,
                     **os.environ,
                     "TMPDIR": self._scratch.name,
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    "PYTHONPATH": os.pathsep.join(
+                        folder for folder in sys.path if folder and isinstance(folder, str)
+                    ),
                 },
                 start_new_session=True,
             )
