@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
@@ -44,12 +45,13 @@ def describe_apart(
     remembered = Remembered()
     known = [None if fresh else remembered.recall(*one) for one in found]
     new = [one for one, answer in zip(found, known, strict=True) if answer is None]
+    asked = time.time_ns()
     outcomes = iter(run_isolated([_job(*one) for one in new], busy=busy) if new else ())
     for one, recalled in zip(found, known, strict=True):
         answer = recalled
         if answer is None:
             answer = _answer(next(outcomes))
-            remembered.keep(*one, answer)
+            remembered.keep(*one, answer, asked)
         yield _described(*one, answer)
 
 
@@ -69,7 +71,6 @@ def describe_here(doing: Callable[[str], None], name: str, value: str, dist: str
         "reason": record.reason,
         "error": record.error,
         "seconds": record.seconds,
-        "output": record.output,
         "specs": [(hook_of[kind], packed(s, kind)) for s in record.specs if (kind := _kind(s))],
         "hooks": [(hook.hook, hook.arguments, hook.order) for hook in hooks],
         "files": sorted(_files(sys.modules.keys() - before)),
@@ -101,8 +102,7 @@ def _job(entry_point: EntryPoint, record: PluginRecord) -> Job:
 
 def _answer(outcome: Outcome) -> dict[str, Any]:
     if not outcome.failure and isinstance(outcome.value, dict):
-        # What its own streams have missed, as from a library in C, comes after.
-        return {**outcome.value, "output": outcome.value["output"] + outcome.output}
+        return {**outcome.value, "output": outcome.output}
     return {
         "status": "failed",
         "reason": outcome.failure or "left an answer that cannot be read",

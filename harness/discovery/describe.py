@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import io
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from types import MappingProxyType, ModuleType
@@ -76,19 +74,18 @@ def describe(
 ) -> tuple[PluginRecord, tuple[Implementation, ...]]:
     """The record with the plugin's specs, or with what went wrong; and its hooks.
 
-    Catches every exception but KeyboardInterrupt, SystemExit included. What the plugin prints goes
-    into the record.
+    Catches every exception but KeyboardInterrupt, SystemExit included.
 
     Args:
         doing: is told what is about to be called, as in ``"importing acme"``.
     """
-    output, guard = io.StringIO(), ImportGuard(__name__)
-    package = entry_point.value.partition(":")[0].partition(".")[0]
+    guard = ImportGuard(__name__)
+    package = entry_point.module.partition(".")[0]
     changes: dict[str, Any] = {}
     implementations: tuple[Implementation, ...] = ()
     started = time.perf_counter()
     try:
-        with guard, redirect_stdout(output):
+        with guard:
             doing(f"importing {entry_point.value}")
             module = _load(entry_point)
             implementations = implementations_of(record.name, module)
@@ -108,7 +105,7 @@ def describe(
         changes = {"error": "", **changes, "status": "failed", "reason": reason, "specs": ()}
         guard.forget(package)
     seconds = time.perf_counter() - started
-    described = replace(record, seconds=seconds, output=output.getvalue(), **changes)
+    described = replace(record, seconds=seconds, **changes)
     return described, implementations if described.status == "ok" else ()
 
 

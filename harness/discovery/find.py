@@ -184,13 +184,24 @@ def _editable_root(dist: Distribution) -> Path | None:
 
 
 def _check_name(record: PluginRecord) -> PluginRecord:
-    if _NAME.match(record.name) and record.name not in _RESERVED:
-        return record
-    reason = (
-        f"{record.name!r} cannot name a plugin: use lower-case letters, digits, '_', '-' and '.', "
+    if wrong := wrong_name(record.name):
+        return replace(record, status="failed", reason=wrong)
+    try:
+        _ = EntryPoint(record.name, record.target, PROJECT_NAME).module
+    except AttributeError:
+        reason = f"its entry point {record.target!r} names no module; write 'package.module'"
+        return replace(record, status="failed", reason=reason)
+    return record
+
+
+def wrong_name(plugin: str) -> str:
+    """Why this cannot be a plugin's name; empty where it can."""
+    if _NAME.match(plugin) and plugin not in _RESERVED:
+        return ""
+    return (
+        f"{plugin!r} cannot name a plugin: use lower-case letters, digits, '_', '-' and '.', "
         f"and none of {', '.join(_RESERVED)}"
     )
-    return replace(record, status="failed", reason=reason)
 
 
 def _settle(

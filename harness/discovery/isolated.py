@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.runtime.process_tree import end_group
+from harness.runtime.process_tree import end_tree
 
 PROCESS = "harness.discovery.isolated_process"
 SECONDS = 10.0
@@ -92,7 +92,7 @@ def _outcomes(
     assert process.stdin is not None
     assert process.stdout is not None
     asked = {
-        "path": sys.path,
+        "path": [folder for folder in sys.path if isinstance(folder, str)],
         "seconds": seconds,
         "jobs": [{"function": job.function, "arguments": dict(job.arguments)} for job in jobs],
     }
@@ -109,7 +109,7 @@ def _outcomes(
             if line is None:
                 return
     finally:
-        end_group(process.pid)
+        end_tree(process.pid)
         process.stdout.close()
         process.wait()
 

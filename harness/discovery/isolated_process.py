@@ -7,6 +7,7 @@ input, and writes one line per job. Of the forked processes' own, only files com
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import resource
@@ -20,7 +21,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import HarnessError, said
-from harness.runtime.process_tree import adopt_orphans, die_with_parent, end_children, end_group
+from harness.runtime.process_tree import (
+    adopt_orphans,
+    die_with_parent,
+    end_all_with_parent,
+    end_children,
+    end_group,
+)
 from harness.runtime.resolve import resolve
 
 _FILE_BYTES = 256 << 20
@@ -71,6 +78,10 @@ def _call(job: Mapping[str, Any], answer: int, printed: int) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (printed, 1), (printed, 2)):
             os.dup2(source, target)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # What is said before a crash is in the file then, whatever the locale.
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
         def doing(what: str) -> None:
             os.write(answer, f"{what}\n".encode())
@@ -148,7 +159,7 @@ def _name(number: int) -> str:
 
 def main() -> None:
     """Serve all jobs of the record."""
-    die_with_parent(int(sys.argv[1]))
+    end_all_with_parent(int(sys.argv[1]))
     adopt_orphans()
     asked = json.loads(sys.stdin.buffer.read())
     sys.path[:] = asked["path"]

@@ -10,8 +10,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from harness.discovery.find import Found, PluginRecord
-from harness.errors import HarnessError
+from harness.discovery.find import Found, PluginRecord, wrong_name
+from harness.errors import HarnessError, said
 from harness.hookspecs import PROJECT_NAME
 from harness.provenance import LOCAL
 from harness.runtime.resolve import make_importable
@@ -33,6 +33,8 @@ def find_local(paths: Sequence[Path]) -> list[Found]:
     found: list[Found] = []
     for path in paths:
         for name, module, folder in _offers(path):
+            if wrong := wrong_name(name):
+                raise _error(path, wrong)
             if any(name == record.name for _, record in found):
                 raise HarnessError(f"--plugin: {name!r} is given twice", about="plugin")
             _make_importable(path, module, folder)
@@ -50,16 +52,24 @@ def find_local(paths: Sequence[Path]) -> list[Found]:
 
 def _offers(path: Path) -> Iterator[tuple[str, str, Path]]:
     """Name, module, and the folder that the module is imported from."""
-    if not path.exists():
-        raise _error(path, "there is no such file or folder")
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise _error(path, "there is no such file or folder") from error
+        raise _error(path, f"cannot be opened ({said(error)})") from error
     if path.is_file():
         if path.suffix != ".py":
             raise _error(path, "is neither a Python file (.py) nor a folder")
+        if path.name == "__init__.py":
+            raise _error(path, "is part of a package; name its folder")
         yield path.stem, path.stem, path.absolute().parent
     elif (path / _PROJECT).is_file():
         yield from _of_project(path)
     elif (path / "__init__.py").is_file():
-        yield path.absolute().name, path.absolute().name, path.absolute().parent
+        # A link keeps the name that a user has given it; '..' is none.
+        package = path.resolve() if path.name == ".." else path.absolute()
+        yield package.name, package.name, package.parent
     else:
         raise _error(
             path,
@@ -73,7 +83,9 @@ def _of_project(path: Path) -> Iterator[tuple[str, str, Path]]:
         project = tomllib.loads((path / _PROJECT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _error(path, f"{_PROJECT} cannot be read ({error})") from error
-    points: Any = project.get("project", {}).get("entry-points", {}).get(PROJECT_NAME)
+    points: Any = project
+    for key in ("project", "entry-points", PROJECT_NAME):
+        points = points.get(key) if isinstance(points, dict) else None
     if not isinstance(points, dict) or not points:
         raise _error(path, f"{_PROJECT} has no [project.entry-points.{PROJECT_NAME}]")
     for name, module in points.items():

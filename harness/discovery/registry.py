@@ -6,7 +6,9 @@ light module, and :func:`discover` puts both together. There is no global manage
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
@@ -213,8 +215,9 @@ def discover(
     for entry_point, record in found:
         if record.status == "ok":
             if record.bundled:
-                with undisturbed():
+                with undisturbed(), redirect_stdout(io.StringIO()) as output:
                     record, implementations = describe(entry_point, record)
+                record = replace(record, output=output.getvalue())
             else:
                 record, implementations = next(answers)
             hooks += implementations

@@ -56,11 +56,18 @@ class Remembered:
         return None
 
     def keep(
-        self, entry_point: EntryPoint, record: PluginRecord, answer: Mapping[str, Any]
+        self, entry_point: EntryPoint, record: PluginRecord, answer: Mapping[str, Any], asked: int
     ) -> None:
-        """Keep it, if that can be done; without, the next command describes the plugin again."""
+        """Keep it, if that can be done; without, the next command describes the plugin again.
+
+        Args:
+            asked: when the plugin was asked, in nanoseconds. An answer of which a file is newer
+                may be one of the file before.
+        """
         files = _listed(answer["files"], entry_point)
         if self._folder is None or files is None:
+            return
+        if any((self._stamp(file) or (0,))[0] >= asked for file in files):
             return
         # Before the folders are looked at: it may lie on the path itself.
         with contextlib.suppress(OSError):
@@ -72,7 +79,8 @@ class Remembered:
         """Path, nanoseconds and bytes of every file, and nanoseconds of every folder."""
         if files is None:
             return None
-        folders = [[folder, (self._stamp(folder) or (None,))[0]] for folder in sys.path]
+        path = [folder for folder in sys.path if isinstance(folder, str)]
+        folders = [[folder, (self._stamp(folder) or (None,))[0]] for folder in path]
         return [*folders, *([file, *(self._stamp(file) or ())] for file in files)]
 
     def _stamp(self, path: str) -> tuple[int, int] | None:
@@ -111,7 +119,7 @@ def _harness() -> list[Any]:
 def _listed(imported: Iterable[str], entry_point: EntryPoint) -> list[str] | None:
     """The files that decide the answer; None where there are too many."""
     found = set(imported)
-    for file in _package_files(entry_point.value.partition(":")[0].partition(".")[0]):
+    for file in _package_files(entry_point.module.partition(".")[0]):
         found.add(file)
         if len(found) > _MOST_FILES:
             return None

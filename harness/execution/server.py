@@ -25,6 +25,7 @@ from harness.runtime.process_tree import (
     adopt_orphans,
     children,
     die_with_parent,
+    end_all_with_parent,
     end_children,
     end_group,
 )
@@ -171,7 +172,7 @@ def _end_rest(directory: Path, running: frozenset[int]) -> None:
 
 def main() -> None:
     """Serve on a copy of standard output, which everything else must not write to."""
-    die_with_parent(int(sys.argv[1]))
+    end_all_with_parent(int(sys.argv[1]))
     adopt_orphans()
     out = os.dup(1)
     os.dup2(2, 1)

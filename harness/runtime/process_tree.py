@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,23 @@ def die_with_parent(parent: int) -> None:
     Args:
         parent: the parent's number; where it is not that, the parent has ended already.
     """
+    # Forked from a process that ends its children first, it does not do so itself.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def end_all_with_parent(parent: int) -> None:
+    """Like :func:`die_with_parent`, and all processes below this one are ended first. For a process
+    that runs no code but the harness's: it has to be alive enough for that."""
+
+    def end(*_: object) -> None:
+        end_children()
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, end)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
 
@@ -45,13 +62,8 @@ def adopt_orphans() -> None:
 
 def children() -> list[Process]:
     """Of this process, those that have ended and were not waited for left out (Linux)."""
-    found = []
-    with contextlib.suppress(OSError):
-        for task in Path("/proc/self/task").iterdir():
-            for word in (task / "children").read_text().split():
-                if (command := _command(int(word))) is not None:
-                    found.append(Process(int(word), command))
-    return found
+    named = [(pid, _command(pid)) for pid in _children_of("self")]
+    return [Process(pid, command) for pid, command in named if command is not None]
 
 
 def end_group(pid: int) -> None:
@@ -60,6 +72,20 @@ def end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process and all below it; of those whose parent has ended, the ones that it has
+    adopted."""
+    found: set[int] = set()
+    while new := {pid, *_below(pid)} - found:
+        for each in new:
+            # So that it starts no other meanwhile.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(each, signal.SIGSTOP)
+        found |= new
+    for each in found:
+        end_group(each)
 
 
 def end_children(spared: frozenset[int] = frozenset()) -> list[Process]:
@@ -81,6 +107,20 @@ def end_children(spared: frozenset[int] = frozenset()) -> list[Process]:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(process.pid, 0)
     return [ended[pid] for pid in sorted(ended)]
+
+
+def _below(pid: int) -> Iterator[int]:
+    for child in _children_of(pid):
+        yield child
+        yield from _below(child)
+
+
+def _children_of(pid: int | str) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _command(pid: int) -> str | None:

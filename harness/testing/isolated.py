@@ -19,6 +19,7 @@ from typing import IO
 from harness.errors import HarnessError
 from harness.execution.process import PASSIVE_WAITING
 from harness.planning.installed_plugins import Choice
+from harness.runtime.process_tree import end_tree
 from harness.testing.checks.check import Check
 from harness.testing.outcome import Outcome, made
 
@@ -72,8 +73,7 @@ class Isolated:
         worker, self._worker = self._worker, None
         if worker is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
+        end_tree(worker.pid)
         worker.wait()
         assert self._written is not None and self._scratch is not None
         self._written.close()
@@ -96,7 +96,9 @@ class Isolated:
                     **PASSIVE_WAITING,
                     **os.environ,
                     "TMPDIR": self._scratch.name,
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    "PYTHONPATH": os.pathsep.join(
+                        folder for folder in sys.path if folder and isinstance(folder, str)
+                    ),
                 },
                 start_new_session=True,
             )

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.planning.installed_plugins import Choice, installed_plugins
-from harness.runtime.process_tree import die_with_parent
+from harness.runtime.process_tree import adopt_orphans, die_with_parent
 from harness.testing.generate import checks_of, members_in
 from harness.testing.perform import perform
 
@@ -21,6 +21,8 @@ from harness.testing.perform import perform
 def main() -> None:
     """Serve on a copy of standard output, which a plugin's code must not write to."""
     die_with_parent(int(sys.argv[1]))
+    # What a plugin starts stays below it, and ends with it.
+    adopt_orphans()
     out, wanted = os.dup(1), os.dup(0)
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)

@@ -186,19 +186,36 @@ def test_harness_run_takes_it_from_python(tmp_path: Path) -> None:
         ("my-net.py", "'my-net' cannot be imported: use letters, digits and '_'"),
         ("json.py", "another module 'json' is imported instead"),
         ("clip.py", "clip.py: 'clip' is offered by cxr-harness"),
+        ("Mine.py", "'Mine' cannot name a plugin: use lower-case letters"),
+        ("all.py", "'all' cannot name a plugin"),
+        ("package/__init__.py", "is part of a package; name its folder"),
+        ("x" * 300 + ".py", "cannot be opened (OSError: "),
+        ("odd", "pyproject.toml has no [project.entry-points.cxr_harness]"),
     ],
 )
 def test_what_holds_no_plugin_is_one_message(tmp_path: Path, path: str, says: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "pyproject.toml").write_text('[project]\nname = "other"\n')
-    for name in ("notes.txt", "my-net.py", "json.py", "clip.py"):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "pyproject.toml").write_text("project = 3\n")
+    (tmp_path / "package").mkdir()
+    names = ("notes.txt", "my-net.py", "json.py", "clip.py", "Mine.py", "all.py")
+    for name in (*names, "package/__init__.py"):
         (tmp_path / name).write_text("")
     done = harness("plan", "--plugin", path, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("harness: ")
     assert done.stderr.count("\n") == 1
     assert says in done.stderr
+
+
+def test_a_package_is_named_from_inside(tmp_path: Path) -> None:
+    inside = tmp_path / "mine" / "inside"
+    inside.mkdir(parents=True)
+    (tmp_path / "mine" / "__init__.py").write_text(CODE.format(module="mine"))
+    done = harness("plan", "--plugin", "..", "--plugins", "mine", cwd=inside)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_pattern_never_means_a_path(tmp_path: Path) -> None:

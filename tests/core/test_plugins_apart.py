@@ -70,6 +70,7 @@ def beside(site: Site, code: str) -> PluginRecord:
         ("raise BaseException('base')", "BaseException: base"),
         ("def deep(): deep()\ndeep()", "RecursionError"),
         ("import os; os.closerange(0, 1024)\nraise ValueError", "ended the process with code 0"),
+        (GOOD + "while True: print('x' * 100_000)", "File too large"),
         ("raise ValueError('\\x1b[2J\\u202eevil')", r"ValueError: \x1b[2J\u202eevil"),
         ("raise ValueError('long' * 1000)", "longlong"),
     ],
@@ -92,6 +93,8 @@ def test_a_plugin_that_breaks_has_a_reason_and_the_others_are_as_without_it(
         "import sys; sys.path.clear(); sys.modules['json'] = None",
         "import signal; [signal.signal(n, signal.SIG_IGN) for n in (2, 15, 17)]",
         "import sys; sys.stdout = sys.stderr = None",
+        "import sys; sys.stdout.close(); sys.stderr.close()",
+        "import os; os.closerange(0, 3)",
         "harness.specs.MethodSpec.__post_init__ = lambda spec: None",
     ],
 )
@@ -110,14 +113,37 @@ def test_no_process_of_a_plugin_outlives_its_description(site: Site, tmp_path: P
     assert mark not in running
 
 
-def test_megabytes_are_cut_in_the_middle(site: Site) -> None:
-    code = "import os\nprint('first')\nos.write(1, b'x' * 5_000_000)\nos.write(2, b'last')\n"
+@pytest.mark.parametrize("megabytes", ["os.write(1, b'x' * 5_000_000)", "print('x' * 50_000_000)"])
+def test_megabytes_are_cut_in_the_middle(site: Site, megabytes: str) -> None:
+    code = f"import os\nprint('first')\n{megabytes}\nos.write(2, b'last')\n"
     record = beside(site, GOOD + code)
     assert record.status == "ok"
     assert "first" in record.output
     assert record.output.endswith("last")
     assert "bytes left out" in record.output
     assert len(record.output) < 50_000
+
+
+def test_a_hang_shows_what_was_printed_before_it(site: Site) -> None:
+    record = beside(site, GOOD + "print('fetching \\u2026')\nwhile True: pass\n")
+    assert record.status == "failed"
+    assert record.output == "fetching \u2026\n"
+
+
+@pytest.mark.parametrize("value", ["a b c", ":", ":attribute"])
+def test_an_entry_point_that_names_no_module_is_told(site: Site, value: str) -> None:
+    site.install("acme", GOOD, value=value)
+    (record,) = site.discover().records
+    assert record.status == "failed"
+    assert record.reason == f"its entry point {value!r} names no module; write 'package.module'"
+
+
+def test_what_is_no_text_on_the_path_is_left_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [Path("/"), *sys.path])
+    site.install("acme", GOOD)
+    assert [site.discover().records[0].status for _ in range(2)] == ["ok", "ok"]
 
 
 def test_a_plugin_is_told_while_it_is_described(site: Site) -> None:
@@ -170,6 +196,17 @@ def test_a_module_that_it_imports_is_part_of_it(site: Site) -> None:
     assert site.discover().methods["acme/net"].spec.summary == "One"
     helper.write_text("SUMMARY = 'Another'\n")
     assert site.discover().methods["acme/net"].spec.summary == "Another"
+
+
+def test_a_file_that_changes_meanwhile_is_read_again(site: Site) -> None:
+    code, log = counting(site, "acme")
+    rewrites = (
+        "text = open(__file__).read()\nopen(__file__, 'w').write(text.replace('A n', 'My n'))\n"
+    )
+    site.install("acme", code + rewrites)
+    assert site.discover().methods["acme/net"].spec.summary == "A network"
+    assert site.discover().methods["acme/net"].spec.summary == "My network"
+    assert times(log) == 2
 
 
 def test_a_failure_is_remembered_until_something_is_installed(site: Site) -> None:
