@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import re
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
+from harness.discovery.find import find, wrong_name
 from harness.errors import HarnessError
 from harness.provenance import harness_version
 
@@ -117,7 +119,17 @@ def _package_of(name: str) -> str:
             f"{name!r} cannot name a plugin: use lower-case letters, digits, '_' and '-', with a "
             "letter first"
         )
+    if wrong := wrong_name(name):
+        raise HarnessError(wrong)
     package = name.replace("-", "_")
+    if keyword.iskeyword(package):
+        raise HarnessError(f"{name!r} is a word of Python; choose another name")
+    for _, record in find():
+        if record.name == name:
+            raise HarnessError(
+                f"{name!r}: a plugin of this name is installed ({record.origin}); choose another "
+                "name"
+            )
     # A package of the same name would be imported in its place, or it in that one's.
     if package in sys.stdlib_module_names or importlib.util.find_spec(package) is not None:
         raise HarnessError(f"{name!r}: a module {package!r} is installed; choose another name")

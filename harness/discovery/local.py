@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint
@@ -17,6 +18,8 @@ from harness.provenance import LOCAL
 from harness.runtime.resolve import make_importable
 
 _PROJECT = "pyproject.toml"
+_STAMPS: dict[str, tuple[int, int]] = {}
+"""File of a loaded module -> nanoseconds and bytes when it was last looked at."""
 
 
 def find_local(paths: Sequence[Path]) -> list[Found]:
@@ -102,11 +105,38 @@ def _make_importable(path: Path, module: str, folder: Path) -> None:
     if not re.fullmatch(r"[A-Za-z_]\w*", top):
         raise _error(path, f"{top!r} cannot be imported: use letters, digits and '_'")
     make_importable([str(folder)])
+    _forget_changed(top, folder)
     spec = importlib.util.find_spec(top)
     places = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
     if not any(place and Path(place).is_relative_to(folder) for place in places):
         where = next((place for place in places if place), "elsewhere")
         raise _error(path, f"another module {top!r} is imported instead ({where}); rename it")
+
+
+def _forget_changed(top: str, folder: Path) -> None:
+    """Unload the plugin's modules, and those that lie next to it, where a file has changed since
+    the last time: hooks and datasets are called in this process, and a notebook goes on."""
+    loaded: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == "__main__" or not isinstance(file, str) or not file.startswith(f"{folder}/"):
+            continue
+        path = Path(file)
+        if path.parent == folder or path.is_relative_to(folder / top):
+            loaded[name] = file
+    stamps = {file: _stamp(file) for file in loaded.values()}
+    if any(_STAMPS.get(file) != stamp for file, stamp in stamps.items()):
+        for name in loaded:
+            del sys.modules[name]
+    _STAMPS.update(stamps)
+
+
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
 
 
 def _error(path: Path, text: str) -> HarnessError:

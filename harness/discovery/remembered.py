@@ -48,8 +48,10 @@ class Remembered:
             return None
         try:
             kept = json.loads((self._folder / _name(entry_point, record)).read_bytes())
-            if kept["stamps"] == self._now(_listed(kept["answer"]["files"], entry_point)):
-                answer: dict[str, Any] = kept["answer"]
+            answer: dict[str, Any] = kept["answer"]
+            if kept["digest"] != _digest(answer):
+                return None
+            if kept["stamps"] == self._now(_listed(answer["files"], entry_point)):
                 return answer
         except (OSError, ValueError, TypeError, KeyError):
             pass  # Not kept, or damaged: it is described again.
@@ -72,7 +74,7 @@ class Remembered:
         # Before the folders are looked at: it may lie on the path itself.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            kept = {"stamps": self._now(files), "answer": answer}
+            kept = {"stamps": self._now(files), "digest": _digest(answer), "answer": answer}
             write_json(self._folder / _name(entry_point, record), kept)
 
     def _now(self, files: Iterable[str] | None) -> list[Any] | None:
@@ -105,7 +107,11 @@ def _name(entry_point: EntryPoint, record: PluginRecord) -> str:
         sys.version,
         _harness(),
     )
-    return f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.json"
+    return f"{_digest(facts)}.json"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @cache

@@ -23,6 +23,8 @@ from harness.study import Cell
 POLL_SECONDS = 0.05
 LOG_SECONDS = 1.0
 """Between two looks at the size of a running cell's log."""
+END_SECONDS = 30.0
+"""That an executor may take to end a cell; beyond, the run no longer waits for it."""
 
 
 class Observer(Protocol):
@@ -50,7 +52,8 @@ class _Running:
     """Bytes of the history when it was last read."""
     log_seen: float = field(default_factory=time.monotonic)
     """When the size of the log was last looked at."""
-    timed_out: bool = False
+    killed: float | None = None
+    """When it was first to be ended, as it had timed out."""
     broken: str = ""
     """What the executor did that it must not."""
 
@@ -112,8 +115,7 @@ def run_cells(
                 free.append(item.resources)
                 observer.finished(item.cell, _status(item, code, timeout, damage))
             elif timeout is not None and time.monotonic() - item.started > timeout:
-                item.timed_out = True
-                _kill(item)
+                _time_out(item)
         if running:
             time.sleep(POLL_SECONDS)
 
@@ -148,6 +150,18 @@ def _poll(item: _Running) -> int | None:
         item.broken = f"the executor's poll() returned {code!r:.40} instead of an exit code"
         return 1
     return code
+
+
+def _time_out(item: _Running) -> None:
+    """End it; one that does not end is given up."""
+    now = time.monotonic()
+    if item.killed is None:
+        item.killed = now
+    _kill(item)
+    if now - item.killed > END_SECONDS:
+        item.broken = (
+            item.broken or f"the executor has not ended it {END_SECONDS:g} s after it was to"
+        )
 
 
 def _kill(item: _Running) -> None:
@@ -199,7 +213,7 @@ def _status(
     if status is not None:
         wrong = damage(item.cell) if status["status"] == "ok" else ""
         return _leave(item, kind, wrong) if wrong else status
-    if item.timed_out:
+    if item.killed is not None:
         kind, reason = "timeout", f"ran past --timeout {timeout:g} s"
         reason += f"; {item.broken}" if item.broken else ""
     elif item.broken:

@@ -176,6 +176,33 @@ def test_harness_run_takes_it_from_python(tmp_path: Path) -> None:
     assert done.stdout == "['ok']\n", done.stderr
 
 
+def test_a_notebook_that_goes_on_calls_the_edited_hooks(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from tests.cli_tools import environment
+
+    hook = "@harness.hookimpl\ndef harness_session_start():\n    print(mine_words.WORD)\n"
+    plugin = f"import mine_words\n{CODE.format(module='mine')}\n{hook}"
+    (tmp_path / "mine.py").write_text(plugin)
+    code = (
+        "import harness, pathlib\n"
+        "for word in ('first', 'second', 'second'):\n"
+        "    pathlib.Path('mine_words.py').write_text(f'WORD = {word!r}')\n"
+        "    harness.run('mine', plugin='mine.py', set={'epochs': 1, 'train_images': 32,\n"
+        "        'test_images': 16, 'image_size': 32}, progress=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["first", "second", "second"]
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

@@ -133,6 +133,9 @@ def test_it_runs_without_being_installed(tmp_path: Path) -> None:
         ("../net", "cannot name a plugin"),
         ("torch", "a module 'torch' is installed; choose another name"),
         ("json", "a module 'json' is installed"),
+        ("all", "'all' cannot name a plugin"),
+        ("class", "'class' is a word of Python; choose another name"),
+        ("baselines", "'baselines': a plugin of this name is installed (cxr-harness "),
         ("harness-clip", "a module 'harness_clip' is installed"),
     ],
 )

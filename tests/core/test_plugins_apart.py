@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -228,14 +229,24 @@ def test_another_version_is_described_again(site: Site) -> None:
     assert times(log) == 2
 
 
+DAMAGES: tuple[Callable[[str], str], ...] = (
+    lambda text: '{"stamps": ',
+    lambda text: "[]",
+    lambda text: text.replace('"status"', '"statut"'),
+    lambda text: text.replace("harness_methods", "harness_nothing"),
+    lambda text: text.replace('"net"', '"new"'),
+)
+
+
 def test_a_damaged_memory_is_none(site: Site, cache: Path) -> None:
     code, log = counting(site, "acme")
     site.install("acme", code)
     site.discover()
-    for file in (cache / "plugins").iterdir():
-        file.write_text('{"stamps": ')
-    assert site.discover().records[0].status == "ok"
-    assert times(log) == 2
+    for number, damage in enumerate(DAMAGES):
+        for file in (cache / "plugins").iterdir():
+            file.write_text(damage(file.read_text()))
+        assert site.discover().records[0].specs[0].name == "net"
+        assert times(log) == 2 + number
 
 
 def test_without_a_cache_everything_works(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.execution import schedule
 from harness.execution.schedule import run_cells
 from harness.machine import Resources
 from harness.results.record import StatusRecord
@@ -49,7 +50,7 @@ class Handle:
             raise RuntimeError("lost the connection")
         if self.name == "word":
             return "done"
-        if self.name == "endless":
+        if self.name in ("endless", "deaf"):
             return None
         if self.name == "vanished":
             shutil.rmtree(self.directory)
@@ -122,6 +123,17 @@ def test_a_cell_that_cannot_be_ended_does_not_hold_up_the_run(tmp_path: Path) ->
     status, said = told.ended["demo/endless"]
     assert status == "timeout"
     assert "the executor failed to end it: RuntimeError: it does not listen" in said
+    assert "demo/good" in told.ended
+
+
+def test_a_cell_that_the_executor_does_not_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "END_SECONDS", 0.2)
+    told = run(tmp_path, "deaf", "good", timeout=0.01)
+    status, said = told.ended["demo/deaf"]
+    assert status == "timeout"
+    assert said.endswith("; the executor has not ended it 0.2 s after it was to")
     assert "demo/good" in told.ended
 
 
