@@ -18,6 +18,8 @@ from harness.provenance import LOCAL
 from harness.runtime.resolve import make_importable
 
 _PROJECT = "pyproject.toml"
+_OTHERS: dict[str, frozenset[str]] = {}
+"""Folder -> modules in it that were loaded before a plugin of it was first asked for."""
 _STAMPS: dict[str, tuple[int, int]] = {}
 """File of a loaded module -> nanoseconds and bytes when it was last looked at."""
 
@@ -114,21 +116,23 @@ def _make_importable(path: Path, module: str, folder: Path) -> None:
 
 
 def _forget_changed(top: str, folder: Path) -> None:
-    """Unload the plugin's modules, and those that lie next to it, where a file has changed since
-    the last time: hooks and datasets are called in this process, and a notebook goes on."""
+    """Unload the plugin's modules, and those next to it that it has imported, where a file of them
+    has changed since the last time: hooks and datasets are called in this process, and a notebook
+    goes on. What lay loaded next to it before is the user's own, and stays."""
     loaded: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name == "__main__" or not isinstance(file, str) or not file.startswith(f"{folder}/"):
             continue
-        path = Path(file)
-        if path.parent == folder or path.is_relative_to(folder / top):
+        if Path(file).parent == folder or name.partition(".")[0] == top:
             loaded[name] = file
-    stamps = {file: _stamp(file) for file in loaded.values()}
-    if any(_STAMPS.get(file) != stamp for file, stamp in stamps.items()):
-        for name in loaded:
+    others = _OTHERS.setdefault(str(folder), frozenset(loaded))
+    stamps = {n: _stamp(file) for n, file in loaded.items() if n not in others or n == top}
+    # One that was not seen before may have been edited since it was imported.
+    if any(_STAMPS.get(loaded[name]) != stamp for name, stamp in stamps.items()):
+        for name in stamps:
             del sys.modules[name]
-    _STAMPS.update(stamps)
+    _STAMPS.update({loaded[name]: stamp for name, stamp in stamps.items()})
 
 
 def _stamp(file: str) -> tuple[int, int]:
