@@ -100,6 +100,12 @@ def source_digest(root: Path) -> str:
     return digest.hexdigest()
 
 
+def forget_sources() -> None:
+    """Read all sources again: a process that goes on, as a notebook's, sees them edited."""
+    package_directory.cache_clear()
+    source_digest.cache_clear()
+
+
 def code_digest(reference: str) -> str:
     """Digest of what decides the code of ``"package.module:callable"``: the whole package of a
     plugin, or the one module of the harness."""

@@ -31,7 +31,7 @@ from harness.machine import Resources
 from harness.metrics.one_metric import is_own
 from harness.metrics.scoring import score_files
 from harness.protocol import Protocol
-from harness.provenance import is_bundled
+from harness.provenance import code_digest, is_bundled
 from harness.results.cell_hash import check_identity
 from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
@@ -151,6 +151,7 @@ class _Cell:
                 clock=self.clock,
                 progress=self._progress("activations"),
             )
+            self._check_code()
             if runner.trains_by_epochs:
                 importlib.import_module(EPOCH_METRICS)  # Here, so that no epoch pays for it.
         with self.clock.bucket("data_prepare"):
@@ -201,6 +202,16 @@ class _Cell:
         self.cell.write_timing(
             {**timing, **measured, "blocks": blocks, "buckets": self.clock.read()}
         )
+
+    def _check_code(self) -> None:
+        """LoadFailedError where the method's code is no longer that of the cell's name."""
+        planned = self.record["provenance"].get("source")
+        if planned is not None and code_digest(self.record["method"]["factory"]) != planned:
+            plugin = self.record["id"].partition("/")[0]
+            raise LoadFailedError(
+                f"the code of plugin {plugin} was edited after this run had been planned; run it "
+                "again"
+            )
 
     def _importing(self, plugin: str, reference: str) -> None:
         """Records in the history whose code is imported next: it may hang."""

@@ -21,6 +21,7 @@ from harness.discovery.describe import OFFERS, Implementation, describe
 from harness.discovery.find import PluginRecord, find
 from harness.discovery.local import find_local
 from harness.errors import HarnessError
+from harness.provenance import forget_sources
 from harness.runtime.surroundings import undisturbed
 from harness.specs import (
     DatasetSpec,
@@ -204,6 +205,7 @@ def discover(
     Raises:
         HarnessError: a path of ``local`` holds no plugin, or one with the name of a bundled one.
     """
+    forget_sources()
     found = find(entry_points, disabled, only, find_local(local))
     for _, record in found:
         if record.local is not None and record.status == "conflict":

@@ -176,6 +176,37 @@ def test_harness_run_takes_it_from_python(tmp_path: Path) -> None:
     assert done.stdout == "['ok']\n", done.stderr
 
 
+def test_a_plugin_that_is_edited_during_a_run_gives_no_rows_of_the_old_name(
+    tmp_path: Path,
+) -> None:
+    edit = (
+        "def fit(self, train, val, context):\n"
+        "        import pathlib\n"
+        "        source = pathlib.Path(__file__)\n"
+        "        source.write_text(source.read_text() + '# edited\\n')\n"
+    )
+    code = CODE.format(module="mine").replace("def fit(self, train, val, context): ...\n", edit)
+    (tmp_path / "mine.py").write_text(code)
+    words = ("--plugin", "mine.py", "--plugins", "mine", "--seeds", "0,1", "--jobs", "1")
+    done = harness("run", *words, *FAST, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the code of plugin mine was edited after this run had been planned" in done.stderr
+
+
+def test_what_is_edited_in_a_notebook_is_another_cell(tmp_path: Path) -> None:
+    from harness.discovery.registry import discover
+    from harness.provenance import code_digest
+
+    path = tmp_path / "edited_plugin.py"
+    path.write_text(CODE.format(module="edited_plugin"))
+    sources = set()
+    for _ in range(2):
+        discover(local=[path])
+        sources.add(code_digest("edited_plugin:Constant"))
+        path.write_text(path.read_text() + "# edited\n")
+    assert len(sources) == 2
+
+
 def test_a_notebook_that_goes_on_calls_the_edited_hooks(tmp_path: Path) -> None:
     import subprocess
     import sys
