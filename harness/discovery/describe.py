@@ -101,7 +101,8 @@ def describe(
             "error": traceback.format_exc(),
         }
     if guard.violations:
-        reason = f"{guard.violations[0]}; import it inside the factory's module instead"
+        remedy = "import it inside the function that uses it, or move the factory to another module"
+        reason = f"{guard.violations[0]}; {remedy}"
         changes = {"error": "", **changes, "status": "failed", "reason": reason, "specs": ()}
         guard.forget(package)
     seconds = time.perf_counter() - started

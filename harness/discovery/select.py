@@ -202,7 +202,8 @@ def _unmatched(pattern: str, plugins: Plugins) -> str:
     words = _vocabulary(plugins)
     near = difflib.get_close_matches(pattern.lower(), words, n=1)
     meant = f" (did you mean {words[near[0]]!r}?)" if near else ""
-    return f"pattern {pattern!r} matches no method{meant}; 'harness plugins' lists them"
+    lists = "'harness plugins' lists them, and with --search networks by name"
+    return f"pattern {pattern!r} matches no method{meant}; {lists}"
 
 
 def _vocabulary(plugins: Plugins) -> dict[str, str]:
