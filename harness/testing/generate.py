@@ -60,7 +60,8 @@ def _checks(name: str, plugins: Plugins, roots: Mapping[str, Path]) -> Iterator[
         known = [*(record.name for record in plugins.records), *plugins.methods]
         raise HarnessError(
             f"no plugin and no method is called {name!r}{did_you_mean(name, known)}; "
-            "'harness plugins' lists them"
+            "'harness plugins' lists them; install one of your own first (pip install -e .), or "
+            "name its file or folder (--plugin PATH, in pytest plugin=PATH)"
         )
     for record in records[:1]:
         yield from plugin_checks(record)
