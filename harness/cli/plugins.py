@@ -115,10 +115,14 @@ def _text(plugins: Plugins, width: int) -> str:
         blocks.append(fitted_table(heads_of_task, methods, width, wrapped=(2,)))
     if plugins.families:
         families = [
-            (form(family), on_screen(family.spec.summary), ", ".join(family.spec.strategies))
+            (
+                form(family).removesuffix("[@strategy]"),
+                on_screen(family.spec.summary),
+                ", ".join(family.spec.strategies),
+            )
             for family in plugins.families
         ]
-        heads_of_families = ("family, by name (--search)", "summary", "strategies")
+        heads_of_families = ("family, by name (--search)", "summary", "@strategy")
         blocks.append(fitted_table(heads_of_families, families, width, wrapped=(1, 2)))
     if plugins.loggers:
         loggers = [
