@@ -57,7 +57,17 @@ if TYPE_CHECKING:
     from harness.data.sources.table_paths import is_existing_file, named_file, relative_path
     from harness.data.sources.tables import GROUP_COLUMNS, TableRow, read_table
     from harness.data.spelling import name_order, refuse_alike
-    from harness.execution.executor import Executor, ExecutorSettings, RunningCell
+    from harness.execution.contract.executor import (
+        CellFacts,
+        Ending,
+        Executor,
+        ExecutorSettings,
+        RunningCell,
+        Slots,
+        SlotsRequest,
+        Submission,
+        cell_command,
+    )
     from harness.machine import Resources
     from harness.results.predictions import ClassPredictions, MaskPredictions
     from harness.results.set_predictions import SetPredictions
@@ -128,7 +138,20 @@ _LAZY = {
     "SetPredictions": "harness.results.set_predictions",
     "run_cell": "harness.cell.run",
     "Resources": "harness.machine",
-    **dict.fromkeys(("Executor", "ExecutorSettings", "RunningCell"), "harness.execution.executor"),
+    **dict.fromkeys(
+        (
+            "CellFacts",
+            "Ending",
+            "Executor",
+            "ExecutorSettings",
+            "RunningCell",
+            "Slots",
+            "SlotsRequest",
+            "Submission",
+            "cell_command",
+        ),
+        "harness.execution.contract.executor",
+    ),
     "ClassPredictions": "harness.results.predictions",
     "MaskPredictions": "harness.results.predictions",
     "load_checkpoint": "harness.training.initial_weights",
@@ -159,10 +182,12 @@ __all__ = [
     "RASTER_SUFFIXES",
     "Batch",
     "Cell",
+    "CellFacts",
     "ClassPredictions",
     "Dataset",
     "DatasetSpec",
     "Defect",
+    "Ending",
     "Executor",
     "ExecutorSettings",
     "ExecutorSpec",
@@ -187,8 +212,11 @@ __all__ = [
     "Samples",
     "SetPredictions",
     "Skip",
+    "Slots",
+    "SlotsRequest",
     "SpecError",
     "Stage",
+    "Submission",
     "TableRow",
     "TargetSpec",
     "TaskSpec",
@@ -196,6 +224,7 @@ __all__ = [
     "WeightsCard",
     "WeightsFile",
     "__version__",
+    "cell_command",
     "count_files",
     "count_images",
     "counted_spellings",

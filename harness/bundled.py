@@ -77,11 +77,11 @@ def harness_metrics() -> Iterator[harness.MetricSpec]:
 def harness_executors() -> Iterator[harness.ExecutorSpec]:
     yield harness.ExecutorSpec(
         name="process",
-        factory="harness.execution.process:ProcessExecutor",
+        factory="harness.execution.workers.process:ProcessExecutor",
         summary="A fresh process for every cell",
     )
     yield harness.ExecutorSpec(
         name="inline",
-        factory="harness.execution.inline:InlineExecutor",
+        factory="harness.execution.workers.inline:InlineExecutor",
         summary="Every cell in this process, for debugging",
     )

@@ -392,12 +392,31 @@ class ExecutorSpec:
     name: str
     factory: str
     summary: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Name -> default. ``--executor-param NAME=VALUE`` changes one, by a value of the default's
+    type; what a default of None takes is the executor's business. An entry of one that is a mapping
+    is ``NAME.KEY=TEXT``."""
+    slots: str = ""
+    """``package.module:callable`` of a function from :class:`harness.SlotsRequest` to
+    :class:`harness.Slots`, of an executor whose cells run on other machines. It is called before
+    anything else is done, and raises HarnessError where they cannot. Empty: cells run on this
+    machine, on its cores and GPUs."""
+    requires: tuple[str, ...] = ()
+    """PEP 508 requirements, checked before anything runs and before code of the plugin is."""
+    install: str = ""
+    """What ``pip install`` takes to bring them, e.g. ``"cxr-harness[slurm]"``; empty for the
+    requirements themselves."""
 
     def __post_init__(self) -> None:
-        _check_types(f"executor {self.name}", self)
+        owner = f"executor {self.name}"
+        _check_types(owner, self)
         _check_name("executor", self.name)
-        _check_reference(f"executor {self.name}", "factory", self.factory)
-        _check_summary(f"executor {self.name}", self.summary)
+        _check_reference(owner, "factory", self.factory)
+        _check_summary(owner, self.summary)
+        if self.slots:
+            _check_reference(owner, "slots", self.slots)
+        _check_requirements(owner, self.requires)
+        object.__setattr__(self, "params", _freeze_json(owner, "params", self.params))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Request:
     weights: str | None = None
     """``pretrained``, ``random``, a folder or file, or None for the protocol's."""
     device: str = "cpu"
-    """Resolved: ``cpu``, ``cuda`` or ``cuda:N``."""
+    """``cpu``, ``cuda`` or ``cuda:N``; before an executor has been asked also ``auto``."""
     precision: str = "auto"
     threads: int | None = None
     """Per cell; None: one on a CPU, and a share of the cores on a GPU."""

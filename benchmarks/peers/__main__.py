@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from harness.execution.process import KEPT_MEMORY, PASSIVE_WAITING
+from harness.execution.workers.process import KEPT_MEMORY, PASSIVE_WAITING
 
 WANTED = {"OMP_NUM_THREADS": "1", **PASSIVE_WAITING, **KEPT_MEMORY}
 """What the harness gives its cells, all contestants get."""

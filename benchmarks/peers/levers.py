@@ -23,7 +23,7 @@ from benchmarks.peers.row import Row
 from benchmarks.peers.workload import Workload
 from benchmarks.runners import Workshop
 from harness.discovery.registry import discover
-from harness.execution.process import PASSIVE_WAITING
+from harness.execution.workers.process import PASSIVE_WAITING
 from harness.protocol import QUICK
 
 ADAM = torch.optim.Adam

@@ -13,8 +13,9 @@ from harness.api.results import Results, as_recorded
 from harness.api.session import Voice, execute, prepare
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
+from harness.planning.datasets import mapped_root
 from harness.planning.installed_plugins import Choice, installed_plugins
-from harness.planning.study_files.study_file import StudyFile, read_study_file
+from harness.planning.study_files.study_file import PARAMS, StudyFile, read_study_file
 from harness.planning.study_files.study_keys import KEYS, request_of_values, values_of
 from harness.progress.patience import patience
 from harness.runtime.surroundings import Surroundings
@@ -22,6 +23,8 @@ from harness.study import Cell, Request
 
 _HOW = (
     "executor",
+    "retries",
+    "on_interrupt",
     "jobs",
     "threads",
     "timeout",
@@ -98,12 +101,23 @@ def run(
         values = values_of(given, one)
         prompts = Path(values["prompts"]) if "prompts" in values else None
         how = {name: values[name] for name in _HOW if name in values}
+        root = values.pop("data_root", None)
+        root, there = mapped_root(None if root is None else Path(root))
+        if root is not None:
+            values["data_root"] = str(root)
         words = ("run", *(f"{name}={value!r}" for name, value in values.items()))
         with _blaming(one, given):
             request = request_of_values(values)
+            settings = StudyFile(Path(), "", values).settings(PARAMS)
             prepared = prepare(
                 request,
-                How(**how, rerun=rerun, strict=strict),
+                How(
+                    **how,
+                    executor_params=settings,
+                    data_root_there=there,
+                    rerun=rerun,
+                    strict=strict,
+                ),
                 _plugins(prompts, values, request, shown),
                 voice,
                 surroundings,

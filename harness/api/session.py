@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import hookspecs
-from harness.api.how import How
+from harness.api.how import How, OnInterrupt
 from harness.api.page import leave_page
 from harness.api.skip_bad import admission
 from harness.discovery.registry import PluginRecord, Plugins
 from harness.discovery.select import in_full, meant
 from harness.execution.hooks import Caller, WithHooks, environment_facts, keep_selected
 from harness.execution.loggers import with_loggers
+from harness.execution.placement import Placement
 from harness.planning.forecasts.known_seconds import known_seconds
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
@@ -38,6 +39,8 @@ class Voice:
     say: Callable[[str], None]
     """Takes notes and progress."""
     warn: Callable[[str], None]
+    ask: Callable[[str], str] | None = None
+    """Asks the user; None where nobody can answer."""
     shown: bool
     """Whether progress is shown on stderr; failures are in any case."""
 
@@ -53,6 +56,7 @@ class Prepared:
     call: Caller
     voice: Voice
     surroundings: Surroundings
+    placement: Placement
     limits: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
@@ -88,6 +92,8 @@ def prepare(
         HarnessError: anything invalid in the request.
     """
     limits = how.limits(plugins)
+    placed = how.placed(plugins, request.device)
+    request = on(placed, request)
     call = Caller(with_loggers(how.log, plugins), voice.warn)
     admit = admission(request.skip_bad, shown=voice.shown)
     study = keep_selected(plan(request, plugins, admit), call, voice.warn)
@@ -103,6 +109,7 @@ def prepare(
         call=call,
         voice=voice,
         surroundings=surroundings,
+        placement=placed,
         limits=limits,
     )
 
@@ -117,7 +124,6 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     Raises:
         HarnessError: the study folder cannot be used, or the disk is full.
     """
-    from harness.execution.devices import slots
     from harness.execution.session import Options, exit_code, run_session
 
     request, how, voice, call = prepared.request, prepared.how, prepared.voice, prepared.call
@@ -134,7 +140,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
     cache_directory()
     call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
-        slotted = slots(request.device, how.jobs, how.threads)
+        slotted = prepared.placement.for_cells(len(study.cells))
         with progress(
             study.cells,
             headline=_headline(study, request.device, len(slotted)),
@@ -147,9 +153,13 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
                 study,
                 request.protocol,
                 Options(
-                    executor=how.executor,
-                    slots=slotted,
+                    placement=prepared.placement,
                     timeout=how.timeout,
+                    retries=how.retries,
+                    detach=how.detach,
+                    keep=partial(_keep, how.on_interrupt, voice),
+                    jobs=how.jobs,
+                    data_root=how.data_root_there,
                     rerun=how.rerun,
                     facts=environment_facts(call, voice.warn),
                     limits=prepared.limits,
@@ -162,14 +172,33 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
                 warn=voice.warn,
                 busy=display.busy,
                 command=command,
-                file=partial(with_run, asked_again(given, request, study)),
+                file=partial(
+                    with_run, asked_again({**given, **how.executor_keys()}, request, study)
+                ),
                 plugin_facts=call.plugin_facts,
             )
-        code = exit_code(statuses, broken=bool(broken))
+        code = 0 if how.detach else exit_code(statuses, broken=bool(broken))
     finally:
         call(hookspecs.harness_session_finish, directory=study.directory, exit_code=code)
     page = leave_page(study, prepared.plugins, voice.warn, shown=voice.shown)
     return Ran(study=study, plugins=prepared.plugins, code=code, page=page)
+
+
+def on(placed: Placement, request: Request) -> Request:
+    """The request, for where its cells run."""
+    threads = placed.slots[0].threads if placed.elsewhere else request.threads
+    return replace(request, device=placed.device, threads=threads)
+
+
+def _keep(on_interrupt: OnInterrupt | None, voice: Voice, cells: int) -> bool:
+    """Whether cells on other machines go on after an interrupt."""
+    if on_interrupt is None and voice.ask is not None:
+        asked = f"{counted(cells, 'cell')} queued or running: let them go on? [Y/n] "
+        return not voice.ask(asked).strip().lower().startswith("n")
+    keep = on_interrupt != "cancel"
+    again = "the same command finds them again" if keep else "cancelled"
+    voice.say(f"note: {counted(cells, 'cell')} queued or running: {again}")
+    return keep
 
 
 def _headline(study: Study, device: str, at_a_time: int) -> str:

@@ -37,6 +37,7 @@ from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
 from harness.results.rundir import CellDirectory, write_status
+from harness.runtime.neighbours import among_neighbours
 from harness.runtime.resolve import make_importable, resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
@@ -50,22 +51,49 @@ PROGRESS_EVERY = 0.5
 LEFT = "its code called sys.exit(); a method or metric that cannot continue must raise an exception"
 
 
-def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
+def run_cell(
+    directory: Path,
+    resources: Resources,
+    *,
+    asked: float,
+    began: float | None = None,
+    data_root: Path | None = None,
+) -> int:
     """Run the cell and leave its status; 0 for ``ok`` and ``skipped``, else 1.
 
     An interrupt passes through and leaves no status: the cell is unfinished.
 
     Args:
-        asked: when the cell was asked for, by ``time.monotonic``.
+        asked: when the cell was asked for, by ``time.time``, of whichever machine.
+        began: when its process was started, by ``time.time`` of this machine; what passed since
+            ``asked`` is ``queued``. None: when it was asked for.
+        data_root: where the dataset is on this machine; None: where the study says.
     """
-    clock = Clock(asked)
+    with among_neighbours(resources.concurrent) as met:
+        return _run_cell(directory, resources, _clock(asked, began), met, data_root)
+
+
+def _clock(asked: float, began: float | None) -> Clock:
+    """Of the wall clock, only the distance to now is used: the clocks of two machines differ, and
+    one may be set while a cell runs."""
+    since = asked if began is None else began
+    return Clock(time.monotonic() - max(0.0, time.time() - since), queued=since - asked)
+
+
+def _run_cell(
+    directory: Path,
+    resources: Resources,
+    clock: Clock,
+    met: Callable[[], bool],
+    data_root: Path | None,
+) -> int:
     # A method may change the working directory.
     directory = directory.absolute()
     reset_peak_memory()
     status: Status
     advice, explained = "", False
     try:
-        cell = _Cell(directory, resources, clock)
+        cell = _Cell(directory, resources, clock, data_root)
         try:
             # Methods and metrics may import a library when they need it.
             with libraries_as_recorded():
@@ -101,16 +129,19 @@ def run_cell(directory: Path, resources: Resources, *, asked: float) -> int:
         CellDirectory(directory),
         status,
         reason,
-        seconds=sum(clock.read().values()),
-        concurrent=resources.concurrent,
+        seconds=clock.spent(),
+        concurrent=met(),
         explained=explained,
     )
     return 0 if status in ("ok", "skipped") else 1
 
 
 class _Cell:
-    def __init__(self, directory: Path, resources: Resources, clock: Clock) -> None:
+    def __init__(
+        self, directory: Path, resources: Resources, clock: Clock, data_root: Path | None
+    ) -> None:
         self.cell = CellDirectory(directory)
+        self.data_root = data_root
         self.resources = resources
         self.clock = clock
         with clock.bucket("start"):
@@ -220,7 +251,8 @@ class _Cell:
 
     def _dataset(self) -> Dataset:
         entry = self.record["dataset"]
-        root = None if entry["root"] is None else Path(entry["root"])
+        stated = None if entry["root"] is None else Path(entry["root"])
+        root = self.data_root or stated
         return RecordedDataset(
             self.samples,
             entry["fingerprint"],

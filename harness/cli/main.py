@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VERBS: Mapping[str, str] = MappingProxyType(
     {
         "run": "Train, time and score methods; ends with what they show.",
+        "run-cell": "Run one cell of a study, as executors do on other machines.",
         "plan": "Show a run's cells, what is missing, and the estimated cost.",
         "plugins": "List every plugin and method that is installed.",
         "check": "Check that a plugin does what its contract says.",

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from harness.api.how import How
+from harness.api.how import How, OnInterrupt
+from harness.api.session import on
 from harness.api.skip_bad import admission, recollection
 from harness.cli.shared.found_plugins import found_plugins
 from harness.cli.shared.options import study_options
@@ -19,11 +20,12 @@ from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import Caller, keep_selected
+from harness.planning.datasets import mapped_root
 from harness.planning.forecasts.forecast import Forecast, forecast
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.request import request_of
-from harness.planning.study_files.study_file import StudyFile
+from harness.planning.study_files.study_file import StudyFile, executor_settings
 from harness.storage.cache import cache_directory
 from harness.study import Study
 
@@ -71,6 +73,9 @@ def command(
     quiet: bool,
     as_json_text: bool,
     executor: str,
+    executor_params: tuple[str, ...],
+    retries: int,
+    on_interrupt: OnInterrupt | None,
     timeout: float | None,
     device_memory: str | None,
     activation_space: str | None,
@@ -91,10 +96,9 @@ def command(
 
     Exit codes: 0, or 2 for bad input.
     """
-    from harness.execution.devices import slots
-
     with blaming(study_file):
-        request = request_of(study_file=study_file, threads=threads, **options)
+        root, there = mapped_root(options.pop("data_root"))
+        request = request_of(study_file=study_file, threads=threads, data_root=root, **options)
         admit = admission(skip_bad=True) if request.skip_bad else recollection
         plugins = found_plugins(
             prompts,
@@ -106,6 +110,10 @@ def command(
         )
         how = How(
             executor=executor,
+            executor_params=executor_settings(study_file, executor_params),
+            retries=retries,
+            on_interrupt=on_interrupt,
+            data_root_there=there,
             jobs=jobs,
             threads=threads,
             timeout=timeout,
@@ -116,6 +124,8 @@ def command(
             log=log,
         )
         how.limits(plugins)
+        placed = how.placed(plugins, request.device)
+        request = on(placed, request)
         call = Caller(plugins, _warn)
         study = keep_selected(plan(request, plugins, admit), call, _warn)
         if prompts is not None:
@@ -124,7 +134,7 @@ def command(
             study,
             out=request.out,
             image_size=request.protocol.image_size,
-            slots=slots(request.device, jobs, threads),
+            slots=placed.for_cells(len(study.cells)),
             cache=cache_directory(),
             keep_checkpoints=keep_checkpoints,
             rerun=rerun,

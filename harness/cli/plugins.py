@@ -16,8 +16,8 @@ from harness.cli.shared.plugin_options import local_option
 from harness.cli.shared.terminal import terminal_width
 from harness.discovery.families import form, search
 from harness.discovery.registry import PluginRecord, Plugins
+from harness.discovery.requirements import what_to_install
 from harness.errors import HarnessError
-from harness.execution.loggers import what_to_install
 from harness.progress.patience import patience
 from harness.specs import Spec
 from harness.values.plain_text import on_screen

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from harness.api.how import How
+from harness.api.how import How, OnInterrupt
 from harness.api.session import Ran, Voice, execute, prepare
 from harness.cli.shared.exit_codes import of_several
 from harness.cli.shared.found_plugins import found_plugins
@@ -18,8 +19,9 @@ from harness.cli.shared.print_report import broken_plugins, print_report
 from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
 from harness.cli.shared.study_file_argument import StudyCommand, blaming, given_keys, words_of
+from harness.planning.datasets import mapped_root
 from harness.planning.study_files.request import request_of
-from harness.planning.study_files.study_file import StudyFile
+from harness.planning.study_files.study_file import StudyFile, executor_settings
 from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
 
@@ -45,6 +47,9 @@ def _finish(finished: list[tuple[Ran, bool, datetime]]) -> None:
 @run_options
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress: errors and the table.")
 @click.option("--no-progress", is_flag=True, help="Do not show what cells do while they run.")
+@click.option(
+    "--detach", is_flag=True, help="Submit cells to other machines and return; repeat to collect."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if any plugin did not load.")
 @click.pass_context
 def command(
@@ -52,6 +57,10 @@ def command(
     /,
     study_file: StudyFile | None,
     executor: str,
+    executor_params: tuple[str, ...],
+    retries: int,
+    on_interrupt: OnInterrupt | None,
+    detach: bool,
     jobs: int | None,
     threads: int | None,
     timeout: float | None,
@@ -94,9 +103,16 @@ def command(
         if not quiet:
             click.echo(text, err=True)
 
-    voice = Voice(say=say, warn=_warn, shown=not (quiet or no_progress))
+    root, there = mapped_root(options.pop("data_root"))
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
+    voice = Voice(say=say, warn=_warn, ask=ask, shown=not (quiet or no_progress))
     how = How(
         executor=executor,
+        executor_params=executor_settings(study_file, executor_params),
+        retries=retries,
+        on_interrupt=on_interrupt,
+        detach=detach,
+        data_root_there=there,
         jobs=jobs,
         threads=threads,
         timeout=timeout,
@@ -108,7 +124,7 @@ def command(
         strict=strict,
     )
     with blaming(study_file):
-        request = request_of(study_file=study_file, threads=threads, **options)
+        request = request_of(study_file=study_file, threads=threads, data_root=root, **options)
         plugins = found_plugins(
             prompts,
             asked=request.methods,
@@ -120,6 +136,11 @@ def command(
         prepared = prepare(request, how, plugins, voice, surroundings, prompts=prompts)
         ran = execute(prepared, command=("run", *words_of(ctx)), given=given_keys(ctx))
     return ran, quiet, started
+
+
+def _ask(text: str) -> str:
+    click.echo(text, err=True, nl=False)
+    return sys.stdin.readline()
 
 
 def _warn(text: str) -> None:

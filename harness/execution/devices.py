@@ -17,11 +17,10 @@ def resolve_device(asked: str) -> str:
     Raises:
         HarnessError: an unknown device, or one that this machine does not have.
     """
+    check_device_name(asked)
     if asked == "cpu":
         return "cpu"
-    kind, _, index = asked.partition(":")
-    if asked != "auto" and (kind != "cuda" or (":" in asked and not index.isdecimal())):
-        raise HarnessError(f"--device {asked!r}: use auto, cpu, cuda or cuda:N", about="device")
+    index = asked.partition(":")[2]
     count = cuda_count()
     if asked == "auto":
         return "cuda" if count else "cpu"
@@ -36,6 +35,14 @@ def resolve_device(asked: str) -> str:
             f"--device {asked}: there are {count} CUDA devices, 0 to {count - 1}", about="device"
         )
     return asked
+
+
+def check_device_name(asked: str) -> None:
+    """HarnessError unless it is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    kind, _, index = asked.partition(":")
+    if asked in ("auto", "cpu") or (kind == "cuda" and (":" not in asked or index.isdecimal())):
+        return
+    raise HarnessError(f"--device {asked!r}: use auto, cpu, cuda or cuda:N", about="device")
 
 
 def check_threads(threads: int | None) -> None:

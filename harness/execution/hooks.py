@@ -11,7 +11,7 @@ from harness import hookspecs
 from harness.discovery.describe import OFFERS
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, said
-from harness.execution.schedule import Observer
+from harness.execution.contract.observer import Observer
 from harness.results.record import StatusRecord
 from harness.study import Cell, Study
 from harness.values.plain_text import on_screen

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.discovery.describe import Implementation, implementations_of
 from harness.discovery.registry import Entry, Plugins
-from harness.discovery.requirements import missing_requirements
+from harness.discovery.requirements import what_to_install
 from harness.errors import HarnessError, did_you_mean, said
 from harness.runtime.resolve import resolve
 from harness.runtime.surroundings import undisturbed
@@ -44,13 +44,6 @@ def check_loggers(names: Iterable[str], plugins: Plugins) -> tuple[Entry[LoggerS
     if absent:
         raise HarnessError("\n".join(absent), about="log")
     return chosen
-
-
-def what_to_install(spec: LoggerSpec) -> str:
-    """The command that installs what a logger needs and is not there; empty where nothing is."""
-    missing = missing_requirements(spec)
-    wanted = (spec.install,) if missing and spec.install else missing
-    return " ".join(["pip install", *(f"'{name}'" for name in wanted)]) if wanted else ""
 
 
 def with_loggers(names: Iterable[str], plugins: Plugins) -> Plugins:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.execution.contract.observer import Observer
 from harness.execution.finished_files import Changed, FinishedFiles
-from harness.execution.schedule import Observer
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory, write_status
 from harness.study import Cell

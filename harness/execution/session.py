@@ -7,28 +7,26 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from harness.cell import EPOCH_METRICS
 from harness.data.store.prepared import open_store
 from harness.discovery.registry import Plugins
-from harness.errors import HarnessError, said
-from harness.execution.executor import Executor, ExecutorSettings
+from harness.errors import HarnessError
+from harness.execution.cell_folders import finished, prepared
+from harness.execution.contract.executor import Executor, RunningCell
+from harness.execution.contract.observer import Observer
 from harness.execution.missing import missing
+from harness.execution.opened_executor import adopted, closed, opened
+from harness.execution.placement import Placement
 from harness.execution.recording import Recording
-from harness.execution.schedule import BrokenExecutor, Observer, run_cells
+from harness.execution.schedule import Terms, run_cells
 from harness.execution.study_folder import locked, write_study
-from harness.machine import Resources
 from harness.protocol import Protocol
-from harness.provenance import is_bundled
-from harness.results.checks.finished_cell import DAMAGED, Found, look, settled
+from harness.results.checks.finished_cell import look
 from harness.results.checks.reference import Table, Tables
-from harness.results.record import PlannedCell, StatusRecord, WrittenCell
-from harness.results.rundir import CellDirectory, write_status
-from harness.results.spec_record import LimitsRecord
-from harness.runtime.resolve import resolve
+from harness.results.record import StatusRecord
+from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
 from harness.study import Cell, Study, interpolations
@@ -38,9 +36,17 @@ from harness.study import Cell, Study, interpolations
 class Options:
     """How cells are run; none of it changes a result."""
 
-    executor: str = "process"
-    slots: tuple[Resources, ...]
+    placement: Placement
     timeout: float | None = None
+    retries: int = 0
+    """How often a cell is submitted again whose machine was lost."""
+    detach: bool = False
+    """Whether to return when all cells are submitted."""
+    keep: Callable[[int], bool] = lambda running: False
+    """Asked, when the run is interrupted, whether so many cells on other machines are to go on."""
+    jobs: int | None = None
+    data_root: Path | None = None
+    """Where other machines find the dataset, where that is elsewhere than here."""
     rerun: bool = False
     """Whether finished cells are run again."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +73,8 @@ def run_session(
     file: Callable[[str | None, Path], str],
     plugin_facts: Callable[[], list[dict[str, Any]]],
 ) -> dict[str, StatusRecord]:
-    """Run what is not finished and return every cell's status, by its directory's name.
+    """Run what is not finished and return every cell's status, by its directory's name; without
+    those of cells that a detached run has submitted.
 
     Args:
         say: is given notes, a line each.
@@ -79,16 +86,16 @@ def run_session(
         plugin_facts: what to record of every plugin, at the moment.
 
     Raises:
-        HarnessError: the study's folder cannot be used, or the disk is full. What is finished
-            stays as it is, and the same command resumes from there.
+        HarnessError: the study's folder cannot be used, the disk is full, or the executor refuses
+            to begin. What is finished stays as it is, and the same command resumes from there.
     """
     with _told_about_the_disk(study.directory), locked(study.directory, say):
         write_study(study, command, file, plugin_facts())
-        tables = _tables(study)
+        placement, tables = options.placement, _tables(study)
         recording = Recording(observer, say, warn)
         waiting: list[Cell] = []
         for cell in study.cells:
-            status = _settled(cell, options, tables, plugins.import_from)
+            status = None if options.rerun else finished(cell, tables)
             if status is None:
                 waiting.append(cell)
             else:
@@ -96,41 +103,98 @@ def run_session(
         if waiting:
             for note in missing():
                 say(f"note: {note}")
-            for interpolation in interpolations(waiting):
-                store = open_store(
-                    study.dataset,
-                    size=protocol.image_size,
-                    interpolation=interpolation,
-                    cache=cache_directory(),
-                    progress=store_progress,
+            busy("asking the executor" if placement.elsewhere else "loading libraries")
+            executor = opened(
+                placement,
+                waiting,
+                plugins,
+                study=study.directory,
+                jobs=options.jobs,
+                surroundings=options.surroundings,
+            )
+
+            def ready(cell: Cell) -> bool:
+                status = prepared(
+                    cell,
+                    tables,
+                    facts=options.facts,
+                    limits=options.limits,
+                    import_from=plugins.import_from,
                 )
-                for note in store.notes:
-                    say(f"note: {note}")
-            busy("loading libraries")
-            executor = _executor(options, plugins, _modules(waiting))
+                if status is not None:
+                    recording.finished(cell, status)
+                return status is None
 
-            def damage(cell: Cell) -> str:
-                return "; ".join(look(CellDirectory(cell.directory), tables).damage)
+            def keep() -> bool:
+                return options.keep(sum(c.key not in recording.statuses for c in waiting))
 
-            def run(cells: list[Cell]) -> None:
-                alone = len(cells) == 1
-                slots = tuple(
-                    replace(s, concurrent=s.concurrent and not alone) for s in options.slots
-                )
-                run_cells(cells, executor, slots, recording, timeout=options.timeout, damage=damage)
-
-            try:
-                run(waiting)
+            with closed(executor, warn, detach=options.detach, keep=keep):
+                running = adopted(executor, placement.executor, waiting, say)
+                cells = [cell for cell in waiting if cell.key in running or ready(cell)]
+                if not placement.elsewhere:
+                    _open_stores(study, protocol, cells, store_progress, say)
+                _run(cells, executor, options, recording, tables, running)
                 if again := recording.changed():
                     for cell in again:
                         shutil.rmtree(cell.directory, ignore_errors=True)
-                        _settled(cell, options, tables, plugins.import_from)
-                    run(again)
-            finally:
-                _close(executor, warn)
+                    _run([c for c in again if ready(c)], executor, options, recording, tables, {})
         # Again, as more of their hooks have been called.
         write_study(study, command, file, plugin_facts())
         return recording.statuses
+
+
+def _open_stores(
+    study: Study,
+    protocol: Protocol,
+    cells: list[Cell],
+    progress: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> None:
+    """Cells on other machines do that themselves, as their cache may be another."""
+    for interpolation in interpolations(cells):
+        store = open_store(
+            study.dataset,
+            size=protocol.image_size,
+            interpolation=interpolation,
+            cache=cache_directory(),
+            progress=progress,
+        )
+        for note in store.notes:
+            say(f"note: {note}")
+
+
+def _run(
+    cells: list[Cell],
+    executor: Executor,
+    options: Options,
+    recording: Recording,
+    tables: Tables,
+    adopted: Mapping[str, RunningCell],
+) -> None:
+    if not cells:
+        return
+    alone = len(cells) == 1
+    slots = options.placement.for_cells(len(cells))
+
+    def damage(cell: Cell) -> str:
+        return "; ".join(look(CellDirectory(cell.directory), tables).damage)
+
+    run_cells(
+        cells,
+        executor,
+        tuple(replace(slot, concurrent=slot.concurrent and not alone) for slot in slots),
+        recording,
+        Terms(
+            executor=options.placement.executor,
+            timeout=options.timeout,
+            elsewhere=options.placement.elsewhere,
+            retries=options.retries,
+            data_root=options.data_root,
+            adopted=adopted,
+            detach=options.detach,
+            damage=damage,
+        ),
+    )
 
 
 def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
@@ -142,16 +206,6 @@ def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
     return 0 if "ok" in kinds else 3
 
 
-def _modules(cells: list[Cell]) -> tuple[str, ...]:
-    """Modules that every cell may inherit: the harness's own. What a third party's module does
-    while it is imported is for its cells alone."""
-    methods = [cell.record["method"] for cell in cells]
-    own = [method for method in methods if is_bundled(method["dist"])]
-    modules = sorted({method["factory"].partition(":")[0] for method in own})
-    # Whether a third party's method trains by epochs is not known before its module is imported.
-    return (*modules, *([EPOCH_METRICS] if len(own) < len(methods) else []))
-
-
 def _tables(study: Study) -> Tables:
     """The study's table as it was planned: nothing that a cell does to files can change it."""
     tables = Tables()
@@ -161,73 +215,6 @@ def _tables(study: Study) -> Tables:
         Table(study.samples, study.split, "the study's table"),
     )
     return tables
-
-
-def _close(executor: Executor, warn: Callable[[str], None]) -> None:
-    try:
-        executor.close()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        warn(f"the executor failed to close: {said(error)}")
-
-
-def _executor(options: Options, plugins: Plugins, modules: tuple[str, ...]) -> Executor:
-    name = options.executor
-    entry = plugins.executors[name]
-    try:
-        executor: Executor = resolve(entry.spec.factory)(
-            ExecutorSettings(modules=modules, surroundings=options.surroundings)
-        )
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return BrokenExecutor(f"executor {name!r} of plugin {entry.plugin!r}", error)
-    return executor
-
-
-def _settled(
-    cell: Cell, options: Options, table: Tables, import_from: tuple[str, ...]
-) -> StatusRecord | None:
-    """The status of a cell that need not run; None once its directory is ready for running."""
-    directory = CellDirectory(cell.directory)
-    found = settled(directory, table)
-    if found is not None and not (options.rerun or found.lost):
-        return _damaged(found) if found.damage or found.status is None else found.status
-    if found is not None:
-        shutil.rmtree(cell.directory)
-    cell.directory.mkdir(parents=True, exist_ok=True)
-    # Without its status the directory is unfinished work, which is resumed.
-    (cell.directory / "status.json").unlink(missing_ok=True)
-    record: WrittenCell = {
-        **cast("PlannedCell", cell.record),
-        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "environment": dict(options.facts),
-        "limits": cast("LimitsRecord", dict(options.limits)),
-        "import_from": list(import_from),
-    }
-    directory.write_cell(record)
-    try:
-        _ = directory.history
-    except HarnessError:
-        # A log of what happened, from which nothing is computed: the cell begins another.
-        (cell.directory / "history.jsonl").unlink()
-    if cell.blocked is None:
-        return None
-    kind, reason = cell.blocked
-    return write_status(directory, kind, reason, seconds=0.0, concurrent=False)  # type: ignore[arg-type]
-
-
-def _damaged(found: Found) -> StatusRecord:
-    """The status shown for a finished cell that is left alone although it is damaged."""
-    return {
-        "status": DAMAGED,  # type: ignore[typeddict-item]
-        "reason": f"{'; '.join(found.damage)}; --rerun runs it again",
-        "finished": "",
-        "seconds": 0.0,
-        "log_tail": [],
-        "concurrent": False,
-    }
 
 
 @contextmanager

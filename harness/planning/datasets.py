@@ -129,3 +129,14 @@ def _reading(root: Path, plugins: Plugins) -> list[str]:
 def _files(root: Path) -> Iterator[str]:
     for _, _, names in os.walk(root):
         yield from names
+
+
+def mapped_root(given: Path | None) -> tuple[Path | None, Path | None]:
+    """The dataset's folder here, and where other machines have it: ``HERE=THERE`` as a path.
+
+    A path that exists as it is written is no pair.
+    """
+    if given is None or "=" not in str(given) or given.exists():
+        return given, None
+    here, _, there = str(given).partition("=")
+    return Path(here), Path(there)

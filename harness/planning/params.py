@@ -12,7 +12,7 @@ from typing import Any
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select
 from harness.errors import HarnessError, did_you_mean
-from harness.specs import DatasetSpec
+from harness.specs import DatasetSpec, ExecutorSpec
 from harness.values.check import fits, in_words, shown, type_of, value_of
 
 COLUMNS = "columns"
@@ -103,38 +103,79 @@ def with_data_params(spec: DatasetSpec, settings: Iterable[str]) -> DatasetSpec:
         HarnessError: a setting of another form, an unknown parameter of the dataset, or a value of
             another type than its own.
     """
-    changed = dict(spec.params)
+    return replace(
+        spec,
+        params=with_settings(
+            spec.params,
+            settings,
+            option="--data-param",
+            owner=f"dataset {spec.name!r}",
+            key="data_param",
+        ),
+    )
+
+
+def with_executor_params(spec: ExecutorSpec, settings: Iterable[str]) -> dict[str, Any]:
+    """The executor's parameters with those that the settings ``NAME=VALUE`` change.
+
+    Raises:
+        HarnessError: as :func:`with_settings`.
+    """
+    return with_settings(
+        spec.params,
+        settings,
+        option="--executor-param",
+        owner=f"executor {spec.name!r}",
+        key="executor_param",
+    )
+
+
+def with_settings(
+    stated: Mapping[str, Any], settings: Iterable[str], *, option: str, owner: str, key: str
+) -> dict[str, Any]:
+    """Parameters with those that ``NAME=VALUE`` and, of a mapping, ``NAME.KEY=TEXT`` change.
+
+    Args:
+        option: that gave the settings, for messages.
+        owner: what has the parameters, for messages.
+        key: the table of a study file that holds them.
+
+    Raises:
+        HarnessError: a setting of another form, an unknown parameter, or a value of another type
+            than the stated one.
+    """
+    changed = dict(stated)
     for text in settings:
         written, equals, value = text.partition("=")
         name, value = written.strip(), value.strip()
-        about = f"data_param.{written}"
+        about = f"{key}.{written}"
         if not equals or not name:
-            raise HarnessError(f"--data-param {text!r}: write NAME=VALUE", about=about)
-        outer, dot, key = name.partition(".")
-        if dot and key and isinstance(changed.get(outer), Mapping):
-            changed[outer] = {**changed[outer], key: value}
+            raise HarnessError(f"{option} {text!r}: write NAME=VALUE", about=about)
+        outer, dot, inner = name.partition(".")
+        if dot and inner and isinstance(changed.get(outer), Mapping):
+            changed[outer] = {**changed[outer], inner: value}
             continue
         if dot and outer == COLUMNS:
             raise HarnessError(
-                f"--column {key}={value}: dataset {spec.name!r} reads no table",
-                about=f"column.{key}",
+                f"--column {inner}={value}: {owner} reads no table", about=f"column.{inner}"
             )
-        if name not in spec.params:
+        if name not in stated:
             raise HarnessError(
-                f"--data-param {text!r}: dataset {spec.name!r} has no parameter {name!r}"
-                f"{did_you_mean(name, spec.params)}; "
-                f"parameters: {', '.join(spec.params) or 'none'}",
+                f"{option} {text!r}: {owner} has no parameter {name!r}"
+                f"{did_you_mean(name, stated)}; parameters: {', '.join(stated) or 'none'}",
                 about=about,
             )
-        old, new = spec.params[name], value_of(value)
+        old, new = stated[name], value_of(value)
+        if isinstance(old, str) and isinstance(new, int | float) and not isinstance(new, bool):
+            new = value  # Text that looks like a number.
         if not fits(new, type_of(old)):
             raise HarnessError(
-                f"--data-param {text!r}: dataset {spec.name!r} has {name}={json.dumps(old)}, which "
+                f"{option} {text!r}: {owner} has {name}={json.dumps(old)}, which "
                 f"is {_difference(old, new)}",
                 about=about,
             )
         changed[name] = new
-    return replace(spec, params=changed)
+    return changed
 
 
 def column_settings(columns: Iterable[str]) -> tuple[str, ...]:

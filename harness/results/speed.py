@@ -8,13 +8,20 @@ and what warms up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from harness.results.record import ActivationsRecord, EpochRecord, TimingRecord
 from harness.runtime.stopwatch import Taken, together
 
+QUEUED = "queued"
+"""The bucket of a cell's clock that is nobody's time: it waited for a machine."""
 NOTHING: Taken = {"wall_seconds": 0.0, "cpu_seconds": 0.0, "other_load": None}
+
+
+def spent(buckets: Mapping[str, float]) -> dict[str, float]:
+    """The buckets of a cell's clock that are its time."""
+    return {name: seconds for name, seconds in buckets.items() if name != QUEUED}
 
 
 def frozen_pass(activations: Iterable[ActivationsRecord]) -> Taken | None:

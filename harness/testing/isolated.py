@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import HarnessError
-from harness.execution.process import PASSIVE_WAITING
+from harness.execution.workers.process import PASSIVE_WAITING
 from harness.planning.installed_plugins import Choice
 from harness.runtime.process_tree import end_tree
 from harness.testing.checks.check import Check

@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from harness.results.speed import QUEUED, spent
+
 BUCKETS = (
+    QUEUED,
     "start",
     "build",
     "data_prepare",
@@ -29,8 +32,9 @@ class Clock:
     """Seconds per bucket, since ``origin``.
 
     Args:
-        origin: when the cell was asked for, by ``time.monotonic`` (which all processes of a machine
-            share); what passed until now is ``start``. None: now.
+        origin: when the cell's process was started, by ``time.monotonic`` (which all processes of
+            a machine share); what passed until now is ``start``. None: now.
+        queued: seconds that the cell has waited before that.
         earlier: seconds per bucket that earlier processes of the same cell have spent.
     """
 
@@ -38,6 +42,7 @@ class Clock:
         self,
         origin: float | None = None,
         *,
+        queued: float = 0.0,
         earlier: Mapping[str, float] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,6 +52,7 @@ class Clock:
         self._stack = ["other"]
         if origin is not None:
             self._seconds["start"] = max(0.0, self._since - origin)
+        self._seconds[QUEUED] = max(0.0, queued)
         self.add(earlier or {})
 
     def add(self, seconds: Mapping[str, float]) -> None:
@@ -76,3 +82,7 @@ class Clock:
         """Seconds per bucket until now."""
         self._charge()
         return dict(self._seconds)
+
+    def spent(self) -> float:
+        """Seconds of all buckets but ``queued``."""
+        return sum(spent(self.read()).values())

@@ -279,6 +279,7 @@ def request_and_file(arguments: tuple[str, ...]) -> tuple[Any, str]:
     ctx = command.make_context("run", list(arguments))
     run_only = ("executor", "jobs", "timeout", "rerun", "device_memory", "quiet")
     run_only += ("activation_space", "keep_checkpoints", "log", "no_progress", "prompts", "strict")
+    run_only += ("executor_params", "retries", "detach", "on_interrupt")
     run_only += ("plugin", "only_plugins", "disable_plugins")
     with ctx:
         request = request_of(**{k: v for k, v in ctx.params.items() if k not in run_only})

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harness.execution import schedule
-from harness.execution.schedule import run_cells
+from harness.execution.contract.executor import CellFacts
+from harness.execution.schedule import Terms, run_cells
 from harness.machine import Resources
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory, write_status
@@ -73,7 +74,7 @@ class Handle:
 class Misbehaving:
     """An executor of such cells."""
 
-    def submit(self, directory: Path, resources: Resources) -> Handle:
+    def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> Handle:
         if directory.parents[1].name.endswith("--submit"):
             raise RuntimeError("no queue of this name")
         return Handle(directory)
@@ -90,7 +91,7 @@ def run(study: Path, *names: str, **more: Any) -> Telling:
             Cell(method=f"demo/{name}", key=f"demo/{name}", directory=made.path, record=made.cell)
         )
     told = Telling()
-    run_cells(cells, Misbehaving(), SLOT, told, **{"timeout": None, **more})
+    run_cells(cells, Misbehaving(), SLOT, told, Terms(**more))
     return told
 
 

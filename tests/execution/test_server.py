@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cell import EPOCH_METRICS
-from harness.execution.server import _run
+from harness.execution.workers.server import _run
 
 
 def said(directory: Path, capfd: pytest.CaptureFixture[str]) -> str:
@@ -20,7 +20,7 @@ def said(directory: Path, capfd: pytest.CaptureFixture[str]) -> str:
     if pid == 0:
         _run(
             {"directory": str(directory), "device": "cpu", "threads": 1, "concurrent": False,
-             "asked": 0.0}
+             "asked": 0.0, "data_root": None}
         )  # fmt: skip
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
     printed = capfd.readouterr()
@@ -45,7 +45,7 @@ def served(module: str, *, path: Path | None = None) -> list[dict[str, object]]:
     """What the process says until it is ready; ``path`` is searched for libraries first."""
     inherited = os.environ.get("PYTHONPATH", "")
     server = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.execution.server", str(os.getpid()), module],
+        [sys.executable, "-P", "-m", "harness.execution.workers.server", str(os.getpid()), module],
         env={**os.environ, "PYTHONPATH": f"{path}:{inherited}" if path else inherited},
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -33,14 +33,11 @@ class Spawn:
     def __init__(self, settings: harness.ExecutorSettings) -> None:
         self.cells: list[subprocess.Popen[bytes]] = []
 
-    def submit(self, directory: Path, resources: harness.Resources) -> Any:
-        code = (
-            "import sys, time, harness; from pathlib import Path\n"
-            "sys.exit(harness.run_cell(Path(sys.argv[1]),\n"
-            "    harness.Resources(device='cpu', threads=1, concurrent=False),\n"
-            "    asked=time.monotonic()))"
-        )
-        self.cells.append(subprocess.Popen([sys.executable, "-c", code, directory]))
+    def submit(
+        self, directory: Path, resources: harness.Resources, facts: harness.CellFacts
+    ) -> Any:
+        command = harness.cell_command(directory, resources, facts)
+        self.cells.append(subprocess.Popen(command))
         return self.cells[-1]
 
     def close(self) -> None:
@@ -50,14 +47,18 @@ class Spawn:
 
 
 class RunsNothing(Spawn):
-    def submit(self, directory: Path, resources: harness.Resources) -> Any:
+    def submit(
+        self, directory: Path, resources: harness.Resources, facts: harness.CellFacts
+    ) -> Any:
         self.cells.append(subprocess.Popen([sys.executable, "-c", ""]))
         return self.cells[-1]
 
 
 class Unkillable(Spawn):
-    def submit(self, directory: Path, resources: harness.Resources) -> Any:
-        return _Lasting(super().submit(directory, resources).poll)
+    def submit(
+        self, directory: Path, resources: harness.Resources, facts: harness.CellFacts
+    ) -> Any:
+        return _Lasting(super().submit(directory, resources, facts).poll)
 
 
 class _Lasting:

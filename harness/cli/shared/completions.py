@@ -44,6 +44,13 @@ def plugins_and_methods(ctx: click.Context, parameter: click.Parameter, begun: s
     return _starting({*(record.name for record in found.records), *found.methods}, begun)
 
 
+def executors(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Offers the executors that are installed."""
+    from harness.discovery.registry import discover
+
+    return _starting(discover().executors, begun)
+
+
 def loggers(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """Offers the loggers that are installed, for the last of several after commas."""
     from harness.discovery.registry import discover

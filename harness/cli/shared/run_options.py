@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.cli.shared.completions import loggers, words
+from harness.cli.shared.completions import executors, loggers
 from harness.cli.words.value_types import Duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -18,8 +18,28 @@ _OPTIONS = (
         "--executor",
         default="process",
         metavar="NAME",
-        shell_complete=words("process", "inline"),
-        help="process or inline (debugging).",
+        shell_complete=executors,
+        help="process, inline (debugging), slurm or ray (default: process).",
+    ),
+    click.option(
+        "--executor-param",
+        "executor_params",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Change a parameter of the executor, e.g. --executor-param partition=gpu.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(0),
+        default=2,
+        metavar="N",
+        help="How often a cell is submitted again whose machine was lost (default: 2).",
+    ),
+    click.option(
+        "--on-interrupt",
+        type=click.Choice(["keep", "cancel"]),
+        help="Whether cells on other machines go on when the run is interrupted (default: ask on a "
+        "terminal, else keep).",
     ),
     click.option(
         "--jobs", type=click.IntRange(1), help="Cells at a time (default: one per core or GPU)."
@@ -58,8 +78,8 @@ _OPTIONS = (
 
 
 def run_options(command: Command) -> Command:
-    """Adds ``executor, jobs, threads, timeout, rerun, device_memory, activation_space,
-    keep_checkpoints`` and ``log``."""
+    """Adds ``executor, executor_params, retries, on_interrupt, jobs, threads, timeout, rerun,
+    device_memory, activation_space, keep_checkpoints`` and ``log``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

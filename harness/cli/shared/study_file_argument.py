@@ -17,7 +17,7 @@ from harness.execution.study_folder import NAME
 from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, name_of, read_study_file
 from harness.planning.study_files.study_keys import KEYS
 
-ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json"})
+ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json", "detach"})
 """Options of one call and not of a study."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.results.record import CellRecord, TimingRecord
 from harness.results.rundir import CellDirectory
+from harness.results.speed import spent
 from harness.runtime.stopwatch import has_waited
 
 _SPEED = (
@@ -184,7 +185,7 @@ def _field(record: Mapping[str, Any] | CellRecord, name: str) -> Any:
 def _seconds(past: Past, record: Mapping[str, Any], epochs_done: int) -> float | None:
     """Training grows with epochs and training images, validation with epochs and validation images,
     predictions with the images of the other parts; everything else stays as it was."""
-    buckets = dict(past.timing.get("buckets") or {})
+    buckets = spent(past.timing.get("buckets") or {})
     if not buckets:
         return None
     then, now = past.record, record

@@ -49,8 +49,6 @@ def request_of(
     Raises:
         HarnessError: an invalid value.
     """
-    from harness.execution.devices import resolve_device
-
     if (
         weights is not None
         and weights not in ("pretrained", "random")
@@ -93,7 +91,7 @@ def request_of(
         protocol=override(preset(preset_name), read_settings(asked)),
         params=(*file_params, *params),
         weights=weights,
-        device=resolve_device(device),
+        device=device,
         precision=precision,
         threads=threads,
         seeds=_numbers("--seeds", seeds, int, lambda v: v >= 0, "whole numbers from 0"),

@@ -26,6 +26,9 @@ from harness.values.check import fits, value_of
 SHORTHANDS = ("micro_batch", "compile", "tf32", "deterministic", "time_only")
 """Keys that are short for an entry of ``[set]``."""
 
+EXECUTOR, PARAMS = "executor", "executor_param"
+"""Keys that ``[executor]`` says together."""
+
 Kind = Literal[
     "text", "texts", "numbers", "size", "whole", "time", "flag", "path", "paths", "table"
 ]
@@ -107,6 +110,8 @@ class StudyFile:
 
     def at(self, *key: str) -> str:
         """``study.toml, line 4``: where the key, or the key of a table, begins."""
+        if key[0] == PARAMS and not _has(tomllib.loads(self.text), (PARAMS,)):
+            key = (EXECUTOR, *key[1:])
         place: tuple[str | int, ...] = key
         if self.run is not None and _has(self.own[self.run], key):
             place = (RUN, self.run, *key)
@@ -145,13 +150,27 @@ def read_study_file(path: Path, keys: Mapping[str, Key]) -> StudyFile:
 
 def _values(file: StudyFile, found: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, Any]:
     folder = file.path.absolute().parent
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in found.items():
+        if name == EXECUTOR and isinstance(value, dict):
+            values |= _executor(file, value)
+            continue
         if name not in keys:
             what = "table" if isinstance(value, dict) else "key"
             raise HarnessError(f"{file.at(name)}: no {what} {name!r}{unknown_key(name, keys)}")
         values[name] = _value(file, name, value, keys[name], folder)
     return values
+
+
+def _executor(file: StudyFile, table: Mapping[str, Any]) -> dict[str, Any]:
+    """``[executor]`` as its two keys: ``name`` and, of all others, parameters."""
+    name = table.get("name")
+    if not isinstance(name, str):
+        raise HarnessError(
+            f'{file.at(EXECUTOR)}: [{EXECUTOR}] needs its name: name = "process"', about=EXECUTOR
+        )
+    others = {key: value for key, value in table.items() if key != "name"}
+    return {EXECUTOR: name, **({PARAMS: _table(file, EXECUTOR, others)} if others else {})}
 
 
 def unknown_key(name: str, keys: Mapping[str, Key]) -> str:
@@ -274,6 +293,12 @@ def table_of(settings: Iterable[str]) -> dict[str, Any]:
         plain = fits(value, bool | float)
         table[name] = value if plain and json.dumps(value) == text else text
     return table
+
+
+def executor_settings(file: StudyFile | None, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Changes to the executor's parameters: of the file, and those of the command line, which win
+    one by one."""
+    return (*(() if file is None else file.settings(PARAMS, given)), *given)
 
 
 def protocol_settings(file: StudyFile | None, replaced: Iterable[str]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ AXES = ("plugins", "seeds", "fractions")
 
 HOW = (
     "executor",
+    "executor_param",
+    "retries",
+    "on_interrupt",
     "jobs",
     "timeout",
     "device_memory",

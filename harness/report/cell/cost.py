@@ -8,6 +8,7 @@ from typing import Any
 from harness.report.formats.text import text_table
 from harness.report.formats.text_columns import Shown
 from harness.report.table.numbers import UNKNOWN, number, size_of
+from harness.results.speed import QUEUED, spent
 from harness.values.wording import counted
 
 Facts = list[tuple[str, str]]
@@ -28,12 +29,15 @@ def bucket_table(timing: Mapping[str, Any] | None) -> str:
     seconds = (timing or {}).get("buckets")
     if not seconds:
         return ""
-    total = sum(seconds.values())
+    own = spent(seconds)
+    total = sum(own.values())
     rows = [
         [name, number(value), f"{100 * value / total:.1f} %" if total else UNKNOWN]
-        for name, value in sorted(seconds.items(), key=lambda pair: -pair[1])
+        for name, value in sorted(own.items(), key=lambda pair: -pair[1])
     ]
-    return table(["bucket", "s", "share"], [*rows, ["all", number(total), ""]])
+    waited = seconds.get(QUEUED)
+    before = [["queued before that", number(waited), ""]] if waited else []
+    return table(["bucket", "s", "share"], [*rows, ["all", number(total), ""], *before])
 
 
 def block_table(timing: Mapping[str, Any] | None) -> str:

@@ -18,10 +18,10 @@ AT_ONCE = 0.5
 RUNS = Promise(
     name="runs-a-cell",
     group="contract",
-    contract="submit(directory, resources) starts a process that runs the cell there, which leaves "
-    "its status; poll() returns None and then its exit code",
-    fix="call harness.run_cell(directory, resources, asked=…) in that process, and return "
-    "something like subprocess.Popen",
+    contract="submit(directory, resources, facts) starts a process that runs the cell there, which "
+    "leaves its status; poll() returns None and then its exit code",
+    fix="start harness.cell_command(directory, resources, facts), and return something like "
+    "subprocess.Popen",
 )
 KILLS = Promise(
     name="kills-a-cell",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from harness.discovery.registry import Plugins
+from harness.discovery.requirements import what_to_install
 from harness.execution.hooks import Caller
-from harness.execution.loggers import what_to_install, with_loggers
+from harness.execution.loggers import with_loggers
 from harness.specs import LoggerSpec
 from harness.testing.checks.check import BrokenPromiseError, Check, NotCheckedError, Promise
 from harness.testing.checks.tiny_run import run, tiny_study

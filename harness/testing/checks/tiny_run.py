@@ -14,8 +14,8 @@ from harness import hookspecs
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError
 from harness.execution.hooks import Caller, WithHooks
+from harness.execution.placement import placement
 from harness.execution.session import Options, run_session
-from harness.machine import Resources
 from harness.planning.plan import plan
 from harness.protocol import QUICK, override
 from harness.results.record import StatusRecord
@@ -82,6 +82,14 @@ def run(
 ) -> StatusRecord:
     """Run the study as ``harness run`` does; the status of its cell."""
     seen = seen or Seen()
+    placed = placement(
+        executor,
+        plugins,
+        plugins.executors[executor].spec.params,
+        device="cpu",
+        jobs=1,
+        threads=1,
+    )
     call = caller or Caller(plugins, lambda text: None)
     call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
@@ -89,8 +97,7 @@ def run(
             study,
             override(QUICK, _FEW),
             Options(
-                executor=executor,
-                slots=(Resources(device="cpu", threads=1, concurrent=False),),
+                placement=placed,
                 timeout=timeout,
             ),
             plugins,

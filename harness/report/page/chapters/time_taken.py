@@ -10,6 +10,7 @@ from harness.report.page.blocks.sketch import sketched_bars
 from harness.report.page.blocks.sources import Source
 from harness.report.screen.contest import Contest
 from harness.report.table.numbers import mean, number
+from harness.results.speed import spent
 
 STEPS = {
     "start": "start",
@@ -38,7 +39,7 @@ def time_chapter(source: Source) -> Chapter:
 def _block(source: Source, contest: Contest) -> Block | None:
     taken: dict[str, dict[str, float]] = {}
     for line in contest.lines:
-        buckets = [row.timing.get("buckets", {}) for row in line]
+        buckets = [spent(row.timing.get("buckets", {})) for row in line]
         names = list(dict.fromkeys(name for one in buckets for name in one))
         if names:
             taken[source.name(line)] = {

@@ -1,6 +1,6 @@
 """The warm server: imports libraries once, then forks a process per cell.
 
-``python -P -m harness.execution.server PARENT MODULE…``; one JSON message per line on both
+``python -P -m harness.execution.workers.server PARENT MODULE…``; one JSON message per line on both
 pipes. It ends, and its cells with it, when its standard input closes or its parent dies.
 """
 
@@ -17,9 +17,10 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.cell import EPOCH_METRICS
+from harness.machine import Resources
 from harness.results.rundir import CellDirectory
 from harness.runtime.process_tree import (
     adopt_orphans,
@@ -62,22 +63,44 @@ def _import(module: str, out: int) -> None:
         importlib.import_module(module)
 
 
-def _run(message: dict[str, Any]) -> None:
+def _run(message: dict[str, Any]) -> NoReturn:
+    """In the forked process, which must never go on as the server."""
+    try:
+        root = message["data_root"]
+        run_forked(
+            Path(message["directory"]),
+            Resources(
+                device=message["device"],
+                threads=message["threads"],
+                concurrent=message["concurrent"],
+            ),
+            asked=message["asked"],
+            data_root=None if root is None else Path(root),
+        )
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def run_forked(
+    directory: Path,
+    resources: Resources,
+    *,
+    asked: float,
+    began: float | None = None,
+    data_root: Path | None = None,
+) -> NoReturn:
     """In the forked process: run the cell, all output into its log, and never return."""
     code = 1
     try:
-        directory = Path(message["directory"])
         log = _open_log(directory / "log.txt")
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         from harness.cell.run import run_cell
-        from harness.machine import Resources
 
-        resources = Resources(
-            device=message["device"], threads=message["threads"], concurrent=message["concurrent"]
-        )
-        code = run_cell(directory, resources, asked=message["asked"])
+        code = run_cell(directory, resources, asked=asked, began=began, data_root=data_root)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -150,12 +173,12 @@ def _reap(cells: dict[int, _Forked], out: int) -> None:
         if pid == 0:
             return
         if (cell := cells.pop(pid, None)) is not None:
-            _end_rest(cell.directory, frozenset(cells))
+            end_rest(cell.directory, frozenset(cells))
             code = os.waitstatus_to_exitcode(status)
             _say({"event": "exit", "cell": cell.number, "code": code}, out)
 
 
-def _end_rest(directory: Path, running: frozenset[int]) -> None:
+def end_rest(directory: Path, running: frozenset[int]) -> None:
     """End what a cell has left running, and name it in its history. Helpers that see that they are
     alone end by themselves, given a moment."""
     until = time.monotonic() + _MOMENT

@@ -14,11 +14,10 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.execution.executor import ExecutorSettings
+from harness.execution.contract.executor import CellFacts, ExecutorSettings
 from harness.machine import Resources
 from harness.runtime.home import substitutes
 from harness.storage.cache import cache_directory
@@ -33,7 +32,7 @@ KEPT_MEMORY = {
 """What glibc would give back after every step, the system would have to clear for the next: a
 training step of ResNet-18 at 64 px takes 7 % longer."""
 
-SERVER = "harness.execution.server"
+SERVER = "harness.execution.workers.server"
 
 
 class _ForkedCell:
@@ -52,7 +51,7 @@ class _ForkedCell:
 
 
 class ProcessExecutor:
-    """See :class:`harness.execution.executor.Executor`."""
+    """See :class:`harness.execution.contract.executor.Executor`."""
 
     def __init__(self, settings: ExecutorSettings) -> None:
         self._cells: dict[int, _ForkedCell] = {}
@@ -118,7 +117,7 @@ class ProcessExecutor:
             self._server.stdin.write(json.dumps(message) + "\n")
             self._server.stdin.flush()
 
-    def submit(self, directory: Path, resources: Resources) -> _ForkedCell:
+    def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> _ForkedCell:
         if self._server.poll() is not None:
             self._server = self._start()
         cell = _ForkedCell(self)
@@ -131,7 +130,8 @@ class ProcessExecutor:
                 "device": resources.device,
                 "threads": resources.threads,
                 "concurrent": resources.concurrent,
-                "asked": time.monotonic(),
+                "asked": facts.asked,
+                "data_root": None if facts.data_root is None else str(facts.data_root),
             }
         )
         return cell

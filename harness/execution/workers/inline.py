@@ -3,10 +3,9 @@ plugin's module changes while it is imported is seen by all cells that come afte
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from harness.execution.executor import ExecutorSettings
+from harness.execution.contract.executor import CellFacts, ExecutorSettings
 from harness.machine import Resources
 
 
@@ -22,15 +21,17 @@ class _Finished:
 
 
 class InlineExecutor:
-    """See :class:`harness.execution.executor.Executor`; ``submit`` returns when the cell ends."""
+    """See :class:`harness.Executor`; ``submit`` returns when the cell ends."""
 
     def __init__(self, settings: ExecutorSettings) -> None:
         self._settings = settings
 
-    def submit(self, directory: Path, resources: Resources) -> _Finished:
+    def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> _Finished:
         from harness.cell.run import run_cell
 
-        return _Finished(run_cell(directory, resources, asked=time.monotonic()))
+        return _Finished(
+            run_cell(directory, resources, asked=facts.asked, data_root=facts.data_root)
+        )
 
     def close(self) -> None:
         """Nothing outlives ``submit``."""

@@ -1,0 +1,58 @@
+"""``harness run-cell``"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+
+@click.command(name="run-cell")
+@click.argument("directory", metavar="CELL", type=click.Path(path_type=Path))
+@click.option("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: cpu).")
+@click.option("--threads", type=click.IntRange(1), default=1, help="Default: 1.")
+@click.option(
+    "--asked",
+    type=float,
+    metavar="SECONDS",
+    help="When the cell was asked for, in seconds since 1970 (default: now).",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The dataset's folder on this machine (default: where the study says).",
+)
+def command(
+    directory: Path, device: str, threads: int, asked: float | None, data_root: Path | None
+) -> None:
+    """Run one cell of a study: what an executor starts on another machine.
+
+    CELL is the folder of a cell that a run has prepared. Everything but the exit code goes into its
+    files. A cell that has its status is left alone; one that was interrupted continues from its
+    checkpoint. Where harness, libraries, plugin or data are others than those that the cell was
+    planned with, it is refused.
+
+    \b
+    harness run-cell results/STUDY/cells/METHOD/DATASET/CELL --device cuda
+
+    Exit codes: 0 ok or skipped by design, 1 anything else that has left a status, 2 there is no
+    cell in the folder, 128 and more: killed by that signal, and it has left none.
+    """
+    from harness.execution.devices import check_device_name
+    from harness.execution.workers.run_alone import process_began, run_alone, wanted_environment
+    from harness.machine import Resources
+
+    check_device_name(device)
+    if missing := wanted_environment():
+        words = [sys.executable, "-P", "-m", "harness", *sys.argv[1:]]
+        os.execve(sys.executable, words, {**os.environ, **missing})
+    began = process_began()
+    resources = Resources(
+        device="cuda:0" if device == "cuda" else device, threads=threads, concurrent=False
+    )
+    asked = min(time.time(), began) if asked is None else asked
+    raise SystemExit(run_alone(directory, resources, asked=asked, began=began, data_root=data_root))

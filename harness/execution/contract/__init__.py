@@ -1,0 +1,1 @@
+"""What executors and observers of a run promise and are promised."""

@@ -1,0 +1,1 @@
+"""Cells that an executor has: what they write, whether they live, how they end."""
