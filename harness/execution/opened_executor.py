@@ -94,7 +94,8 @@ def closed(
         detach: whether they are, unless something goes wrong.
         keep: asked whether they are, when the run is interrupted.
     """
-    leave = False
+    # Of an unforeseen end, too: what has been submitted is found again.
+    leave = True
     try:
         yield
         leave = detach

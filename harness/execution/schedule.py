@@ -14,6 +14,7 @@ from harness.execution.contract.executor import (
     CellFacts,
     Ending,
     Executor,
+    ExecutorError,
     RunningCell,
     Submission,
     SubmitsMany,
@@ -155,7 +156,7 @@ class _Schedule:
             item.handle = self._executor.submit(
                 submission.directory, submission.resources, submission.facts
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExecutorError):
             raise
         except BaseException as error:
             item.not_started(error)
@@ -165,7 +166,7 @@ class _Schedule:
             handles = list(executor.submit_many([self._submission(item) for item in items]))
             if len(handles) != len(items):
                 raise TypeError(f"submit_many() returned {len(handles)} cells of {len(items)}")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExecutorError):
             raise
         except BaseException as error:
             for item in items:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from harness.errors import HarnessError
 from harness.machine import Resources
 from harness.runtime.surroundings import Surroundings
 
@@ -99,6 +100,11 @@ def cell_command(directory: Path, resources: Resources, facts: CellFacts) -> lis
     words += ["--device", resources.device, "--threads", str(resources.threads)]
     words += ["--asked", f"{facts.asked:.3f}"]
     return words if facts.data_root is None else [*words, "--data-root", str(facts.data_root)]
+
+
+class ExecutorError(HarnessError):
+    """Raised by what an executor does: no cell can run, and the run ends with the message. Cells
+    without a status are unfinished; an executor that :class:`Adopts` is left, not closed."""
 
 
 class RunningCell(Protocol):

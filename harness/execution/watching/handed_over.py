@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from harness.errors import HarnessError, said
-from harness.execution.contract.executor import Ending, Explained, Queued, RunningCell
+from harness.execution.contract.executor import (
+    Ending,
+    ExecutorError,
+    Explained,
+    Queued,
+    RunningCell,
+)
 from harness.machine import Resources
 from harness.study import Cell
 
@@ -95,7 +101,7 @@ class HandedOver:
     def _ask(self, call: Callable[[], T], what: str, otherwise: T) -> T:
         try:
             return call()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ExecutorError):
             raise
         except BaseException as error:
             self.broken = self.broken or f"the executor failed {what}: {said(error)}"
