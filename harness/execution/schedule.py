@@ -57,6 +57,8 @@ class Terms:
     """Whether to return when all cells are submitted."""
     damage: Callable[[Cell], str] = lambda cell: ""
     """What is wrong with the files of a cell that says it is ok; such a cell becomes ``failed``."""
+    check: Callable[[], None] = lambda: None
+    """Called in every round; ends the run by raising."""
 
 
 class BrokenExecutor:
@@ -106,6 +108,7 @@ class _Schedule:
             else:
                 self._adopt(cell, handle)
         while self._pending or self._running:
+            self._terms.check()
             self._submit()
             if self._terms.detach and not self._pending:
                 self._end_what_was_not_taken()

@@ -29,6 +29,7 @@ from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
 from harness.storage.cache import cache_directory
+from harness.storage.lease import Lease
 from harness.study import Cell, Study, interpolations
 
 
@@ -89,7 +90,7 @@ def run_session(
         HarnessError: the study's folder cannot be used, the disk is full, or the executor refuses
             to begin. What is finished stays as it is, and the same command resumes from there.
     """
-    with _told_about_the_disk(study.directory), locked(study.directory, say):
+    with _told_about_the_disk(study.directory), locked(study.directory, say) as held:
         write_study(study, command, file, plugin_facts())
         placement, tables = options.placement, _tables(study)
         recording = Recording(observer, say, warn)
@@ -133,11 +134,12 @@ def run_session(
                 cells = [cell for cell in waiting if cell.key in running or ready(cell)]
                 if not placement.elsewhere:
                     _open_stores(study, protocol, cells, store_progress, say)
-                _run(cells, executor, options, recording, tables, running)
+                _run(cells, executor, options, recording, tables, running, held)
                 if again := recording.changed():
                     for cell in again:
                         shutil.rmtree(cell.directory, ignore_errors=True)
-                    _run([c for c in again if ready(c)], executor, options, recording, tables, {})
+                    cells = [cell for cell in again if ready(cell)]
+                    _run(cells, executor, options, recording, tables, {}, held)
         # Again, as more of their hooks have been called.
         write_study(study, command, file, plugin_facts())
         return recording.statuses
@@ -170,11 +172,19 @@ def _run(
     recording: Recording,
     tables: Tables,
     adopted: Mapping[str, RunningCell],
+    held: Lease,
 ) -> None:
     if not cells:
         return
     alone = len(cells) == 1
     slots = options.placement.for_cells(len(cells))
+
+    def check() -> None:
+        if held.lost:
+            raise HarnessError(
+                f"{held.folder} was taken by another run while this one was stopped or cut off "
+                "from its file system; this one ends"
+            )
 
     def damage(cell: Cell) -> str:
         return "; ".join(look(CellDirectory(cell.directory), tables).damage)
@@ -193,6 +203,7 @@ def _run(
             adopted=adopted,
             detach=options.detach,
             damage=damage,
+            check=check,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from harness.data.splits.make import write_split
 from harness.errors import HarnessError
 from harness.execution.study_record import with_earlier
 from harness.storage.json_files import write_bytes, write_json
-from harness.storage.lock import take, without_locks
+from harness.storage.lease import STALE_SECONDS, Holder, Lease, Watch, read, try_lease
+from harness.storage.lock import take
 from harness.study import Study
 
 NAME = "study.toml"
@@ -24,15 +26,21 @@ LOCK = ".lock"
 """Held (``flock``) by the run that works in the folder; holds the number of its process."""
 
 
-UNGUARDED = "a second run in it would not be noticed, and either would damage the other: start none"
+LEASE = ".lease"
+"""Held by the same run, of all machines; says who it is."""
+_LOOK_SECONDS = 0.5
+_REMEDY = "wait for it, or choose another --out or --name"
 
 
 @contextmanager
-def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """The study's folder, made and held by this run alone.
+def locked(directory: Path, say: Callable[[str], None]) -> Iterator[Lease]:
+    """The study's folder, made and held by this run alone, of all machines.
 
     Args:
-        say: is told where the folder cannot be locked, and what follows from that.
+        say: is told of a wait, and of a run that is gone.
+
+    Raises:
+        HarnessError: another run holds it; says who.
     """
     if directory.exists() and not directory.is_dir():
         raise HarnessError(f"{directory} is a file; choose another --out or --name", about="out")
@@ -53,18 +61,42 @@ def locked(directory: Path, say: Callable[[str], None]) -> Iterator[None]:
     with (directory / LOCK).open("a+") as handle:
         outcome = take(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         if outcome == "busy":
-            handle.seek(0)
-            raise HarnessError(
-                f"another run (pid {handle.read().strip()}) is using {directory}; wait for it, "
-                "or choose another --out or --name",
-                about="out",
-            )
-        if outcome == "impossible":
-            say(f"note: {without_locks(directory, UNGUARDED)}")
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
+            holder = read(directory / LEASE) or "another run, which is about to begin or to end"
+            raise HarnessError(f"{directory} is in use by {holder}; {_REMEDY}", about="out")
+        taken = _leased(directory, say)
+        try:
+            # Its time is that of the run's beginning.
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield taken
+        finally:
+            taken.release()
+
+
+def _leased(directory: Path, say: Callable[[str], None]) -> Lease:
+    """One of another machine is looked at until it is renewed, or until it is clear that it is
+    not."""
+    path, first = directory / LEASE, True
+    watch = Watch(path)
+    before = _renewed(path)
+    while isinstance(taken := try_lease(path), Holder):
+        if _renewed(path) not in (before, None):
+            raise HarnessError(f"{directory} is in use by {taken}; {_REMEDY}", about="out")
+        if first:
+            say(f"note: {directory} was in use by {taken}; looking whether it still is")
+            first = False
+        if watch.look(taken):
+            say(f"note: it has not been heard of for {STALE_SECONDS:.0f} s; its run is over")
+        time.sleep(_LOOK_SECONDS)
+    return taken
+
+
+def _renewed(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def write_study(

@@ -7,16 +7,14 @@ one, one makes it and the others wait.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import json
 import os
-import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +48,6 @@ class Artefact:
     """What making it took, in whichever process."""
     damage: str | None = None
     """What was wrong with the one that this one has replaced."""
-    lockable: bool = True
-    """Whether its file system has locks, so that no other process makes or removes it meanwhile."""
 
 
 def obtain(plan: Plan, make: Callable[[Path], None], waiting: Callable[[], None]) -> Artefact:
@@ -70,9 +66,7 @@ def obtain(plan: Plan, make: Callable[[Path], None], waiting: Callable[[], None]
         except DamagedError:
             pass  # Another process may be replacing it: the lock decides.
     damage: str | None = None
-    with exclusive(plan.directory.with_name(f"{plan.key}.lock"), waiting) as alone:
-        if not alone:
-            plan = replace(plan, maker=f".{platform.node()}-{os.getpid()}")
+    with exclusive(plan.directory.with_name(f"{plan.key}.lock"), waiting):
         if os.path.lexists(plan.directory):
             try:
                 return _open(plan)
@@ -91,25 +85,13 @@ def obtain(plan: Plan, make: Callable[[Path], None], waiting: Callable[[], None]
         except BaseException:
             shutil.rmtree(plan.building)
             raise
-        return _publish(plan, damage) if alone else _publish_unlocked(plan, damage)
+        return _publish(plan, damage)
 
 
 def _publish(plan: Plan, damage: str | None) -> Artefact:
     _remove(plan.directory)
     plan.building.rename(plan.directory)
     return _open(plan, damage, just_made=True)
-
-
-def _publish_unlocked(plan: Plan, damage: str | None) -> Artefact:
-    """As :func:`_publish`, unless another process has published the same meanwhile."""
-    try:
-        with contextlib.suppress(DamagedError):
-            return _open(plan)
-        with contextlib.suppress(FileExistsError):
-            return _publish(plan, damage)
-        return _open(plan)
-    finally:
-        _remove(plan.building)
 
 
 def _remove(path: Path) -> None:
@@ -150,7 +132,7 @@ def write_header(file: Any, layout: Layout) -> None:
 
 
 def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> Artefact:
-    lockable = _hold(plan.directory)
+    _hold(plan.directory)
     meta = check(plan, contents=not just_made)
     arrays = {
         name: np.load(plan.directory / name, mmap_mode="r", allow_pickle=False)
@@ -158,27 +140,26 @@ def _open(plan: Plan, damage: str | None = None, *, just_made: bool = False) -> 
     }
     # The time of the last use, by which old ones are cleaned away.
     os.utime(plan.directory / META)
-    return Artefact(arrays=arrays, taken=taken_of(meta), damage=damage, lockable=lockable)
+    return Artefact(arrays=arrays, taken=taken_of(meta), damage=damage)
 
 
 _HELD: dict[Path, int] = {}
 """Artefacts that this process has opened, and the descriptors whose locks say so to others."""
 
 
-def _hold(directory: Path) -> bool:
-    """Keep the artefact from being cleaned away until this process ends; False where its file
-    system has no locks."""
+def _hold(directory: Path) -> None:
+    """Keep the artefact from being cleaned away until this process ends, by processes of this
+    machine."""
     try:
         descriptor = os.open(directory / META, os.O_RDONLY)
     except OSError:
-        return True  # It is missing, which is reported elsewhere.
+        return  # It is missing, which is reported elsewhere.
     if take(descriptor, fcntl.LOCK_SH) == "impossible":
         os.close(descriptor)
-        return False
+        return
     earlier, _HELD[directory] = _HELD.get(directory), descriptor
     if earlier is not None:
         os.close(earlier)
-    return True
 
 
 def _flush_large(plan: Plan) -> None:

@@ -47,8 +47,6 @@ class Plan:
     files: Mapping[str, Layout]
     title: str
     """What messages call it, e.g. ``prepared images``."""
-    maker: str = ""
-    """Names the folder that it is made in after one process, where no lock keeps others away."""
 
     @property
     def key(self) -> str:
@@ -57,7 +55,7 @@ class Plan:
     @property
     def building(self) -> Path:
         """Where it is made."""
-        return self.directory.with_name(f"{self.key}{self.maker}.building")
+        return self.directory.with_name(f"{self.key}.building")
 
     @property
     def nbytes(self) -> int:

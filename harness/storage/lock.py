@@ -1,7 +1,7 @@
-"""Locks between processes that a dead holder cannot keep.
+"""Locks between processes of one machine that a dead holder cannot keep.
 
-Some file systems have none (of network, in user space): what takes a lock then works without, and
-whoever started it says so once (:func:`without_locks`).
+Some file systems have none (of network, in user space), and on some they hold on one machine only:
+what several machines share is guarded by a lease as well (:mod:`harness.storage.lease`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from harness.errors import HarnessError
+from harness.storage.lease import lease
 
 _POLL_SECONDS = 0.1
 
@@ -52,11 +53,9 @@ def without_locks(folder: Path, consequence: str) -> str:
 
 
 @contextmanager
-def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
-    """Hold the lock file at ``path``; ``waiting`` is called now and then until it is free.
-
-    Yields whether it is held: False where its file system has no locks, and other processes may do
-    the same at the same time.
+def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock file at ``path``, of all machines; ``waiting`` is called now and then until it
+    is free.
 
     Raises:
         HarnessError: the file cannot be made.
@@ -70,12 +69,13 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
             "set CXR_HARNESS_CACHE to a folder with room"
         ) from error
     with file:
-        while (outcome := take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)) == "busy":
+        while take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB) == "busy":
             waiting()
             time.sleep(_POLL_SECONDS)
         # Closing the file releases the lock. The file stays: removing it would let a third process
         # lock a new one while a second still waits for this.
-        yield outcome == "held"
+        with lease(path.with_name(f"{path.name}.lease"), waiting):
+            yield
 
 
 @contextmanager

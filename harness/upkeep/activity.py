@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.execution.study_folder import LOCK
+from harness.execution.study_folder import LEASE, LOCK
+from harness.storage.lease import is_held
 from harness.storage.lock import take
 
 UNFINISHED = "unfinished"
@@ -20,8 +21,9 @@ def run_began(study: Path) -> float | None:
     try:
         with (study / LOCK).open("rb") as file:
             # Shared, so that it disturbs nobody who looks at the same moment.
-            if take(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB) != "busy":
-                return None
+            here = take(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB) == "busy"
+        if not here and not is_held(study / LEASE):
+            return None
         return (study / LOCK).stat().st_mtime
     except OSError:
         return None

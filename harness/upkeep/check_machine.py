@@ -119,7 +119,7 @@ def _place(name: str, folder: Path, remedy: str) -> Finding:
         said = f"cannot be written; {remedy}"
     elif free < LEAST_FREE:
         said = f"the disk is nearly full; make room (harness clean), or {remedy}"
-    elif name in ("cache", "results", "locks") and not can_lock(nearest):
+    elif name in ("cache", "locks") and not can_lock(nearest):
         state, said = (
             "note",
             "its file system has no file locks: see docs/command-line.md",

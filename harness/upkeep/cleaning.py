@@ -1,7 +1,8 @@
 """What may be deleted, and deleting it: shared artefacts, and files of results folders.
 
-Nothing that a running process holds is removed: artefacts that it has opened or makes
-(:mod:`harness.storage.artefact`), and studies that it uses.
+Nothing that a running process holds is removed: studies and cells that it runs and artefacts that
+it makes, on whichever machine, and artefacts that a process of this machine has opened
+(:mod:`harness.storage.artefact`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HarnessError
-from harness.execution.study_folder import LOCK
+from harness.execution.study_folder import LEASE, LOCK
 from harness.results.rundir import CellDirectory, find_cells
 from harness.storage.artefact_meta import META
 from harness.storage.disk import size_of
+from harness.storage.lease import is_held
 from harness.storage.lock import unless_held
 
 Kind = Literal["prepared", "activations", "digests", "leftover", "unfinished", "checkpoint"]
@@ -156,7 +158,8 @@ def _remove(item: Item) -> None:
 def _held(item: Item) -> Iterator[bool]:
     """Lock the item; False where another process holds it."""
     with ExitStack() as stack:
-        yield all(stack.enter_context(unless_held(path)) != "busy" for path in _locks(item))
+        free = all(stack.enter_context(unless_held(path)) != "busy" for path in _locks(item))
+        yield free and not any(map(is_held, _leases(item)))
 
 
 def _locks(item: Item) -> tuple[Path, ...]:
@@ -168,6 +171,17 @@ def _locks(item: Item) -> tuple[Path, ...]:
     key = item.path.name.partition(".")[0]
     building = item.path.with_name(f"{key}.lock")
     return (building,) if item.kind == "leftover" else (building, item.path / META)
+
+
+def _leases(item: Item) -> Iterator[Path]:
+    """What other machines hold."""
+    if item.kind == "unfinished":
+        yield item.path / LEASE  # Of the process that runs it, whatever became of the command.
+    for path in _locks(item):
+        if path.name == LOCK:
+            yield path.with_name(LEASE)
+        elif path.name != META:
+            yield path.with_name(f"{path.name}.lease")
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -23,16 +23,10 @@ from harness.errors import HarnessError
 from harness.runtime.stopwatch import Taken
 from harness.storage.artefact import obtain
 from harness.storage.artefact_meta import Plan
-from harness.storage.lock import without_locks
 
 Interpolation = Literal["bilinear", "bicubic"]
 Progress = Callable[[int, int], None]
 """Called with the number of images done and of all images."""
-
-UNSHARED = (
-    "processes that need the same prepared images or activations at the same time each make their "
-    "own, and harness clean cannot see which are in use"
-)
 
 STORE_VERSION = 3
 """Raise it with every change of what a store contains."""
@@ -109,8 +103,6 @@ def open_store(
     notes: tuple[str, ...] = ()
     if found.damage is not None:
         notes = (f"{plan.title} in {plan.directory} were damaged ({found.damage}): rebuilt",)
-    if not found.lockable:
-        notes = (*notes, without_locks(cache, UNSHARED))
     return Store(
         directory=plan.directory,
         key=plan.key,

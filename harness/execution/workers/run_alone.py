@@ -11,6 +11,7 @@ import platform
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,12 +21,16 @@ from harness.execution.workers.process import KEPT_MEMORY, PASSIVE_WAITING
 from harness.execution.workers.same_code import other_code
 from harness.execution.workers.server import end_rest, run_forked
 from harness.machine import Resources
+from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory, write_status
 from harness.runtime.home import substitutes
 from harness.runtime.process_tree import adopt_orphans, die_with_parent, end_children
 from harness.runtime.resolve import make_importable
 from harness.storage.cache import cache_directory
+from harness.storage.lease import Lease, lease, read
 
+LEASE = ".lease"
+"""Of a cell's folder: one process at a time runs it."""
 LOOK_SECONDS = 0.2
 """Between two looks at the process of the cell."""
 
@@ -57,6 +62,31 @@ def run_alone(
             "must be on a file system that all machines share, under one path"
         )
     record = cell.cell
+    adopt_orphans()
+    watcher = os.getpid()
+    go, write = os.pipe()
+    pid = os.fork()  # Before this process has a thread.
+    if pid == 0:
+        os.close(write)
+        if os.read(go, 1):
+            _run(directory, resources, watcher, asked, began, data_root)
+        os._exit(0)
+    os.close(go)
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    try:
+        with lease(directory / LEASE, _waiting(directory)) as held:
+            code = _without_running(cell, record)
+            if code is None:
+                os.write(write, b"!")
+                code = _watch(cell, pid, held)
+            return code
+    finally:
+        os.close(write)
+
+
+def _without_running(cell: CellDirectory, record: CellRecord) -> int | None:
+    """The exit code of a cell that has its status, or must not run here."""
     if (status := cell.status) is not None:
         return 0 if status["status"] in ("ok", "skipped") else 1
     make_importable(record.get("import_from", ()))
@@ -64,14 +94,20 @@ def run_alone(
     if reason := other_code(record):
         write_status(cell, "load_failed", reason, seconds=0.0, concurrent=False, explained=True)
         return 1
-    adopt_orphans()
-    watcher = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _run(directory, resources, watcher, asked, began, data_root)
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
-    return _watch(cell, pid)
+    return None
+
+
+def _waiting(directory: Path) -> Callable[[], None]:
+    """Says once that another process runs the cell."""
+    said = False
+
+    def wait() -> None:
+        nonlocal said
+        if not said:
+            said = True
+            print(f"waiting: {directory} is in use by {read(directory / LEASE)}", flush=True)
+
+    return wait
 
 
 def _run(
@@ -83,12 +119,13 @@ def _run(
     data_root: Path | None,
 ) -> NoReturn:
     die_with_parent(watcher)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setpgid(0, 0)
     adopt_orphans()
     run_forked(directory, resources, asked=asked, began=began, data_root=data_root)
 
 
-def _watch(cell: CellDirectory, pid: int) -> int:
+def _watch(cell: CellDirectory, pid: int, held: Lease) -> int:
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         cut_log(cell.path / "log.txt", ended=ended != 0)
@@ -97,6 +134,10 @@ def _watch(cell: CellDirectory, pid: int) -> int:
             code = os.waitstatus_to_exitcode(status)
             # By a shell's convention, as queues pass on exit codes only.
             return code if code >= 0 else 128 - code
+        if held.lost:
+            end_children()
+            print(f"ended: {cell.path} was taken by another process", flush=True)
+            return 1
         time.sleep(LOOK_SECONDS)
 
 
