@@ -26,8 +26,16 @@ import click
     metavar="DIR",
     help="The dataset's folder on this machine (default: where the study says).",
 )
+@click.option(
+    "--with-parent", is_flag=True, help="End when the process that has started this one ends."
+)
 def command(
-    directory: Path, device: str, threads: int, asked: float | None, data_root: Path | None
+    directory: Path,
+    device: str,
+    threads: int,
+    asked: float | None,
+    data_root: Path | None,
+    with_parent: bool,
 ) -> None:
     """Run one cell of a study: what an executor starts on another machine.
 
@@ -55,4 +63,12 @@ def command(
         device="cuda:0" if device == "cuda" else device, threads=threads, concurrent=False
     )
     asked = min(time.time(), began) if asked is None else asked
-    raise SystemExit(run_alone(directory, resources, asked=asked, began=began, data_root=data_root))
+    code = run_alone(
+        directory,
+        resources,
+        asked=asked,
+        began=began,
+        data_root=data_root,
+        with_parent=with_parent,
+    )
+    raise SystemExit(code)

@@ -23,6 +23,7 @@ from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
 from harness.results.rundir import find_cells
 from harness.upkeep.activity import activity, run_began
+from harness.upkeep.queued_jobs import Submitted, submitted
 from harness.values.wording import counted
 
 
@@ -35,7 +36,8 @@ def command(results: Path, as_json: bool) -> None:
     RESULTS is the results folder (default: results), or a study folder in it.
 
     Reads the files of the cells, so it works while they run, from any shell: a cell is "queued",
-    "waiting" (its process is starting) or "running". One that is "unfinished" was interrupted, and
+    "waiting" (its process is starting) or "running". Of a cell that is a job of a cluster, the
+    cluster is asked. One that is "unfinished" was interrupted, and
     resumes when its run is repeated.
 
     \b
@@ -46,8 +48,12 @@ def command(results: Path, as_json: bool) -> None:
     """
     tables = Tables()
     began = cache(run_began)
+    looked = [look(cell, tables) for cell in find_cells(results)]
+    jobs = submitted((f.directory.path for f in looked if f.status is None), _warn)
     cells = [
-        _facts(look(cell, tables), began(cell.path.parents[3])) for cell in find_cells(results)
+        _facts(found, began(path.parents[3]), jobs.get(path))
+        for found in looked
+        for path in (found.directory.path,)
     ]
     damaged = any(cell["status"] == DAMAGED for cell in cells)
     if as_json:
@@ -69,11 +75,15 @@ def command(results: Path, as_json: bool) -> None:
     raise SystemExit(int(damaged))
 
 
-def _facts(found: Found, began: float | None) -> dict[str, Any]:
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
+
+
+def _facts(found: Found, began: float | None, job: Submitted | None) -> dict[str, Any]:
     record, status, cell = found.cell, found.status, found.directory
     epochs = [line["epoch"] for line in found.history or () if line["event"] == "epoch"]
     if status is None:
-        (state, detail), reason = activity(cell.path, found.history or (), began), ""
+        (state, detail), reason = activity(cell.path, found.history or (), began, job), ""
     else:
         state, reason = status["status"], status["reason"]
         detail = reason or _score(found)
@@ -88,6 +98,7 @@ def _facts(found: Found, began: float | None) -> dict[str, Any]:
         "status": DAMAGED if found.damage else state,
         "reason": "; ".join(found.damage) or reason,
         "detail": "; ".join(found.damage) or detail,
+        "job": None if job is None else job.job,
         "seconds": None if status is None else status["seconds"],
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
         "epochs": None if record is None else record["protocol"]["epochs"],

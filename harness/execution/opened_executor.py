@@ -62,6 +62,15 @@ def _modules(cells: list[Cell]) -> tuple[str, ...]:
     return (*modules, *([EPOCH_METRICS] if len(own) < len(methods) else []))
 
 
+def check_detachable(executor: Executor, name: str) -> None:
+    """HarnessError where cells end with the command."""
+    if not isinstance(executor, Adopts):
+        raise HarnessError(
+            f"--detach: cells of executor {name!r} end with this command; leave it running",
+            about="detach",
+        )
+
+
 def adopted(
     executor: Executor, name: str, cells: list[Cell], say: Callable[[str], None]
 ) -> dict[str, RunningCell]:

@@ -68,6 +68,8 @@ def event_text(cell: Cell, line: Mapping[str, Any]) -> str | None:
         return f"importing {line['module']} of plugin {line['plugin']}"
     if event == "unreadable":
         return f"no further progress is shown: {on_screen(line['reason'])}"
+    if event == "submitted_again":
+        return f"submitted again, attempt {line['attempt']}: {on_screen(line['reason'])}"
     if event == "restarted":
         return f"starts over: {on_screen(line['reason'])}"
     if event == "no_validation_loss":

@@ -126,6 +126,11 @@ class _Epoch(TypedDict):
     val: dict[str, float]
 
 
+class _SubmittedAgain(TypedDict):
+    attempt: int
+    reason: str
+
+
 class _Shared(TypedDict):
     done: int
     total: int
@@ -149,6 +154,7 @@ _EVENTS: dict[str, type] = {
     "prepare": _Shared,
     "activations": _Shared,
     "importing": _Importing,
+    "submitted_again": _SubmittedAgain,
     "resumed": _Resumed,
     "restarted": _Restarted,
 }

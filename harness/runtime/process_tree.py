@@ -54,6 +54,18 @@ def end_all_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def term_with_parent(parent: int) -> None:
+    """Have the kernel send this process SIGTERM when its parent ends (Linux); sends it at once
+    where that has happened.
+
+    Args:
+        parent: the parent's number.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def adopt_orphans() -> None:
     """Become the parent of every process below this one whose own parent ends (Linux), so that
     none escapes by having a child and ending. Forked processes do not inherit it."""

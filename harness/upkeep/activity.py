@@ -10,6 +10,7 @@ from typing import Any
 from harness.execution.study_folder import LEASE, LOCK
 from harness.storage.lease import is_held
 from harness.storage.lock import take
+from harness.upkeep.queued_jobs import Submitted
 
 UNFINISHED = "unfinished"
 """Its run has ended, was killed, or is on a file system without locks: nothing tells."""
@@ -30,7 +31,10 @@ def run_began(study: Path) -> float | None:
 
 
 def activity(
-    cell: Path, history: Sequence[Mapping[str, Any]], began: float | None
+    cell: Path,
+    history: Sequence[Mapping[str, Any]],
+    began: float | None,
+    job: Submitted | None = None,
 ) -> tuple[str, str]:
     """State and detail of a cell without a status.
 
@@ -41,9 +45,12 @@ def activity(
         cell: its folder.
         history: of the cell, also of an interrupted run.
         began: of the study's run (:func:`run_began`).
+        job: of a queue, where the cell has one.
     """
     epochs = [line for line in history if line["event"] == "epoch"]
     done = f"epoch {epochs[-1]['epoch']}" if epochs else ""
+    if job is not None and job.state in ("queued", "running"):
+        return job.state, f"{job}, {done}" if done else str(job)
     if began is None:
         return UNFINISHED, f"resumes after {done}" if done else "not trained yet"
     if _time(cell / "log.txt") < began:

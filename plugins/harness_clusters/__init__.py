@@ -35,3 +35,12 @@ def harness_executors() -> Iterator[harness.ExecutorSpec]:
         requires=("submitit>=1.5",),
         install="cxr-harness[slurm]",
     )
+    yield harness.ExecutorSpec(
+        name="ray",
+        factory="harness_clusters.ray_cells:Ray",
+        slots="harness_clusters.ray_slots:slots",
+        summary="Tasks of a Ray cluster, or of Ray on this machine",
+        params={"address": "", "num_cpus": 1, "num_gpus": 0},
+        requires=("ray>=2.40",),
+        install="cxr-harness[ray]",
+    )

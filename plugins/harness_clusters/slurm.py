@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,8 @@ from harness_clusters.slurm_commands import NoAnswerError, default_time
 from harness_clusters.slurm_queue import QUEUED, Queue, has_ended
 from harness_clusters.slurm_reasons import ending_of
 
+ARRIVAL_SECONDS = 20.0
+"""That a file may take from a node to here."""
 FOLDER = "slurm"
 """Of a study, for what jobs print."""
 
@@ -122,6 +125,7 @@ class SlurmCell:
         self._folder = folder
         self._queue = queue
         self._params = params
+        self._ended: float | None = None
 
     def state(self) -> Literal["queued", "running"]:
         return "queued" if self._queue.state(self.job).state in QUEUED else "running"
@@ -130,14 +134,28 @@ class SlurmCell:
         found = self._queue.state(self.job)
         if not has_ended(found):
             return None
+        self._ended = self._ended or time.monotonic()
         return 0 if found.state in ("COMPLETED", "GONE") else 1
 
     def kill(self) -> None:
         slurm_commands.cancel([self.job])
 
     def reason(self) -> harness.Ending | None:
+        """Why it has left no status.
+
+        Raises:
+            ExecutorError: it could not even print: nodes do not see the study's folder.
+        """
         printed = self._folder / f"{self.job}_0_log.err"
         found = self._queue.state(self.job)
+        waited = self._ended is not None and time.monotonic() - self._ended > ARRIVAL_SECONDS
+        if found.state == "FAILED" and waited and not printed.exists():
+            slurm_commands.cancel(self._queue.living())
+            raise harness.ExecutorError(
+                f"SLURM job {self.job} on {found.node} failed and has left nothing in "
+                f"{self._folder}: the results folder must be on a file system that all nodes see, "
+                "under the same path; choose another --out. All jobs of this run were cancelled"
+            )
         return ending_of(self.job, found, self._directory, printed, self._params)
 
 

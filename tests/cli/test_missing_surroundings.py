@@ -121,8 +121,8 @@ def test_a_lock_file_of_another_user_that_can_only_be_read_will_do(
 
 def test_doctor_notes_a_folder_without_locks(lockless: None, tmp_path: Path) -> None:
     found = {finding.name: finding for finding in places(tmp_path)}
-    assert {found[name].state for name in ("cache", "results", "locks")} == {"note"}
-    assert "no file locks" in found["results"].remedy
+    assert {found[name].state for name in ("cache", "locks")} == {"note"}
+    assert "no file locks" in found["cache"].remedy
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SlurmctldPort={controller}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CryptoType=crypto/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
@@ -83,18 +83,31 @@ class Cluster:
         lines = self.call("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines()
         return dict(line.split()[:2] for line in lines)
 
-    def start_node(self, name: str) -> None:
-        """One ``slurmd``."""
-        self._start("slurmd", "-N", name, "-f", str(self.folder / "slurm.conf"))
+    def start_node(self, name: str, hidden: Path | None = None) -> None:
+        """One ``slurmd``.
+
+        Args:
+            hidden: a folder that it does not see, as if it were on another file system.
+        """
+        words = ["slurmd", "-N", name, "-f", str(self.folder / "slurm.conf")]
+        if hidden is not None:
+            hide = f"mount -t tmpfs none {hidden} && exec {' '.join(words)}"
+            words = ["unshare", "--mount", "sh", "-c", hide]
+        self._start(*words)
 
     def kill_node(self, name: str) -> None:
         """As if its power had failed: the daemon and the jobs on it."""
         _end(self.folder / f"slurmd-{name}.pid", signal.SIGKILL)
+        jobs = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (process / "environ").read_bytes().split(b"\0")
                 if f"SLURMD_NODENAME={name}".encode() in words and self._owns(words):
-                    os.kill(int(process.name), signal.SIGKILL)
+                    jobs.append(int(process.name))
+        # First what would report their end.
+        for pid in [*{step for job in jobs if (step := _step_above(job))}, *jobs]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     def _owns(self, words: list[bytes]) -> bool:
         return f"SLURM_CONF={self.folder}/slurm.conf".encode() in words
@@ -154,6 +167,19 @@ def start(folder: Path) -> Cluster:
     logs = [(folder / f"{name}.log").read_text()[-2000:] for name in ("slurmctld", "slurmd-n1")]
     cluster.stop()
     raise AssertionError("the nodes are not idle:\n" + "\n".join(logs))
+
+
+def _step_above(pid: int) -> int | None:
+    """The ``slurmstepd`` that a process of a job is below."""
+    while pid > 1:
+        try:
+            name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        except OSError:
+            return None
+        if name.endswith("(slurmstepd"):
+            return pid
+        pid = int(rest.split()[1])
+    return None
 
 
 def _free_ports(count: int) -> list[int]:

@@ -98,13 +98,15 @@ def test_what_a_process_of_another_machine_leaves_is_broken_when_it_is_not_renew
 
 
 def test_two_that_break_the_same_lease_do_not_both_win(tmp_path: Path) -> None:
+    path = tmp_path / "lease"
+
+    def work() -> None:
+        if leases._break(path, other):
+            (tmp_path / f"{os.getpid()}.won").touch()
+
     for _ in range(20):
-        path = tmp_path / "lease"
         other = elsewhere(path, renewed=False)
-        pids = [
-            forked(lambda: leases._break(path, other) and (tmp_path / f"{os.getpid()}.won").touch())
-            for _ in range(4)
-        ]
+        pids = [forked(work) for _ in range(4)]
         for pid in pids:
             os.waitpid(pid, 0)
         (winner,) = tmp_path.glob("*.won")

@@ -146,9 +146,8 @@ def test_the_caption_takes_over_what_all_rows_have_and_nothing_else(tmp_path) ->
 
 
 def test_labels_say_what_the_tables_are_of_and_no_two_are_alike(tmp_path) -> None:
-    for name, cpu in (("one", "X100"), ("two", "Y200")):
-        environment = {"cpu": cpu, "threads": 1}
-        make_cell(tmp_path / name, "a/net", label=LABEL, environment=environment)
+    make_cell(tmp_path, "a/net", label=LABEL)
+    make_cell(tmp_path, "b/net", label=LABEL, present=CLASSES[:3])
     make_cell(tmp_path, "s/unet", task="s", mask={"dice": 0.4}, primary=("mask.dice",))
     name = "tab:classification-phantom-test-quick-cpu-fp32"
     text = latex(tmp_path)

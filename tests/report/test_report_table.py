@@ -117,7 +117,6 @@ def test_averages_over_different_classes_do_not_share_a_table(tmp_path):
         {"dataset": "radiography"},
         {"device": "cuda"},
         {"protocol": {**PROTOCOL, "epochs": 20}},
-        {"environment": {"cpu": "another", "threads": 1}},
     ],
 )
 def test_what_cannot_be_compared_does_not_share_a_table(tmp_path, other):

@@ -24,7 +24,12 @@ from harness.machine import Resources
 from harness.results.record import CellRecord
 from harness.results.rundir import CellDirectory, write_status
 from harness.runtime.home import substitutes
-from harness.runtime.process_tree import adopt_orphans, die_with_parent, end_children
+from harness.runtime.process_tree import (
+    adopt_orphans,
+    die_with_parent,
+    end_children,
+    term_with_parent,
+)
 from harness.runtime.resolve import make_importable
 from harness.storage.cache import cache_directory
 from harness.storage.lease import Lease, lease, read
@@ -42,6 +47,7 @@ def run_alone(
     asked: float,
     began: float,
     data_root: Path | None = None,
+    with_parent: bool = False,
 ) -> int:
     """Run the cell in the folder and leave its status, unless it has one; 0 for ``ok`` and
     ``skipped``, else 1.
@@ -50,10 +56,12 @@ def run_alone(
 
     Args:
         asked, began, data_root: as :func:`harness.run_cell` takes them.
+        with_parent: whether to end when the process that has started this one ends (Linux).
 
     Raises:
         HarnessError: there is no cell in the folder.
     """
+    parent = os.getppid()
     directory = directory.absolute()
     cell = CellDirectory(directory)
     if not (directory / "cell.json").exists():
@@ -73,6 +81,8 @@ def run_alone(
         os._exit(0)
     os.close(go)
     signal.signal(signal.SIGTERM, _end)
+    if with_parent:
+        term_with_parent(parent)
     signal.signal(signal.SIGINT, _end)
     try:
         with lease(directory / LEASE, _waiting(directory)) as held:

@@ -161,7 +161,10 @@ def _title(source: Source, part: str) -> str:
     row = source.setting.first
     data = [on_one_line(Path(one).name) for one in source.setting.contests[0].section.data]
     words = [on_one_line(row.dataset), *data, part, described_protocol(row.protocol)]
-    return " · ".join([*words, f"{row.device} {row.precision}", row.machine or ""]).rstrip(" ·")
+    machines = {row.machine for row in source.setting.rows if row.machine is not None}
+    one = next(iter(machines)) if len(machines) == 1 else ""
+    many = f"{len(machines)} machines" if len(machines) > 1 else ""
+    return " · ".join([*words, f"{row.device} {row.precision}", one or many]).rstrip(" ·")
 
 
 def _studies(rows: Sequence[Row]) -> str:

@@ -64,7 +64,7 @@ class Contest:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What may stand next to each other: one dataset, split, protocol and machine."""
+    """What may stand next to each other: one dataset, split, protocol and kind of device."""
 
     contests: tuple[Contest, ...]
     """Those with the most lines first."""
@@ -107,7 +107,8 @@ def _contest(section: Section) -> Contest:
 
 def _key(row: Row) -> str:
     facts = [
-        *(row.dataset, row.fingerprint, row.split, row.device, row.precision, row.machine),
+        *(row.dataset, row.fingerprint, row.split, row.device, row.precision),
+        row.machine if row.protocol.get("time_only") else None,
         dict(row.protocol),
     ]
     return json.dumps(facts, sort_keys=True)

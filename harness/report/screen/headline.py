@@ -43,7 +43,10 @@ def headline(
     if evidence is not None and evidence.images:
         images = f", {counted(evidence.images, 'test image')}"
     dataset = on_one_line(row.dataset)
-    end = [_device(row), *([] if seconds is None else [clock(seconds)])]
+    end = [
+        _device(rows if setting is None else setting.rows),
+        *([] if seconds is None else [clock(seconds)]),
+    ]
 
     def line(what: str) -> str:
         named = f"{dataset} ({what})" if what else dataset
@@ -80,7 +83,7 @@ def other_setting(setting: Setting) -> str:
     row = setting.first
     best = [contest.lines[0][0] for contest in setting.contests]
     return (
-        f"{on_one_line(row.dataset)}, {described_protocol(row.protocol)}, {_device(row)}: "
+        f"{on_one_line(row.dataset)}, {described_protocol(row.protocol)}, {_device(setting.rows)}: "
         f"{counted(len(methods_of(setting.rows)), 'method')}, best "
         f"{', '.join(one.method for one in best)}"
     )
@@ -101,7 +104,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _device(row: Row) -> str:
-    if row.device.startswith("cpu"):
+def _device(rows: Sequence[Row]) -> str:
+    if rows[0].device.startswith("cpu"):
         return "CPU"
-    return row.machine or row.device
+    machines = {row.machine for row in rows if row.machine is not None}
+    return ", ".join(sorted(machines)) or rows[0].device

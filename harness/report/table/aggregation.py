@@ -39,12 +39,26 @@ def _over_seeds(rows: Sequence[Row]) -> list[Line]:
             groups.setdefault(_but_for_the_seed(row), []).append(row)
         else:
             alone.append((row,))
-    joined = [tuple(sorted(group, key=lambda row: row.seed)) for group in groups.values()]
+    joined = [
+        tuple(sorted(group, key=lambda row: row.seed))
+        for every in groups.values()
+        for group in _by_machine(every)
+    ]
     return [*sorted(joined, key=_rank), *alone]
 
 
+def _by_machine(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows of seeds of which each ran once; of several machines where one ran on more than one."""
+    if len({row.seed for row in rows}) == len(rows):
+        return [list(rows)]
+    found: dict[str | None, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.machine, []).append(row)
+    return list(found.values())
+
+
 def _but_for_the_seed(row: Row) -> str:
-    # Dataset, set, protocol, split, device and machine are those of the section.
+    # Dataset, set, protocol, split and device are those of the section.
     facts: list[Any] = [
         row.method,
         row.fraction,

@@ -206,6 +206,7 @@ DESCRIBING: tuple[Column, ...] = (
     _text("device", "device", lambda row: row.device),
     _text("precision", "precision", lambda row: row.precision),
     _text("machine", "machine", lambda row: row.machine),
+    _text("on", "on", lambda row: row.on or None),
     _text("weights", "weights", _weights),
     _text("weights_card", "weights card", lambda row: row.weights_card),
     _text("small", "small", lambda row: row.small),

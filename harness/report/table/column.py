@@ -64,11 +64,17 @@ class Column:
         """What people read for one row, or for several that are shown as one."""
         if len(rows) == 1 or not self.measured:
             return ", ".join(dict.fromkeys(map(self._of_one, rows)))
-        text = mean_and_range(self.numbers(rows), self.figure_of_mean or self.figure)
+        if not (numbers := self.numbers(rows)):
+            return UNKNOWN
+        text = mean_and_range(numbers, self.figure_of_mean or self.figure)
         return text + self._mark(rows, text)
 
     def numbers(self, rows: Iterable[Row]) -> list[float]:
-        """The known values of the rows, where these are numbers."""
+        """The known values of the rows, where these are numbers; none of timings of several
+        machines, which have no mean."""
+        rows = tuple(rows)
+        if self.blocks and len({row.machine for row in rows}) > 1:
+            return []
         return [
             float(value)
             for row in rows

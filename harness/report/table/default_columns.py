@@ -112,6 +112,7 @@ def _metrics(section: Section, metrics: Sequence[MetricSpec], target: str) -> li
 def _costs(section: Section, known: Mapping[str, Column]) -> list[Column]:
     """Speed and size."""
     names = (*speed_columns(section), "peak_memory_bytes")
+    names = ("on", *names) if len(section.machines) > 1 else names
     return [*(known[name] for name in names), _PARAMETERS]
 
 

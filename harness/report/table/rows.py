@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from harness.results.record import CellRecord, TimingRecord
 from harness.results.rundir import CellDirectory, newest_of
 from harness.results.spec_record import PartRecord
 from harness.runtime.distribution import DISTRIBUTION
+from harness.values.plain_text import on_screen
 from harness.values.wording import counted
 
 
@@ -74,6 +75,9 @@ class Row:
     results_version: int | None = None
     """Of the release that made the cell; None where its source names it."""
     machine: str | None = None
+    """Model of GPU or processor, and threads: what timings depend on."""
+    on: str = ""
+    """A letter for the machine, in a table of several."""
     threads: int | None = None
     """Of the cell's process."""
     cores: int | None = None
@@ -271,8 +275,19 @@ def _outcome(found: Found) -> dict[str, Any]:
         "reason": reason,
         "log_tail": tuple(found.status["log_tail"]),
         "concurrent": found.status["concurrent"],
-        "notes": (not_compared + found.not_compared,) if found.not_compared else (),
+        "notes": (
+            *((not_compared + found.not_compared,) if found.not_compared else ()),
+            *_submissions(found),
+        ),
     }
+
+
+def _submissions(found: Found) -> Iterator[str]:
+    """What is said of a cell that was submitted more than once."""
+    again = [line for line in found.history or () if line["event"] == "submitted_again"]
+    if again:
+        times, why = again[-1]["attempt"], on_screen(str(again[-1]["reason"]))
+        yield f"submitted {times} times, as its machine was lost; the last time: {why}"
 
 
 def _scores(found: Found, part: str, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -1,8 +1,12 @@
-"""Rows that may stand in one table: the same task, data, split, protocol, machine and classes."""
+"""Rows that may stand in one table: the same task, data, split, protocol, device and classes.
+
+Scores do not depend on the machine, so its model is no such thing; timings do, and are told apart.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -44,7 +48,13 @@ class Section:
 
     @property
     def machine(self) -> str | None:
-        return self.first.machine
+        """That all rows ran on; None where it is unknown, or they are several."""
+        return self.machines[0] if len(self.machines) == 1 else None
+
+    @cached_property
+    def machines(self) -> tuple[str, ...]:
+        """Models that rows with a result ran on, sorted: a row's letter is its place."""
+        return tuple(sorted({row.machine for row in self.rows if row.machine is not None}))
 
     def heading(self) -> str:
         """E.g. ``classification · phantom · test · quick · cpu fp32``, and the classes where the
@@ -98,7 +108,14 @@ class Section:
             words.append(f"seed {row.seed}")
         if self.varies("fraction"):
             words.append(f"{100 * row.fraction:g} %")
+        if row.on and _axes(row) in self._on_several:
+            words.append(f"on {row.on}")
         return " ".join(words)
+
+    @cached_property
+    def _on_several(self) -> frozenset[tuple[object, ...]]:
+        """What only the machine tells apart."""
+        return frozenset(axes for axes, n in Counter(map(_axes, self.rows)).items() if n > 1)
 
 
 def described_protocol(protocol: Mapping[str, Any]) -> str:
@@ -125,7 +142,7 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     return _told_apart(
         [
             Section(
-                rows=tuple(sorted(table, key=rank)),
+                rows=tuple(sorted(_lettered(table), key=rank)),
                 split=split[:DIGITS] if len(by_split) > 1 else "",
             )
             for by_split in shared.values()
@@ -171,10 +188,33 @@ def _apart(group: Sequence[Row]) -> list[list[Row]]:
             without.append(row)
         else:
             classes = row.classes_present or () if row.label else ()
-            tables.setdefault((row.machine or "", classes), []).append(row)
+            machine = row.machine if _timed_only(row) else None
+            tables.setdefault((machine or "", classes), []).append(row)
     ordered = [tables[key] for key in sorted(tables, key=repr)] or [[]]
     ordered[0].extend(without)
     return ordered
+
+
+def _lettered(rows: Sequence[Row]) -> Sequence[Row]:
+    """Each with the letter of its machine, where there are several."""
+    machines = sorted({row.machine for row in rows if row.machine is not None})
+    if len(machines) < 2:
+        return rows
+    return [
+        replace(row, on=letter(machines.index(row.machine))) if row.machine is not None else row
+        for row in rows
+    ]
+
+
+def letter(place: int) -> str:
+    """A to Z, then A2 to Z2, and so on."""
+    round_, place = divmod(place, 26)
+    return chr(ord("A") + place) + (str(round_ + 1) if round_ else "")
+
+
+def _axes(row: Row) -> tuple[object, ...]:
+    changes = json.dumps(dict(row.changed_params), sort_keys=True)
+    return (row.method, row.seed, row.fraction, row.weights, row.weights_card, changes)
 
 
 def _timed_only(row: Row) -> bool:

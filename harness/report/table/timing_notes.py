@@ -8,7 +8,7 @@ from harness.report.table.catalogue import MEASURED
 from harness.report.table.default_columns import speed_columns
 from harness.report.table.numbers import number, size_of
 from harness.report.table.quiet_timing import DISTURBED, UNRECORDED, mark
-from harness.report.table.sections import Section
+from harness.report.table.sections import Section, letter
 from harness.report.table.view import View
 from harness.results.record import TimingRecord
 
@@ -22,6 +22,12 @@ def timing_notes(section: Section, view: View) -> Iterable[str]:
     timed = [column for column in TIMINGS if view.asks(column.name)]
     if section.machine and timed:
         yield f"Timed on {section.machine}."
+    if len(section.machines) > 1 and timed:
+        named = "; ".join(f"{letter(i)}: {name}" for i, name in enumerate(section.machines))
+        yield (
+            f"Timed on several machines, by the column on: {named}. Timings of different machines "
+            "are not compared, and have no mean where the seeds of a row ran on several."
+        )
     if section.first.protocol.get("time_only") and timed:
         yield (
             "Medians of calls timed while no other probe was running on this machine: a training "

@@ -3,6 +3,7 @@ both."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +42,12 @@ def tradeoff(source: Source) -> Chapter:
 def _block(source: Source, contest: Contest, column: Column, unit: float, what: str) -> Block:
     metric = contest.metrics[0]
     lines = [line for line in contest.lines if not any(row.one_class for row in line)]
-    priced = [(line, _price(line, column, unit)) for line in lines]
+    machine = _most_frequent(lines)
+    priced = [
+        (line, _price(line, column, unit))
+        for line in lines
+        if {row.machine for row in line} == {machine}
+    ]
     known = [
         (line, price)
         for line, price in priced
@@ -88,7 +94,7 @@ def _block(source: Source, contest: Contest, column: Column, unit: float, what: 
         ),
         folded=True,
         records=points,
-        notes=_notes(left_out, what),
+        notes=_notes(left_out, what, machine, several=len(contest.section.machines) > 1),
     )
 
 
@@ -97,12 +103,19 @@ def _families(source: Source) -> list[str]:
     return sorted({row.family for row in source.every})
 
 
-def _notes(left_out: int, what: str) -> list[str]:
+def _most_frequent(lines: Sequence[Line]) -> str | None:
+    """The machine that most methods were timed on: timings of others are not compared with its."""
+    found = Counter(row.machine for line in lines for row in line)
+    return max(sorted(found, key=str), key=lambda machine: found[machine], default=None)
+
+
+def _notes(left_out: int, what: str, machine: str | None, *, several: bool) -> list[str]:
     if not left_out:
         return []
     why = "not trained" if what == "epoch" else "not timed"
-    rest = f"{counted(left_out, 'method')} {why}, timed beside other work, or of one class only"
-    return [f"Not shown: {rest}."]
+    other = f", on another machine than {machine}" if several else ""
+    ways = f"{why}, timed beside other work{other}, or of one class only"
+    return [f"Not shown: {counted(left_out, 'method')} {ways}."]
 
 
 def _price(line: Line, column: Column, unit: float) -> float | None:

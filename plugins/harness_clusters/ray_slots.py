@@ -1,0 +1,61 @@
+"""What a cell gets in a Ray cluster, and whether one answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import harness
+
+_ANSWER_SECONDS = 10.0
+
+
+def slots(asked: harness.SlotsRequest) -> harness.Slots:
+    """One task per cell, with ``num_cpus`` and ``num_gpus``; ``--jobs`` limits how many there are
+    at a time.
+
+    Raises:
+        HarnessError: no cluster answers at the address, or no GPU is asked of it.
+    """
+    params = asked.params
+    for name, least in (("num_cpus", 1), ("num_gpus", 0)):
+        if params[name] < least:
+            raise harness.HarnessError(
+                f"--executor-param {name}={params[name]}: give a number from {least}",
+                about=f"executor_param.{name}",
+            )
+    if asked.device.startswith("cuda") and not params["num_gpus"]:
+        raise harness.HarnessError(
+            f"--device {asked.device}: a task gets no GPU; add --executor-param num_gpus=1",
+            about="device",
+        )
+    _check_answers(address_of(params))
+    device = asked.device.partition(":")[0]
+    return harness.Slots(
+        device="cuda" if params["num_gpus"] and device != "cpu" else "cpu",
+        threads=asked.threads or params["num_cpus"],
+        count=asked.jobs,
+    )
+
+
+def address_of(params: Mapping[str, Any]) -> str:
+    """Of the cluster; empty for one that is started on this machine."""
+    return str(params["address"] or os.environ.get("RAY_ADDRESS", ""))
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # None, or a word of Ray's own.
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise harness.HarnessError(
+            f"--executor ray: no cluster answers at {address} ({error}); give the address that "
+            "'ray start' prints by --executor-param address=HOST:PORT or RAY_ADDRESS, or none for "
+            "this machine",
+            about="executor_param.address",
+        ) from error
