@@ -17,6 +17,8 @@ REFRESH_SECONDS = 0.3
 """Between two questions about all tasks."""
 TOKEN_SECONDS = 60.0
 """That a node may take to write a file, and the file to arrive here."""
+LOSS_SECONDS = 30.0
+"""That Ray may take to notice that a node has failed."""
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -124,7 +126,7 @@ class Ray:
         ):
             return
         has = "; ".join(
-            f"{node['NodeManagerHostname']}: {node['Resources'].get('CPU', 0):g} CPUs, "
+            f"{_host(node)}: {node['Resources'].get('CPU', 0):g} CPUs, "
             f"{node['Resources'].get('GPU', 0):g} GPUs"
             for node in nodes
         )
@@ -143,10 +145,10 @@ class Ray:
             token = f".seen-{uuid.uuid4().hex}"
             strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             task = self._task(leave_token, num_cpus=0, scheduling_strategy=strategy)
-            tokens[token] = (node["NodeManagerHostname"], task.remote(str(study), token))
+            tokens[token] = (node, task.remote(str(study), token))
         try:
-            for token, (host, reference) in tokens.items():
-                wrong = self._wrong(reference, study / token)
+            for token, (node, reference) in tokens.items():
+                wrong, host = self._wrong(node, reference, study / token), _host(node)
                 if wrong:
                     raise harness.HarnessError(
                         f"{study}: node {host} does not share this folder: {wrong}; choose an "
@@ -157,10 +159,12 @@ class Ray:
             for token in tokens:
                 (study / token).unlink(missing_ok=True)
 
-    def _wrong(self, reference: Any, token: Path) -> str:
+    def _wrong(self, node: Mapping[str, Any], reference: Any, token: Path) -> str:
         try:
             _, wrong = self._ray.get(reference, timeout=TOKEN_SECONDS)
         except self._ray.exceptions.RayError as error:
+            if self._is_lost(node):
+                return ""  # It gets no cell either.
             return f"it cannot run a task: {_first_line(error)}"
         if wrong:
             return str(wrong)
@@ -170,6 +174,15 @@ class Ray:
                 return "what it writes is not seen here"
             time.sleep(0.2)
         return ""
+
+    def _is_lost(self, node: Mapping[str, Any]) -> bool:
+        """Whether a node is found to have failed; Ray notices after some seconds."""
+        until = time.monotonic() + LOSS_SECONDS
+        while node["NodeID"] in {each["NodeID"] for each in self._nodes()}:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.5)
+        return True
 
     def _nodes(self) -> list[Mapping[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -201,6 +214,10 @@ class RayCell:
 
     def reason(self) -> harness.Ending | None:
         return self._ending
+
+
+def _host(node: Mapping[str, Any]) -> str:
+    return str(node["NodeManagerHostname"])
 
 
 def _first_line(error: object) -> str:
