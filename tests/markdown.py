@@ -39,3 +39,10 @@ def links(document: Path) -> list[str]:
     text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", document.read_text(), flags=re.DOTALL | re.M)
     targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     return [target for target in targets if target and not re.match(r"\w+:", target)]
+
+
+def named_files(document: Path) -> dict[str, str]:
+    """File name -> content, of all blocks that name their file."""
+    named = [(block.file, block.text) for block in blocks(document) if block.file]
+    assert len({name for name, _ in named}) == len(named), "a file is shown twice"
+    return dict(named)

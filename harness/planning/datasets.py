@@ -139,4 +139,4 @@ def mapped_root(given: Path | None) -> tuple[Path | None, Path | None]:
     if given is None or "=" not in str(given) or given.exists():
         return given, None
     here, _, there = str(given).partition("=")
-    return Path(here), Path(there)
+    return Path(here), Path(there).absolute()

@@ -25,7 +25,7 @@ from harness.planning.study_files.study_keys import KEYS
 from harness.protocol import METHOD_MAY_CHANGE, PRESETS, Protocol
 from harness.training.clock import BUCKETS
 from tests.cli_tools import ROOT, TINY, harness, write_plugin
-from tests.markdown import blocks, links, tables
+from tests.markdown import blocks, links, named_files, tables
 
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "writing-a-plugin.md"
@@ -34,13 +34,6 @@ COMMAND_LINE = ROOT / "docs" / "command-line.md"
 STUDY_FILES = ROOT / "docs" / "study-files.md"
 DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 FIRST_PACKAGE = ("pyproject.toml", "my_plugin/__init__.py", "my_plugin/models.py")
-
-
-def named_files(document: Path) -> dict[str, str]:
-    """File name -> content, of all blocks that name their file."""
-    named = [(block.file, block.text) for block in blocks(document) if block.file]
-    assert len({name for name, _ in named}) == len(named), "a file is shown twice"
-    return dict(named)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:

@@ -16,7 +16,7 @@ from harness.execution.watching.handed_over import HandedOver
 from harness.execution.watching.log_limit import cut_log
 from harness.results.rundir import CellDirectory
 
-LOOKS_PER_SECOND = 60.0
+LOOKS_PER_SECOND = 40.0
 """Of all cells together."""
 LOG_SECONDS = 1.0
 """Between two looks at the size of a running cell's log."""
