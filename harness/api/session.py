@@ -143,8 +143,8 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
         slotted = prepared.placement.for_cells(len(study.cells))
         with progress(
             study.cells,
-            headline=_headline(study, request.device, len(slotted)),
-            at_a_time=len(slotted),
+            headline=_headline(study, request.device, prepared.placement, how.jobs),
+            at_a_time=min(how.jobs or len(slotted), len(slotted)),
             known=known_seconds(study.cells, study.directory.parent, slotted[0]),
             shown=voice.shown,
             say=voice.say,
@@ -201,11 +201,14 @@ def _keep(on_interrupt: OnInterrupt | None, voice: Voice, cells: int) -> bool:
     return keep
 
 
-def _headline(study: Study, device: str, at_a_time: int) -> str:
-    """``33 methods · phantom · cpu · 2 cells at a time``"""
+def _headline(study: Study, device: str, placed: Placement, jobs: int | None) -> str:
+    """``33 methods · phantom · cpu · 2 cells at a time``, or ``… · cpu · slurm``."""
     methods = counted(len({cell.method for cell in study.cells}), "method")
     datasets = dict.fromkeys(str(cell.record["dataset"]["name"]) for cell in study.cells)
-    return " · ".join([methods, *datasets, device, f"{counted(at_a_time, 'cell')} at a time"])
+    at_a_time = jobs if placed.elsewhere else len(placed.slots)
+    limit = [] if at_a_time is None else [f"{counted(at_a_time, 'cell')} at a time"]
+    where = [placed.executor] if placed.elsewhere else []
+    return " · ".join([methods, *datasets, device, *where, *limit])
 
 
 def _broken(prepared: Prepared) -> tuple[PluginRecord, ...]:

@@ -6,7 +6,8 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,13 @@ from harness.results.cell_hash import check_identity
 from harness.results.prediction_file import PredictionFile
 from harness.results.predictions import Reference
 from harness.results.record import Status, TimingRecord
-from harness.results.rundir import CellDirectory, write_status
+from harness.results.rundir import LEASE, CellDirectory, write_status
 from harness.runtime.neighbours import among_neighbours
 from harness.runtime.resolve import make_importable, resolve
 from harness.specs import MetricSpec, TaskSpec, needs_masks, task_from_json
 from harness.storage.cache import cache_directory
 from harness.storage.json_files import read_json
+from harness.storage.lease import lease
 from harness.training.batches import Part, load_part, union
 from harness.training.clock import Clock
 from harness.training.fit.runner import Fitted, Outputs, Parts, Runner
@@ -58,9 +60,11 @@ def run_cell(
     asked: float,
     began: float | None = None,
     data_root: Path | None = None,
+    leased: bool = False,
 ) -> int:
     """Run the cell and leave its status; 0 for ``ok`` and ``skipped``, else 1.
 
+    Waits while another process runs the same cell, and leaves one alone that has its status then.
     An interrupt passes through and leaves no status: the cell is unfinished.
 
     Args:
@@ -68,9 +72,23 @@ def run_cell(
         began: when its process was started, by ``time.time`` of this machine; what passed since
             ``asked`` is ``queued``. None: when it was asked for.
         data_root: where the dataset is on this machine; None: where the study says.
+        leased: whether the process that has started this one holds the cell.
     """
-    with among_neighbours(resources.concurrent) as met:
+    with _held(directory, leased) as free, among_neighbours(resources.concurrent) as met:
+        if not free:
+            status = CellDirectory(directory).status
+            return 0 if status is not None and status["status"] in ("ok", "skipped") else 1
         return _run_cell(directory, resources, _clock(asked, began), met, data_root)
+
+
+@contextmanager
+def _held(directory: Path, leased: bool) -> Iterator[bool]:
+    """Hold the cell; yields whether it has no status, as another process may have run it."""
+    if leased or not directory.is_dir():
+        yield True  # That a folder is missing is told by what reads it.
+        return
+    with lease(directory.absolute() / LEASE, lambda: None):
+        yield not (directory / "status.json").exists()
 
 
 def _clock(asked: float, began: float | None) -> Clock:

@@ -41,6 +41,8 @@ from harness.storage.json_files import append_json_line, read_json, read_json_li
 
 _PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16
+LEASE = ".lease"
+"""Of a cell's folder: one process at a time runs it."""
 LOG_LINES = 20
 """Number of last log lines that the status of a failed cell repeats."""
 

@@ -41,7 +41,7 @@ class Holder:
     user: str
     host: str
     boot: str
-    """Of the host's running system."""
+    """Of the host's running system, and which of its processes see each other."""
     pid: int
     began: str
     """When its process was started, in the system's words: numbers are used again."""
@@ -53,9 +53,10 @@ class Holder:
 
     def has_ended(self) -> bool:
         """Whether it is known to have ended: it was a process of this machine."""
-        if self.host != platform.node():
+        # Names of hosts are not unique, and containers may have one name but see other processes.
+        if (self.host, self.boot) != (platform.node(), _boot()):
             return False
-        return self.boot != _boot() or _began(self.pid) != self.began
+        return _began(self.pid) != self.began
 
 
 class Lease:
@@ -257,7 +258,8 @@ def _user() -> str:
 
 def _boot() -> str:
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 

@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -64,18 +64,26 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
     except OSError as error:
-        raise HarnessError(
-            f"{path.parent}: cannot be written ({error.strerror}); "
-            "set CXR_HARNESS_CACHE to a folder with room"
-        ) from error
+        raise _unwritable(path, error) from error
     with file:
         while take(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB) == "busy":
             waiting()
             time.sleep(_POLL_SECONDS)
         # Closing the file releases the lock. The file stays: removing it would let a third process
         # lock a new one while a second still waits for this.
-        with lease(path.with_name(f"{path.name}.lease"), waiting):
+        with ExitStack() as held:
+            try:
+                held.enter_context(lease(path.with_name(f"{path.name}.lease"), waiting))
+            except OSError as error:
+                raise _unwritable(path, error) from error
             yield
+
+
+def _unwritable(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"{path.parent}: cannot be written ({error.strerror}); "
+        "set CXR_HARNESS_CACHE to a folder with room"
+    )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Literal
 
 from harness.errors import HarnessError
 from harness.execution.study_folder import LEASE, LOCK
+from harness.results.rundir import LEASE as CELL_LEASE
 from harness.results.rundir import CellDirectory, find_cells
 from harness.storage.artefact_meta import META
 from harness.storage.disk import size_of
@@ -176,7 +177,7 @@ def _locks(item: Item) -> tuple[Path, ...]:
 def _leases(item: Item) -> Iterator[Path]:
     """What other machines hold."""
     if item.kind == "unfinished":
-        yield item.path / LEASE  # Of the process that runs it, whatever became of the command.
+        yield item.path / CELL_LEASE  # Of the process that runs it, whatever became of the command.
     for path in _locks(item):
         if path.name == LOCK:
             yield path.with_name(LEASE)

@@ -102,7 +102,7 @@ class Slurm:
                 raise harness.ExecutorError(f"SLURM does not answer: {error}") from error
         if job not in self._before or has_ended(self._before[job]):
             return None
-        self._queue.watch([job])
+        self._queue.watch([job], {job: self._before[job]})
         return self._cell(job, directory)
 
     def leave(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import harness
 from harness_clusters import slurm_commands
@@ -41,9 +41,14 @@ class Queue:
         self._asked = float("-inf")
         self._answered = time.monotonic()
 
-    def watch(self, jobs: Iterable[str]) -> None:
-        """From now on."""
+    def watch(self, jobs: Iterable[str], known: Mapping[str, JobState] | None = None) -> None:
+        """From now on.
+
+        Args:
+            known: what SLURM has just said of them.
+        """
         self._jobs.update(jobs)
+        self._known.update(known or {})
 
     def state(self, job: str) -> JobState:
         """At most some seconds old.

@@ -22,7 +22,7 @@ from harness.execution.workers.same_code import other_code
 from harness.execution.workers.server import end_rest, run_forked
 from harness.machine import Resources
 from harness.results.record import CellRecord
-from harness.results.rundir import CellDirectory, write_status
+from harness.results.rundir import LEASE, CellDirectory, write_status
 from harness.runtime.home import substitutes
 from harness.runtime.process_tree import (
     adopt_orphans,
@@ -34,8 +34,6 @@ from harness.runtime.resolve import make_importable
 from harness.storage.cache import cache_directory
 from harness.storage.lease import Lease, lease, read
 
-LEASE = ".lease"
-"""Of a cell's folder: one process at a time runs it."""
 LOOK_SECONDS = 0.2
 """Between two looks at the process of the cell."""
 
@@ -132,7 +130,7 @@ def _run(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setpgid(0, 0)
     adopt_orphans()
-    run_forked(directory, resources, asked=asked, began=began, data_root=data_root)
+    run_forked(directory, resources, asked=asked, began=began, data_root=data_root, leased=True)
 
 
 def _watch(cell: CellDirectory, pid: int, held: Lease) -> int:

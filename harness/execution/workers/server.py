@@ -90,6 +90,7 @@ def run_forked(
     asked: float,
     began: float | None = None,
     data_root: Path | None = None,
+    leased: bool = False,
 ) -> NoReturn:
     """In the forked process: run the cell, all output into its log, and never return."""
     code = 1
@@ -100,7 +101,9 @@ def run_forked(
             os.dup2(source, target)
         from harness.cell.run import run_cell
 
-        code = run_cell(directory, resources, asked=asked, began=began, data_root=data_root)
+        code = run_cell(
+            directory, resources, asked=asked, began=began, data_root=data_root, leased=leased
+        )
     except BaseException:
         traceback.print_exc()
     finally:
