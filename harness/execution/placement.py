@@ -111,7 +111,7 @@ def find_executor(name: str, plugins: Plugins) -> Entry[ExecutorSpec]:
     if name not in plugins.executors:
         raise HarnessError(
             f"unknown executor {name!r}{did_you_mean(name, plugins.executors)}; "
-            f"executors: {', '.join(plugins.executors)}",
+            f"executors: {', '.join(sorted(plugins.executors))}",
             about="executor",
         )
     entry = plugins.executors[name]

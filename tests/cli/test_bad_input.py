@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--executor", "nope", "unknown executor 'nope'; executors: process, inline"),
+        ("--executor", "nope", "unknown executor 'nope'; executors: inline, process, ray"),
         ("--device-memory", "much", "--device-memory 'much'"),
         ("--activation-space", "much", "--activation-space 'much'"),
     ],
