@@ -67,8 +67,16 @@ def prepare_process(resources: Resources, protocol: Protocol, seed: int) -> None
         torch.backends.cudnn.benchmark = not protocol.deterministic
         torch.backends.cudnn.allow_tf32 = protocol.tf32
         torch.set_float32_matmul_precision("high" if protocol.tf32 else "highest")
-        _FOR_LIFE.enter_context(machine_lock(resources.device.replace(":", "-")))
+        _FOR_LIFE.enter_context(machine_lock(gpu_name(resources.device)))
     np.random.seed(derive_seed("numpy", seed) % 2**32)
+
+
+def gpu_name(device: str) -> str:
+    """What a GPU is called on its machine, whatever number a process sees it under: of two jobs of
+    a cluster, each may see another one as ``cuda:0``."""
+    card = getattr(torch.cuda.get_device_properties(torch.device(device)), "uuid", None)
+    # Builds of torch that do not tell: by the number, as the process sees it.
+    return device.replace(":", "-") if card is None else f"gpu-{card}"
 
 
 _FOR_LIFE = ExitStack()
