@@ -73,7 +73,7 @@ def test_cells_of_a_lost_node_are_submitted_again_and_go_on_from_their_checkpoin
         "two epochs of both",
     )
     cluster.remove_node(second, allow_graceful=False)
-    _, err = run.communicate(timeout=240)
+    _, err = run.communicate(timeout=400)
     assert run.returncode == 0, err
     assert set(statuses(tmp_path).values()) == {("ok", "")}
     assert len(resumed(tmp_path)) == 1
@@ -92,7 +92,7 @@ def test_with_no_retries_a_lost_node_costs_the_cell(
         "an epoch of both",
     )
     cluster.remove_node(second, allow_graceful=False)
-    _, err = run.communicate(timeout=240)
+    _, err = run.communicate(timeout=400)
     assert run.returncode == 1, err
     found = sorted(statuses(tmp_path).values())
     assert found[1] == ("ok", "")

@@ -69,7 +69,7 @@ def jobs_of(folder: Path) -> dict[str, str]:
     }
 
 
-def until(happens: Callable[[], object], what: str, seconds: float = 90) -> None:
+def until(happens: Callable[[], object], what: str, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, f"not in {seconds} s: {what}"
