@@ -148,3 +148,76 @@ def test_a_history_that_cannot_be_read_is_said_once(tmp_path: Path) -> None:
 def test_a_cell_with_damaged_files_is_failed_whatever_it_says(tmp_path: Path) -> None:
     told = run(tmp_path, "good", damage=lambda cell: "metrics.json: lacks test")
     assert told.ended["demo/good"] == ("failed", "metrics.json: lacks test")
+
+
+class Waiting:
+    """Waits for as many rounds as it is asked, and then runs for as many."""
+
+    def __init__(self, directory: Path, waits: int, runs: int) -> None:
+        self._directory, self._waits, self._runs = directory, waits, runs
+
+    def state(self) -> str:
+        self._waits -= 1
+        return "queued" if self._waits > 0 else "running"
+
+    def poll(self) -> int | None:
+        if self._waits > 0:
+            return None
+        self._runs -= 1
+        if self._runs > 0:
+            return None
+        write_status(CellDirectory(self._directory), "ok", "", seconds=1.0, concurrent=False)
+        return 0
+
+    def kill(self) -> None:
+        """It was not to be ended."""
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("waits", "runs", "status"), [(30, 2, "ok"), (1, 30, "timeout")], ids=["waits", "runs"]
+)
+def test_the_time_that_a_cell_is_allowed_counts_from_its_first_sign_of_life(
+    tmp_path: Path, waits: int, runs: int, status: str
+) -> None:
+    class Queueing(Misbehaving):
+        def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> Any:
+            return Waiting(directory, waits, runs)
+
+    made = make_cell(tmp_path, "demo/good", status=None)
+    cell = Cell(method="demo/good", key="demo/good", directory=made.path, record=made.cell)
+    told = Telling()
+    # 30 rounds are 1.5 s.
+    run_cells([cell], Queueing(), SLOT, told, Terms(timeout=0.5))
+    assert told.ended["demo/good"][0] == status
+
+
+def test_the_status_of_a_cell_elsewhere_is_awaited_when_its_process_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Waiting):
+        """Its status arrives some rounds after the news that it has ended."""
+
+        def poll(self) -> int | None:
+            return 1
+
+        def state(self) -> str:
+            return "running"
+
+        def reason(self) -> None:
+            self._runs -= 1
+            if self._runs == 0:
+                super().poll()
+
+    class Far(Misbehaving):
+        def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> Any:
+            return Late(directory, 0, 5)
+
+    made = make_cell(tmp_path, "demo/good", status=None)
+    cell = Cell(method="demo/good", key="demo/good", directory=made.path, record=made.cell)
+    for patience, status in ((0.0, "failed"), (30.0, "ok")):
+        monkeypatch.setattr(schedule, "AWAIT_SECONDS", patience)
+        (made.path / "status.json").unlink(missing_ok=True)
+        told = Telling()
+        run_cells([cell], Far(), SLOT, told, Terms(elsewhere=True))
+        assert told.ended["demo/good"][0] == status
