@@ -46,6 +46,7 @@ def command(
 
     \b
     harness run-cell results/STUDY/cells/METHOD/DATASET/CELL --device cuda
+    harness run-cell results/STUDY/cells/METHOD/DATASET/CELL --data-root /scratch/films
 
     Exit codes: 0 ok or skipped by design, 1 anything else that has left a status, 2 there is no
     cell in the folder, 128 and more: killed by that signal, and it has left none.

@@ -56,6 +56,8 @@ OF_ANOTHER_TYPE = {
     "deterministic": "deterministic = 0",
     "time_only": "time_only = 1",
     "jobs": "jobs = 0",
+    "retries": "retries = -1",
+    "on_interrupt": 'on_interrupt = "ask"',
     "timeout": "timeout = 0",
     "keep_checkpoints": 'keep_checkpoints = "bst"',
 }
@@ -65,6 +67,7 @@ IN_A_RUN = {
     "device_memory": 'device_memory = "much"',
     "activation_space": 'activation_space = "little"',
     "executor": 'executor = "proces"',
+    "executor_param.partition": '[executor]\nname = "process"\npartition = "gpu"',
     "log": 'log = "tensorbord"',
     "out": 'out = "films.csv"',
 }

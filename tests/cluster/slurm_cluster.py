@@ -19,7 +19,7 @@ START_SECONDS = 60.0
 
 CONFIGURATION = """\
 ClusterName=made-up
-SlurmctldHost={host}
+SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
 SlurmUser=root
 SlurmdUser=root
@@ -53,6 +53,10 @@ NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} CPUs=2 RealMemory=4
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} CPUs=2 RealMemory=4000
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
+
+
+class NoClusterError(Exception):
+    """SLURM is installed, and does not run on this machine."""
 
 
 def missing() -> str:
@@ -124,7 +128,9 @@ class Cluster:
         _end(self.folder / "munged.pid", signal.SIGKILL)
 
     def _start(self, *words: str) -> None:
-        subprocess.run(words, env=self.environment, check=True, capture_output=True)
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise NoClusterError(f"{words[0]} does not start: {done.stdout}{done.stderr}")
 
 
 def start(folder: Path) -> Cluster:
@@ -166,7 +172,7 @@ def start(folder: Path) -> Cluster:
         time.sleep(0.5)
     logs = [(folder / f"{name}.log").read_text()[-2000:] for name in ("slurmctld", "slurmd-n1")]
     cluster.stop()
-    raise AssertionError("the nodes are not idle:\n" + "\n".join(logs))
+    raise NoClusterError("its nodes are not idle:\n" + "\n".join(logs))
 
 
 def _step_above(pid: int) -> int | None:
