@@ -39,14 +39,14 @@ def command(
 ) -> None:
     """Run one cell of a study: what an executor starts on another machine.
 
-    CELL is the folder of a cell that a run has prepared. Everything but the exit code goes into its
+    CELL is the path of one that a run has prepared, as its executor was given it. Everything but the exit code goes into its
     files. A cell that has its status is left alone; one that was interrupted continues from its
     checkpoint. Where harness, libraries, plugin or data are others than those that the cell was
     planned with, it is refused.
 
     \b
-    harness run-cell results/STUDY/cells/METHOD/DATASET/CELL --device cuda
-    harness run-cell results/STUDY/cells/METHOD/DATASET/CELL --data-root /scratch/films
+    harness run-cell CELL --device cuda
+    harness run-cell CELL --data-root /scratch/films
 
     Exit codes: 0 ok or skipped by design, 1 anything else that has left a status, 2 there is no
     cell in the folder, 128 and more: killed by that signal, and it has left none.
