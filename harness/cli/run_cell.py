@@ -39,10 +39,10 @@ def command(
 ) -> None:
     """Run one cell of a study: what an executor starts on another machine.
 
-    CELL is the path of one that a run has prepared, as its executor was given it. Everything but the exit code goes into its
-    files. A cell that has its status is left alone; one that was interrupted continues from its
-    checkpoint. Where harness, libraries, plugin or data are others than those that the cell was
-    planned with, it is refused.
+    CELL is the path of one that a run has prepared, as its executor was given it. Everything but
+    the exit code goes into its files. A cell that has its status is left alone; one that was
+    interrupted continues from its checkpoint. Where harness, libraries, plugin or data are others
+    than those that the cell was planned with, it is refused.
 
     \b
     harness run-cell CELL --device cuda
