@@ -27,7 +27,7 @@ NO_PART_IN_RESULTS = ("packaging",)
 NAMED_BY_METHODS = ("peft",)
 """Libraries that ``requires`` of the methods that use them names; their versions are hashed."""
 
-IN_NO_CELL = ("harness_loggers",)
+IN_NO_CELL = ("harness_clusters", "harness_loggers")
 """Bundled plugins whose code runs beside cells."""
 
 
