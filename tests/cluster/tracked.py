@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -87,4 +88,6 @@ def begin(*words: str | Path, cwd: Path, env: dict[str, str]) -> subprocess.Pope
         stdin=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        # A shell may have had its jobs ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

@@ -80,16 +80,23 @@ def run(
     caller: Caller | None = None,
     seen: Seen | None = None,
 ) -> StatusRecord:
-    """Run the study as ``harness run`` does; the status of its cell."""
+    """Run the study as ``harness run`` does; the status of its cell.
+
+    Raises:
+        NotCheckedError: there is no cluster for the executor to ask.
+    """
     seen = seen or Seen()
-    placed = placement(
-        executor,
-        plugins,
-        plugins.executors[executor].spec.params,
-        device="cpu",
-        jobs=1,
-        threads=1,
-    )
+    try:
+        placed = placement(
+            executor,
+            plugins,
+            plugins.executors[executor].spec.params,
+            device="cpu",
+            jobs=1,
+            threads=1,
+        )
+    except HarnessError as error:
+        raise NotCheckedError(f"executor {executor!r} cannot be had here: {error}") from error
     call = caller or Caller(plugins, lambda text: None)
     call(hookspecs.harness_session_start, directory=study.directory, cells=study.cells)
     try:
