@@ -22,7 +22,7 @@ REMAINS = 0.1
 LEARNING_RATES = (3e-3, 1e-2, 1e-3)
 """Each is tried from the first weights until one succeeds: which suits a network on one batch has
 little to do with the one for a long training."""
-STEPS = 80
+STEPS = 160
 """Steps of each stage at each rate."""
 EVERY = 10
 """Steps between two looks at the predictions."""
