@@ -138,7 +138,8 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
             time.sleep(0.05)
         second = harness(*ARGUMENTS, cwd=tmp_path)
         assert second.returncode == 2
-        assert f"another run (pid {first.pid}) is using" in second.stderr
+        assert "is in use by " in second.stderr
+        assert f", process {first.pid}, since 20" in second.stderr
     finally:
         first.kill()
         first.wait()
