@@ -83,16 +83,18 @@ def _call(job: Mapping[str, Any], answer: int, printed: int) -> None:
                 # What is said before a crash is in the file then, whatever the locale.
                 stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
-        def doing(what: str) -> None:
-            os.write(answer, f"{what}\n".encode())
+        def write(what: str) -> None:
+            # A process that the call forks comes here, too: its lines would follow the answer.
+            if os.getpid() == own:
+                os.write(answer, what.encode())
 
-        value = _outcome(resolve(job["function"]), doing, job["arguments"])
+        value = _outcome(
+            resolve(job["function"]), lambda what: write(f"{what}\n"), job["arguments"]
+        )
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-        # Forked by the call itself, a second process may come here, too.
-        if os.getpid() == own:
-            os.write(answer, json.dumps(value).encode())
+        write(json.dumps(value))
     finally:
         os._exit(0)
 

@@ -15,6 +15,14 @@ from harness.discovery import isolated
 from harness.discovery.describe import MOST
 from harness.discovery.registry import PluginRecord
 
+FORKED_AND_LATE = """import os, time
+if os.fork() == 0:
+    time.sleep(0.2)
+else:
+    write = os.write
+    os.write = lambda file, text: (write(file, text), time.sleep(0.6 * text.startswith(b"{")))[0]
+"""
+"""Its second process says what it does after the first has answered, and before that one ends."""
 ENDLESS = "number = 0\n    while True:\n        number += 1\n"
 
 
@@ -89,6 +97,7 @@ def test_a_plugin_that_breaks_has_a_reason_and_the_others_are_as_without_it(
     "code",
     [
         "import os; os.fork()",
+        FORKED_AND_LATE,
         "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()",
         "import os; os.environ['PATH'] = ''; os.chdir('/'); os.umask(0)",
         "import sys; sys.path.clear(); sys.modules['json'] = None",
