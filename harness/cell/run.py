@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -189,7 +190,7 @@ class _Cell:
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})
         if not is_bundled(self.record["method"]["dist"]):
             self._importing(self.record["id"].partition("/")[0], self.record["method"]["factory"])
-        with self.clock.bucket("build"), libraries_as_recorded():
+        with self._in_plugins("build"):
             runner = self.runner = make_runner(
                 self.record,
                 self.samples,
@@ -213,7 +214,7 @@ class _Cell:
             )
             rows = self._rows(self.record["fraction"])
             parts = self._parts(store, rows)
-        with self.clock.bucket("build"), libraries_as_recorded():
+        with self._in_plugins("build"):
             runner.build()
         measured: TimingRecord = {}
         fitted, files = Fitted(), dict[str, tuple[PredictionFile, Reference]]()
@@ -228,14 +229,14 @@ class _Cell:
                 )
         else:
             # What the loop does between its epochs, such as making optimisers, is training as well.
-            with self.clock.bucket("train"), libraries_as_recorded():
+            with self._in_plugins("train"):
                 fitted = runner.fit(
                     parts, lambda outputs: self._validate(runner, outputs, parts.val, store)
                 )
         # What a method is tested on is opened when it has learned.
         named = self._opened(store, rows, set(rows) - {"train"})
         if not self.protocol.time_only:
-            with self.clock.bucket("predict"):
+            with self._in_plugins("predict"):
                 files = self._predict(runner, fitted, named, store)
         with self.clock.bucket("probe"):
             timing = timing_record(
@@ -245,12 +246,25 @@ class _Cell:
             runner.finish()
         if files:
             # Last, as plugins' metrics are code of others than the method.
-            with self.clock.bucket("predict"):
+            with self._in_plugins("predict"):
                 self._score(files)
         blocks = {**timing["blocks"], **measured.get("blocks", {})}
         self.cell.write_timing(
             {**timing, **measured, "blocks": blocks, "buckets": self.clock.read()}
         )
+
+    @contextmanager
+    def _in_plugins(self, bucket: str) -> Iterator[None]:
+        """Around what calls a plugin's code. A process that this code forks, and that returns
+        here as if it were the cell, ends: it would train, and write its files, a second time."""
+        own = os.getpid()
+        try:
+            with self.clock.bucket(bucket), libraries_as_recorded():
+                yield
+        finally:
+            if os.getpid() != own:
+                os.write(2, b"harness: a process that a plugin had forked has been ended\n")
+                os._exit(1)
 
     def _check_code(self) -> None:
         """LoadFailedError where the method's code is no longer that of the cell's name."""

@@ -33,8 +33,11 @@ def main() -> None:
         choice = Choice(local=tuple(map(Path, asked["plugin"])))
         plugins = installed_plugins(choice=choice, asked=members_in(asked["name"]))
         checks = {check.id: check for check in checks_of(asked["name"], plugins, roots)}
+        own = os.getpid()
         for line in lines:
             outcome = perform(checks[json.loads(line)])
+            if os.getpid() != own:
+                os._exit(1)  # Forked by the plugin, it would answer, and take checks, as well.
             os.write(out, (json.dumps(asdict(outcome)) + "\n").encode())
 
 

@@ -28,6 +28,7 @@ NAMES = {
     "prints": ("ok", ""),
     "global_state": ("ok", ""),
     "children": ("ok", ""),
+    "forks": ("ok", ""),
 }
 LIGHT = f"""
     import harness
@@ -123,6 +124,7 @@ MODELS = """
     prints = method(build=doing(lambda: [os.write(1, b"x" * 999 + b"\\n") for _ in range(40_000)]))
     global_state = method(build=doing(disturb))
     children = method(build=doing(start))
+    forks = method(build=doing(os.fork))
 
     class predicts:
         def __init__(self, problem): ...
@@ -218,6 +220,15 @@ def test_no_process_of_a_cell_outlives_it_and_each_is_named(run: Run) -> None:
     assert len(told) == 1
     assert "note: zoo/children left" in told[0]
     assert told[0].count("left-by-the-zoo (pid ") == 3
+
+
+def test_of_a_cell_that_a_method_forks_one_process_trains(run: Run) -> None:
+    cell = run.cell("zoo/forks")
+    lines = map(json.loads, (cell / "history.jsonl").read_text().splitlines())
+    epochs = [line["epoch"] for line in lines if line["event"] == "epoch"]
+    assert epochs == sorted(set(epochs))
+    assert epochs
+    assert "a process that a plugin had forked has been ended" in (cell / "log.txt").read_text()
 
 
 def test_a_long_log_is_cut_in_the_middle(run: Run) -> None:

@@ -55,6 +55,11 @@ MODELS = """
         def loss(self, outputs, batch):
             sys.exit("enough")
 
+    class Forks(Good):
+        def build(self):
+            os.fork()
+            return super().build()
+
     class Skips(Good):
         def skip(self):
             return "no licence"
@@ -64,7 +69,7 @@ MODELS = """
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    names = ("good", "hangs", "dies", "ends", "leaves", "skips")
+    names = ("good", "hangs", "dies", "ends", "leaves", "skips", "forks")
     return write_plugin(folder, "mine", LIGHT.format(names=names), MODELS)
 
 
@@ -95,6 +100,15 @@ def test_a_hang_and_a_crash_are_failed_checks_and_the_others_are_made(
     assert "failed" not in good
     assert sum(facts["counts"].values()) == len(facts["checks"])
     assert list(scratch.iterdir()) == []
+
+
+def test_what_a_method_forks_makes_no_check(site: Path, tmp_path: Path) -> None:
+    verdicts = [
+        {one["id"].partition(":")[2]: one["verdict"] for one in facts["checks"]}
+        for name in ("good", "forks")
+        for _, facts in [checked(site, tmp_path, f"mine/{name}")]
+    ]
+    assert verdicts[0] == verdicts[1]
 
 
 def test_a_method_alone_with_its_counts(site: Path, tmp_path: Path) -> None:
