@@ -89,7 +89,7 @@ def _parts(study: Study, cell: Cell) -> Mapping[str, NDArray[np.int64]]:
     """Rows of the parts that a cell predicts."""
     return {
         part: rows[: cell.record["data"][part]["images"]]
-        for part, rows in study.split.parts.items()
+        for part, rows in study.splits[0].parts.items()
         if part != "train"
     }
 

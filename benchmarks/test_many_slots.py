@@ -143,7 +143,7 @@ def test_watching_ten_thousand_cells(benchmark: Any, plugins: Plugins, tmp_path:
     tables.put(
         study.directory,
         study.dataset.fingerprint,
-        Table(study.samples, study.split, "the study's table"),
+        Table(study.samples, study.splits[0], "the study's table"),
     )
     executor = Clockwork()
     said: list[str] = []

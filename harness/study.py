@@ -48,6 +48,8 @@ class Request:
     fractions: tuple[float, ...] = (1.0,)
     split: Literal["standard", "study"] = "standard"
     split_file: Path | None = None
+    folds: int | None = None
+    """Number of splits of a cross-validation, in place of one split."""
     out: Path = Path("results")
     name: str | None = None
     """Of the study's folder; as :func:`harness.planning.study_name.default_name` has it unless
@@ -140,7 +142,8 @@ class Study:
     cells: tuple[Cell, ...]
     dataset: Dataset
     samples: Samples
-    split: Split
+    splits: tuple[Split, ...]
+    """One, or those of a cross-validation."""
     notes: tuple[str, ...]
     dropped: Mapping[str, tuple[Cell, ...]] = field(default_factory=dict)
     """Plugin -> the cells that its ``harness_select_cells`` has left out."""

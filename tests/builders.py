@@ -149,6 +149,7 @@ def make_cell(
     split_notes: Sequence[str] = (),
     selected_on_test: bool = False,
     split: str = "d",
+    fold: tuple[int, int] | None = None,
     images: Sequence[str] | None = None,
     labels: Sequence[int] = (0, 1, 2, 3),
     predicted: Sequence[int] = (0, 1, 2, 3),
@@ -161,6 +162,7 @@ def make_cell(
         images: of its prediction files, all with a mask where ``mask`` is given; None for four.
         labels, predicted: class indices of each image, where ``label`` is given.
         trained_on: what its record says of the train part.
+        fold: its number and how many there are; ``split`` is what all of them share.
     """
     deviations = deviations or {}
     used = {**protocol, **{name: pair[1] for name, pair in deviations.items()}}
@@ -174,6 +176,8 @@ def make_cell(
         "fraction": fraction,
         "params": {name: pair[1] for name, pair in (changed_params or {}).items()},
     }
+    if fold is not None:
+        identity["split"] = f"{split}-{fold[0]}"
     text = json.dumps([identity, code], sort_keys=True)
     name = f"seed{seed}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     cell = CellDirectory(study / "cells" / method.replace("/", "--") / dataset / name)
@@ -213,9 +217,14 @@ def make_cell(
             "test": {"images": 128, "masks": 100},
         },
         "split": {
-            "digest": split,
+            "digest": identity.get("split", split),
             "selected_on_test": selected_on_test,
             "notes": list(split_notes),
+            **(
+                {}
+                if fold is None
+                else {"fold": {"number": fold[0], "of": fold[1], "digest": split}}
+            ),
         },
         "protocol": used,
         "weights": {"kind": "random", "card": None, "digest": None, "files": []},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from harness.discovery.registry import Plugins
 from harness.errors import HarnessError, did_you_mean
@@ -14,7 +14,7 @@ from harness.report.contents import contents
 from harness.report.file_format import FORMATS, format_of
 from harness.report.render import records, render
 from harness.report.table.rows import Row, rows
-from harness.report.table.view import View
+from harness.report.table.view import Over, View
 from harness.results.browse.lookup import method_of
 from harness.results.rundir import CellDirectory, find_cells
 from harness.specs import MetricSpec
@@ -65,7 +65,7 @@ class Results:
         columns: Iterable[str] = (),
         sort: str | None = None,
         filters: Iterable[str] = (),
-        aggregate: bool = False,
+        aggregate: bool | Over = False,
     ) -> str:
         """The report as text, as ``harness report`` prints it.
 
@@ -77,7 +77,8 @@ class Results:
             columns: names of columns, in this order; empty for the default ones.
             sort: a column; with ``-`` before it the highest first.
             filters: conditions that all must hold, such as ``label.f1>0.9``.
-            aggregate: one row for all seeds.
+            aggregate: ``seeds``: one row for all seeds; ``folds`` or True: one for all seeds and
+                folds.
 
         Returns:
             What is written, or of a workbook the same report as text.
@@ -93,7 +94,10 @@ class Results:
             )
         file = None if path is None else Path(path)
         form = format_of(file, format, option="path", by="format")
-        view = View(columns=tuple(columns), sort=sort, filters=tuple(filters), aggregate=aggregate)
+        over: Over | None = "folds" if aggregate is True else aggregate or None
+        if over not in (None, *get_args(Over)):
+            raise HarnessError(f"aggregate={aggregate!r}: use True, 'seeds' or 'folds'")
+        view = View(columns=tuple(columns), sort=sort, filters=tuple(filters), aggregate=over)
         found, metrics = self._rows(), self._metrics()
         data = contents(found, metrics, format=form, view=view)
         if file is not None:

@@ -14,7 +14,7 @@ from harness.cli.shared.print_report import print_report
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
 from harness.report.file_format import FORMATS, SUFFIXES, Format, format_of
-from harness.report.table.view import Layout, View
+from harness.report.table.view import Layout, Over, View
 from harness.results.rundir import find_cells
 
 
@@ -44,8 +44,8 @@ from harness.results.rundir import find_cells
 )
 @click.option(
     "--aggregate",
-    type=click.Choice(["seeds"]),
-    help="One row for all seeds: mean, lowest, highest and number.",
+    type=click.Choice(["seeds", "folds"]),
+    help="One row for all seeds, or for all folds and seeds: mean, lowest, highest and number.",
 )
 @click.option(
     "--layout",
@@ -78,7 +78,7 @@ def command(
     columns: str | None,
     sort: str | None,
     filters: tuple[str, ...],
-    aggregate: str | None,
+    aggregate: Over | None,
     layout: Layout | None,
     output: Path | None,
     page: bool,
@@ -115,9 +115,7 @@ def command(
         raise SystemExit(code)
     form = format_of(output, form)
     names = () if columns is None else tuple(columns.split(","))
-    view = View(
-        columns=names, sort=sort, filters=filters, aggregate=aggregate is not None, layout=layout
-    )
+    view = View(columns=names, sort=sort, filters=filters, aggregate=aggregate, layout=layout)
     cells = {cell.path.resolve(): cell for folder in results for cell in find_cells(folder)}
     plugins = found_plugins(plugin=plugin)
     damaged = print_report(cells.values(), plugins, form=form, output=output, view=view)

@@ -222,11 +222,12 @@ def exit_code(statuses: Mapping[str, StatusRecord], broken: bool) -> int:
 def _tables(study: Study) -> Tables:
     """The study's table as it was planned: nothing that a cell does to files can change it."""
     tables = Tables()
-    tables.put(
-        study.directory,
-        study.dataset.fingerprint,
-        Table(study.samples, study.split, "the study's table"),
-    )
+    for split in study.splits:
+        tables.put(
+            study.directory,
+            study.dataset.fingerprint,
+            Table(study.samples, split, "the study's table"),
+        )
     return tables
 
 

@@ -105,7 +105,7 @@ def write_study(
     file: Callable[[str | None, Path], str],
     plugins: list[dict[str, Any]],
 ) -> None:
-    """Everything of the study but its cells: the sample table, the split, ``study.json`` and
+    """Everything of the study but its cells: the sample table, the splits, ``study.json`` and
     ``study.toml``, both with what earlier runs have recorded in them.
 
     Args:
@@ -138,6 +138,7 @@ def write_study(
     write_samples(study.directory / "data" / f"{fingerprint}.npz", study.samples)
     splits = study.directory / "splits"
     splits.mkdir(exist_ok=True)
-    write_split(study.split, study.samples, splits / f"{study.split.digest}.csv")
+    for split in study.splits:
+        write_split(split, study.samples, splits / f"{split.digest}.csv")
     if after != before:
         write_bytes(path, after.encode())

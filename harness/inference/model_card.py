@@ -122,7 +122,8 @@ def card_markdown(card: Mapping[str, Any]) -> str:
                     f"deviates from it: {name} {stated} → {used}"
                     for name, (stated, used) in card["deviations"].items()
                 ),
-                f"seed {card['seed']}, {card['device']} {card['precision']}, {card['trained']}",
+                f"seed {card['seed']}, {_fold(card)}{card['device']} {card['precision']}, "
+                f"{card['trained']}",
             ]
         ),
         "## Initial weights",
@@ -185,6 +186,11 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         lines.append(f"| {target}.{name} |" + "".join(f" {decimals(v)} |" for v in values))
     lines.append("| images |" + "".join(f" {m['images']} |" for m in metrics.values()))
     return "\n".join(lines)
+
+
+def _fold(card: Mapping[str, Any]) -> str:
+    fold = card["training_data"]["split"].get("fold")
+    return "" if fold is None else f"fold {fold['number']} of {fold['of']}, "
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -42,9 +42,8 @@ _RUN: Table = (
         "'harness run --help' lists what can be changed",
     ),
     (
-        "folds fold k-fold kfold k cv cross-validation n-splits",
-        "the protocol has one split and no folds: --seeds 0,1,2 repeats the training, "
-        "--split-file FILE takes a split of your own",
+        "fold k-fold kfold k cv cross-validation n-splits",
+        "--folds K, a cross-validation",
     ),
     (
         "split split-file val-split test-split train-split val-size test-size train-size "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness.data.splits.folds import OWN_IGNORED, make_folds, notes_of
 from harness.data.splits.make import OWN_SPLIT, make_split, read_split
 from harness.discovery.registry import Plugins
 from harness.discovery.select import select, taken
@@ -20,7 +21,9 @@ from harness.specs import DatasetSpec
 from harness.study import Request, Study
 
 if TYPE_CHECKING:
-    from harness.data.dataset import Dataset
+    from harness.data.dataset import Dataset, Samples
+    from harness.data.splits.folds import Fold
+    from harness.data.splits.split import Split
 
     Admit = Callable[[DatasetSpec, Dataset], Dataset]
 
@@ -47,15 +50,10 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     if admit is not None:
         dataset = admit(spec, dataset)
     samples = dataset.samples
-    if request.split_file is not None:
-        with about("split_file"):
-            split = read_split(request.split_file, samples)
-    else:
-        with about("split"):
-            split = make_split(samples, request.split)
+    folds = _splits(request, samples)
     if spec.embedded:
         # The split of a made-up dataset is part of what it is, and no news.
-        split = replace(split, notes=tuple(note for note in split.notes if note != OWN_SPLIT))
+        folds = [(fold, _without(split, (OWN_SPLIT, OWN_IGNORED))) for fold, split in folds]
     name = request.name or default_name(
         request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
     )
@@ -63,11 +61,15 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
     resolver = Resolver(request, plugins)
     offered_by = plugins.record(plugins.datasets[spec.name].plugin)
     code = plugin_code(spec.factory, offered_by.dist, offered_by.version)
-    planner = Planner(request, resolver, spec, code, dataset, split, directory)
+    planners = [
+        Planner(request, resolver, spec, code, dataset, split, directory, fold)
+        for fold, split in folds
+    ]
     cells = tuple(
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids
         for seed in request.seeds
+        for planner in planners
         for fraction in request.fractions
     )
     refuse_unused(resolver.changes, ids, plugins)
@@ -78,9 +80,25 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         cells=cells,
         dataset=dataset,
         samples=samples,
-        split=split,
-        notes=(*_taken(request, plugins), *_pretrained(request), *samples.notes, *split.notes),
+        splits=tuple(split for _, split in folds),
+        notes=(*_taken(request, plugins), *_pretrained(request), *samples.notes, *notes_of(folds)),
     )
+
+
+def _splits(request: Request, samples: Samples) -> list[tuple[Fold | None, Split]]:
+    """The one split that the request asks for, or its folds."""
+    if request.folds is not None:
+        with about("folds"):
+            return list(make_folds(samples, request.folds))
+    if request.split_file is not None:
+        with about("split_file"):
+            return [(None, read_split(request.split_file, samples))]
+    with about("split"):
+        return [(None, make_split(samples, request.split))]
+
+
+def _without(split: Split, notes: Sequence[str]) -> Split:
+    return replace(split, notes=tuple(note for note in split.notes if note not in notes))
 
 
 def _pretrained(request: Request) -> list[str]:

@@ -14,12 +14,13 @@ from harness.planning.obstacles import Kind, Obstacle, first_of
 from harness.protocol import Precision, Protocol, resolve_precision
 from harness.results.cell_hash import SHORT, cell_hash
 from harness.results.record import SCHEMA, PlannedCell
-from harness.results.spec_record import IdentityWritten, PartWritten
+from harness.results.spec_record import IdentityWritten, PartWritten, SplitRecord
 from harness.specs import DatasetSpec, MethodSpec, TaskSpec, needs_masks
 from harness.study import Cell, Request
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
+    from harness.data.splits.folds import Fold
     from harness.data.splits.make import Split
     from harness.data.splits.split import Indices
     from harness.discovery.registry import MethodEntry
@@ -37,6 +38,7 @@ class Planner:
         dataset: Dataset,
         split: Split,
         directory: Path,
+        fold: Fold | None = None,
     ) -> None:
         self.request = request
         self.dataset_spec = dataset_spec
@@ -48,6 +50,7 @@ class Planner:
         }
         self.dataset = dataset
         self.split = split
+        self.fold = fold
         self.directory = directory
         self.device = request.device.partition(":")[0]
         self.precision: Precision = resolve_precision(request.precision, self.device)
@@ -79,7 +82,8 @@ class Planner:
         }
         made_by = {**found.made_by, "dataset": self._dataset_made_by}
         digest = cell_hash(identity, made_by)
-        name = f"seed{seed}-frac{round(100 * fraction):03d}-{digest[:SHORT]}"
+        tested = "" if self.fold is None else f"fold{self.fold.number}-"
+        name = f"seed{seed}-{tested}frac{round(100 * fraction):03d}-{digest[:SHORT]}"
         record: PlannedCell = {
             "schema": SCHEMA,
             "id": entry.id,
@@ -109,11 +113,7 @@ class Planner:
                 },
             },
             "data": data,
-            "split": {
-                "digest": self.split.digest,
-                "selected_on_test": self.split.selected_on_test,
-                "notes": [*self.dataset.samples.notes, *self.split.notes],
-            },
+            "split": self._split_record(),
             "weights": found.weights,
             "weights_directory": self._weights_directory(found.weights["kind"]),
             "seed": seed,
@@ -130,6 +130,20 @@ class Planner:
             blocked=None if obstacle is None else obstacle.blocked,
             missing_weights=obstacle is not None and obstacle.kind is Kind.WEIGHTS_MISSING,
         )
+
+    def _split_record(self) -> SplitRecord:
+        record: SplitRecord = {
+            "digest": self.split.digest,
+            "selected_on_test": self.split.selected_on_test,
+            "notes": [*self.dataset.samples.notes, *self.split.notes],
+        }
+        if self.fold is not None:
+            record["fold"] = {
+                "number": self.fold.number,
+                "of": self.fold.of,
+                "digest": self.fold.digest,
+            }
+        return record
 
     def _weights_directory(self, kind: str) -> str | None:
         if kind != "directory" or self.request.weights is None:

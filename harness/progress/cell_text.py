@@ -25,6 +25,7 @@ class Naming:
 
     seeds: bool
     """Whether there are several."""
+    folds: bool
     fractions: bool
 
     @classmethod
@@ -33,6 +34,7 @@ class Naming:
         records = [cell.record for cell in cells]
         return cls(
             seeds=len({record["seed"] for record in records}) > 1,
+            folds=any("fold" in record["split"] for record in records),
             fractions=len({record["fraction"] for record in records}) > 1,
         )
 
@@ -41,6 +43,8 @@ class Naming:
         parts = [title(cell.record)]
         if self.seeds:
             parts.append(f"seed {cell.record['seed']}")
+        if self.folds:
+            parts.append(f"fold {cell.record['split']['fold']['number']}")
         if self.fractions:
             parts.append(f"{cell.record['fraction']:.0%} of train".replace("%", " %"))
         return ", ".join(parts)

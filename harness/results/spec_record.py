@@ -151,10 +151,27 @@ class PartWritten(_Part):
     mask_ids: str
 
 
-class SplitRecord(TypedDict):
+class FoldRecord(TypedDict):
+    """Which of the splits of a cross-validation one is."""
+
+    number: int
+    """From 1."""
+    of: int
+    digest: str
+    """That all folds share."""
+
+
+class _Split(TypedDict):
     digest: str
     selected_on_test: bool
     notes: list[str]
+
+
+class SplitRecord(_Split, total=False):
+    """The split of a cell."""
+
+    fold: FoldRecord
+    """Where it is one of several; missing otherwise."""
 
 
 class WeightsRecord(TypedDict):

@@ -98,7 +98,9 @@ def _run(cell: harness.Cell, study: str, lines: Iterable[Mapping[str, Any]]) -> 
     """The cell with the epochs of these lines of its history."""
     record = cell.record
     fraction = round(100 * record["fraction"])
-    part = "" if fraction == 100 else f"/frac{fraction:03d}"
+    fold = record["split"].get("fold")
+    part = "" if fold is None else f"/fold{fold['number']}"
+    part += "" if fraction == 100 else f"/frac{fraction:03d}"
     return Run(
         hash=record["hash"],
         study=study,
@@ -136,10 +138,17 @@ def _parameters(record: Mapping[str, Any]) -> dict[str, Value]:
             "device": record["device"],
             "precision": record["precision"],
             "seed": record["seed"],
+            **_fold(record),
             "fraction": record["fraction"],
             **{f"param.{name}": value for name, value in record["identity"]["params"].items()},
         }.items()
     }
+
+
+def _fold(record: Mapping[str, Any]) -> dict[str, int]:
+    """Number of the fold of a cross-validation."""
+    fold = record["split"].get("fold")
+    return {} if fold is None else {"fold": fold["number"]}
 
 
 def _plain(value: Any) -> Value:

@@ -196,7 +196,7 @@ def test_of_several_seeds_the_mean_is_bold(tmp_path) -> None:
     for method, values in (("a/net", (0.25, 0.75)), ("b/net", (0.25, 0.25))):
         for seed, value in enumerate(values):
             make_cell(tmp_path, method, label={"f1": value}, seed=seed)
-    text = latex(tmp_path, aggregate=True, columns=("method", "label.f1"))
+    text = latex(tmp_path, aggregate="seeds", columns=("method", "label.f1"))
     assert r"a/net & \textbf{0.500} (0.250--0.750, n=2) \\" in text
     assert bold(text, "b/net") == []
 

@@ -230,7 +230,7 @@ def seeds(study, method: str = "a/net", values=(0.905, 0.918, 0.913), **changes)
 
 def test_seeds_become_one_row_with_mean_range_and_number(tmp_path) -> None:
     seeds(tmp_path)
-    text = report(tmp_path, aggregate=True, columns=("method", "seed", "label.f1", "fraction"))
+    text = report(tmp_path, aggregate="seeds", columns=("method", "seed", "label.f1", "fraction"))
     (line,) = (line for line in text.splitlines() if "a/net" in line)
     assert "0, 1, 2" in line
     assert f"0.912 (0.905{DASH}0.918, n=3)" in line
@@ -248,7 +248,7 @@ def test_fractions_parameters_and_weights_keep_rows_apart(tmp_path) -> None:
     seeds(tmp_path)
     seeds(tmp_path, values=(0.5, 0.6), fraction=0.25)
     seeds(tmp_path, values=(0.1, 0.2), changed_params={"head": ["a", "b"]})
-    text = report(tmp_path, aggregate=True, columns=("method", "fraction", "label.f1"))
+    text = report(tmp_path, aggregate="seeds", columns=("method", "fraction", "label.f1"))
     assert len([line for line in text.splitlines() if "n=2)" in line]) == 2
     assert "a/net [head=b]" in text
     assert f"0.550 (0.500{DASH}0.600, n=2)" in text
@@ -258,9 +258,9 @@ def test_means_rank_the_table_and_what_failed_stays_a_row_of_its_own(tmp_path) -
     seeds(tmp_path, "a/unsteady", (0.1, 0.9))
     seeds(tmp_path, "b/steady", (0.6, 0.6))
     make_cell(tmp_path, "b/steady", seed=2, status="failed", reason="ValueError: no")
-    assert methods(tmp_path, aggregate=True) == ["b/steady", "a/unsteady", "b/steady"]
-    assert "- b/steady seed 2: failed: ValueError: no" in report(tmp_path, aggregate=True)
-    assert methods(tmp_path, aggregate=True, sort="label.f1")[0] == "a/unsteady"
+    assert methods(tmp_path, aggregate="seeds") == ["b/steady", "a/unsteady", "b/steady"]
+    assert "- b/steady seed 2: failed: ValueError: no" in report(tmp_path, aggregate="seeds")
+    assert methods(tmp_path, aggregate="seeds", sort="label.f1")[0] == "a/unsteady"
 
 
 def test_programs_get_mean_lowest_highest_and_number(tmp_path) -> None:
@@ -278,10 +278,10 @@ def test_programs_get_mean_lowest_highest_and_number(tmp_path) -> None:
 @pytest.mark.parametrize("format", ["text", "markdown", "latex"])
 def test_people_get_the_mean_in_every_format(tmp_path, format) -> None:
     seeds(tmp_path)
-    text = report(tmp_path, format, aggregate=True).replace("--", DASH)
+    text = report(tmp_path, format, aggregate="seeds").replace("--", DASH)
     assert f"0.912 (0.905{DASH}0.918, n=3)" in text
 
 
 def test_a_metric_that_one_seed_lacks_counts_the_others(tmp_path) -> None:
     seeds(tmp_path, values=(0.5, None, 0.7))
-    assert f"0.600 (0.500{DASH}0.700, n=2)" in report(tmp_path, aggregate=True)
+    assert f"0.600 (0.500{DASH}0.700, n=2)" in report(tmp_path, aggregate="seeds")

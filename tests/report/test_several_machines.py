@@ -49,7 +49,7 @@ def test_seeds_are_joined_whatever_they_ran_on_and_timings_of_two_models_have_no
     tmp_path: Path,
 ) -> None:
     two_seeds_of_two_methods(tmp_path)
-    text = report(tmp_path, aggregate=True)
+    text = report(tmp_path, aggregate="seeds")
     lines = {line.split()[0]: line for line in text.splitlines() if line}
     assert "0.700" in lines["a/net"]
     assert "B, A" in lines["a/net"] or "A, B" in lines["a/net"]
@@ -61,7 +61,7 @@ def test_seeds_are_joined_whatever_they_ran_on_and_timings_of_two_models_have_no
 def test_one_machine_needs_no_such_column(tmp_path: Path) -> None:
     make_cell(tmp_path, "a/net", label={"f1": 0.6}, seed=0, timing=SLOW, **A)
     make_cell(tmp_path, "a/net", label={"f1": 0.8}, seed=1, timing=SLOW, **A)
-    text = report(tmp_path, aggregate=True)
+    text = report(tmp_path, aggregate="seeds")
     assert "Timed on NVIDIA A100." in text
     assert " on " not in text.splitlines()[2]
 
@@ -69,7 +69,7 @@ def test_one_machine_needs_no_such_column(tmp_path: Path) -> None:
 def test_the_same_cell_of_two_models_is_two_lines_that_say_where(tmp_path: Path) -> None:
     make_cell(tmp_path / "one", "a/net", label={"f1": 0.6}, timing=SLOW, **A)
     make_cell(tmp_path / "two", "a/net", label={"f1": 0.61}, timing=FAST, **H)
-    text = report(tmp_path, aggregate=True)
+    text = report(tmp_path, aggregate="seeds")
     lines = [line for line in text.splitlines() if line.startswith("a/net")]
     assert len(lines) == 2
     assert [line.split()[3:5] for line in lines] == [["B", "2"], ["A", "4"]]

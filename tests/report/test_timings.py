@@ -153,7 +153,7 @@ def test_a_mean_over_seeds_carries_the_mark_of_one_seed(tmp_path) -> None:
     make_cell(tmp_path, label=LABEL, seed=0)
     make_cell(tmp_path, label=LABEL, seed=1, timing=blocks(train=DISTURBED))
     columns = ("method", "cpu_minutes_per_epoch", "latency_cpu_ms")
-    line = line_of(report(tmp_path, aggregate=True, columns=columns))
+    line = line_of(report(tmp_path, aggregate="seeds", columns=columns))
     assert "n=2)*" in line
     assert line.endswith("n=2)")
 

@@ -136,6 +136,12 @@ _OPTIONS = (
         "--split-file", type=click.Path(path_type=Path), metavar="FILE", help="A split of your own."
     ),
     click.option(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="Cross-validation: K splits by patient, every image tested once.",
+    ),
+    click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=RESULTS,

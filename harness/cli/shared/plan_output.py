@@ -54,6 +54,7 @@ def _table(cells: Iterable[CellForecast]) -> str:
             named(item.cell.method, small=is_small(item.cell.record), weights="") for item in cells
         ],
         "seed": [item.cell.record["seed"] for item in cells],
+        "fold": [_fold(item) or "" for item in cells],
         "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
         "weights": [item.cell.record["weights"]["kind"] for item in cells],
         "train/val/test": [_images(item) for item in cells],
@@ -61,7 +62,7 @@ def _table(cells: Iterable[CellForecast]) -> str:
         "time": [_time_text(item.estimate.seconds) for item in cells],
         "memory": [size_of(item.estimate.memory_bytes) for item in cells],
     }
-    for name in ("seed", "data", "weights"):
+    for name in ("seed", "fold", "data", "weights"):
         if len(set(columns[name])) == 1:
             del columns[name]
 
@@ -77,6 +78,11 @@ def _table(cells: Iterable[CellForecast]) -> str:
         # The kinds are in a line below, and every row of the report has its own.
         columns.pop("weights", None)
     return table()
+
+
+def _fold(item: CellForecast) -> int | None:
+    fold = item.cell.record["split"].get("fold")
+    return None if fold is None else int(fold["number"])
 
 
 def _state(item: CellForecast) -> str:
@@ -263,6 +269,7 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
         "cell": item.cell.directory.name,
         "directory": str(item.cell.directory),
         "seed": record["seed"],
+        "fold": _fold(item),
         "fraction": record["fraction"],
         "weights": record["weights"]["kind"],
         "data": record["data"],

@@ -34,7 +34,8 @@ SplitKind = Literal["standard", "study"]
 # Parts in the order in which they get a class that has too few groups for all.
 _STANDARD = {"train": 0.72, "test": 0.20, "val": 0.08}
 _STUDY = {"train": 0.80, SHARED: 0.20}
-_FROM_TRAIN = {"train": 0.90, "val": 0.10}
+FROM_TRAIN = {"train": 0.90, "val": 0.10}
+"""Of the images that are not tested on."""
 OWN_SPLIT = "the split is the dataset's own"
 _SELECTED_ON_TEST = (
     "val and test are the same images, as in the original study: "
@@ -62,7 +63,7 @@ def make_split(samples: Samples, kind: SplitKind = "standard", seed: int = 0) ->
         return given_split(samples, seed)
     units = samples.ids if kind == "study" or samples.groups is None else samples.groups
     shares = _STANDARD if kind == "standard" else _STUDY
-    parts, scarce = _divided(samples, units, shares, kind, seed)
+    parts, scarce = divided(samples, units, shares, kind, seed)
     return build_split(parts, samples, (*_kind_notes(samples, kind, parts), *scarce))
 
 
@@ -86,26 +87,33 @@ def given_split(samples: Samples, seed: int) -> Split:
             f"the dataset's own split has no image in {' and '.join(absent)}; "
             "give a split with --split-file"
         )
-    notes = [OWN_SPLIT, *absent_class_notes(parts, samples)]
-    if samples.groups is None:
-        notes.append(GROUPS_UNKNOWN)
-    elif leaks := straddling(parts, samples.groups):
+    notes = [OWN_SPLIT, *absent_class_notes(parts, samples), *unknown_groups(samples)]
+    if samples.groups is not None and (leaks := straddling(parts, samples.groups)):
         notes.append(f"the dataset's own split puts {leaks} group(s) into several parts: it leaks")
     if loose := int((given == "").sum()):
         notes.append(f"{loose} of {len(samples)} images are in no part of the dataset's own split")
     if "val" not in parts:
         train = subset(samples, parts["train"])
         units = train.ids if train.groups is None else train.groups
-        cut, scarce = _divided(train, units, _FROM_TRAIN, "standard", seed)
+        cut, scarce = divided(train, units, FROM_TRAIN, "standard", seed)
         parts |= {name: parts["train"][rows] for name, rows in cut.items()}
         notes += [f"it has no val: {len(cut['val'])} images of train are used for it", *scarce]
     return build_split(parts, samples, notes)
 
 
-def _divided(
+def divided(
     samples: Samples, units: Sequence[str], shares: Mapping[str, float], kind: str, seed: int
 ) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
-    """The parts of these shares, no unit in two, and what a reader must know about them."""
+    """The parts of these shares, no unit in two, and what a reader must know about them.
+
+    Args:
+        units: of each image, the group that stays in one part.
+        shares: part -> share of the images, in the order in which parts get a rare class.
+        kind: of split, in what decides an image's part and in messages.
+
+    Raises:
+        HarnessError: too few units to fill every part.
+    """
     features = _features(samples)
     names = sorted(set(units))
     number = {name: i for i, name in enumerate(names)}
@@ -163,10 +171,15 @@ def _groups(
     ]
 
 
+def unknown_groups(samples: Samples) -> tuple[str, ...]:
+    """The note on a dataset that does not know which images belong together."""
+    return (GROUPS_UNKNOWN,) if samples.groups is None else ()
+
+
 def _kind_notes(
     samples: Samples, kind: str, parts: Mapping[str, NDArray[np.int64]]
 ) -> tuple[str, ...]:
-    unknown = (GROUPS_UNKNOWN,) if samples.groups is None else ()
+    unknown = unknown_groups(samples)
     if kind == "standard":
         return unknown
     if samples.groups is None:

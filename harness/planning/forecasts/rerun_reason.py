@@ -46,7 +46,7 @@ def nearest_differences(
     record: Mapping[str, Any], finished: Iterable[Mapping[str, Any]]
 ) -> tuple[Difference, ...]:
     """What of a cell differs from the finished one that it has most in common with, among those of
-    its method, dataset, seed and training fraction; empty where there is none.
+    its method, dataset, seed, fold and training fraction; empty where there is none.
 
     Args:
         record: of the cell to run, as in ``cell.json``.
@@ -57,10 +57,16 @@ def nearest_differences(
         tuple(_differences(other, record))
         for other in finished
         if all(other[name] == record[name] for name in same)
+        and _fold(other) == _fold(record)
         and other["dataset"]["name"] == record["dataset"]["name"]
         and other["hash"] != record["hash"]
     ]
     return min(rivals, key=len, default=())
+
+
+def _fold(record: Mapping[str, Any]) -> int | None:
+    fold = record["split"].get("fold")
+    return None if fold is None else int(fold["number"])
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:

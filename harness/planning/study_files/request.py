@@ -40,6 +40,7 @@ def request_of(
     fractions: str,
     split: str,
     split_file: Path | None,
+    folds: int | None,
     out: Path,
     name: str | None,
 ) -> Request:
@@ -61,6 +62,12 @@ def request_of(
     if split not in ("standard", "study"):
         raise HarnessError(
             f"--split {split!r}: use standard or study, or --split-file FILE", about="split"
+        )
+    if folds is not None and (split == "study" or split_file is not None):
+        other = "--split study" if split == "study" else "--split-file"
+        raise HarnessError(
+            f"--folds {folds} with {other}: folds are splits of their own; leave one of both out",
+            about="folds",
         )
     if name is not None and (Path(name).name != name or name.startswith(".")):
         raise HarnessError(f"--name {name!r}: give a plain folder name", about="name")
@@ -100,6 +107,7 @@ def request_of(
         ),
         split="study" if split == "study" else "standard",
         split_file=split_file,
+        folds=folds,
         out=out,
         name=name,
     )

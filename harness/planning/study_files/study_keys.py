@@ -53,6 +53,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "fractions": Key("numbers"),
         "split": Key("text"),
         "split_file": Key("path"),
+        "folds": Key("whole"),
         "out": Key("path"),
         "name": Key("text"),
         "executor": Key("text"),
@@ -155,6 +156,7 @@ def request_of_values(values: Mapping[str, Any]) -> Request:
         fractions=of("fractions", "1"),
         split=of("split", "standard"),
         split_file=folder("split_file"),
+        folds=of("folds"),
         out=out,
         name=of("name"),
     )

@@ -69,6 +69,7 @@ def _identity(value: Mapping[str, Any]) -> Facts:
         ("hash", cell["hash"]),
         ("created", cell["created"]),
         ("seed", str(cell["seed"])),
+        *_fold(cell["split"]),
         ("fraction", f"{percent(cell['fraction'])} of the training images"),
         ("device", f"{cell['device']} {cell['precision']}"),
         ("parameters", _plain(method["params"]) or "none"),
@@ -77,6 +78,11 @@ def _identity(value: Mapping[str, Any]) -> Facts:
             for name, (stated, used) in cell["changed_params"].items()
         ),
     ]
+
+
+def _fold(split: Mapping[str, Any]) -> Facts:
+    fold = split.get("fold")
+    return [] if fold is None else [("fold", f"{fold['number']} of {fold['of']}")]
 
 
 def _status(status: Mapping[str, Any] | None) -> str:

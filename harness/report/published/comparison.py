@@ -261,8 +261,12 @@ def _who(
     if own is not None and own.one_class:
         label += " [ours: one class only]"
     if own is not None and len(_answers(row, ours)) > 1:
-        label += f" [{described_protocol(own.protocol)}, seed {own.seed}]"
+        label += f" [{described_protocol(own.protocol)}, {_run(own)}]"
     return [label, *data]
+
+
+def _run(own: Row) -> str:
+    return f"seed {own.seed}" if own.fold is None else f"seed {own.seed}, fold {own.fold}"
 
 
 def _published(name: str, row: PublishedRow, study: Published) -> str:

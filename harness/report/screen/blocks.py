@@ -84,9 +84,11 @@ class Block:
         of_masks = self._metric.startswith("mask.")
         if of_masks and masks is not None and masks < self._evidence.images:
             words.append(counted(masks, "mask"))
+        if contest.folds > 1:
+            words.append(f"{contest.folds} folds")
         if contest.seeds > 1:
             words.append(f"{contest.seeds} seeds")
-        elif not several and len(words) == 1:
+        elif contest.folds == 1 and not several and len(words) == 1:
             words.append("one seed")
         if several:
             words.append(f"{percent(contest.fraction)} of data")

@@ -1,4 +1,4 @@
-"""The methods of one task that a screen compares, each in all its seeds."""
+"""The methods of one task that a screen compares, each in all its seeds and folds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.table.aggregation import Line, lines
+from harness.report.table.aggregation import Line, lines, repeated
 from harness.report.table.column import changes_of
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section, sections
@@ -39,7 +39,17 @@ class Contest:
     @property
     def seeds(self) -> int:
         """The most that a line has."""
-        return max(map(len, self.lines))
+        return max(len({row.seed for row in line}) for line in self.lines)
+
+    @property
+    def folds(self) -> int:
+        """Those that lines are averaged over; 1 where there is one split."""
+        return max(len({row.fold for row in line}) for line in self.lines)
+
+    @property
+    def over(self) -> str:
+        """What a line is the mean over: ``seeds``, ``folds``, or ``folds and seeds``."""
+        return repeated(row for line in self.lines for row in line)
 
     def name(self, line: Line) -> str:
         """What the screen calls a line."""
@@ -99,7 +109,7 @@ def _contest(section: Section) -> Contest:
     networks = [row for row in rows if row.timing.get("parameters_total") is not None]
     return Contest(
         section=section,
-        lines=tuple(lines(part, replace(EVERYTHING, aggregate=True), {})),
+        lines=tuple(lines(part, replace(EVERYTHING, aggregate="folds"), {})),
         fraction=fraction,
         small=any(row.small for row in networks),
     )

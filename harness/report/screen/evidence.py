@@ -106,13 +106,14 @@ class Evidence:
         return len(self.resampling.group_of) if self._files else 0
 
     def value(self, line: Line, metric: str) -> float | None:
-        """The mean over the line's seeds, None where any has no value."""
+        """The mean over the line's seeds and folds, None where any has no value."""
         values = [row.metric(metric) for row in line]
         known = [value for value in values if value is not None]
         return mean(known) if len(known) == len(values) else None
 
     def interval(self, line: Line, metric: str) -> Interval | None:
-        """Of the mean over the line's seeds; None where the records do not hold what it takes."""
+        """Of the mean over the line's seeds and folds; None where the records do not hold what it
+        takes."""
         key = (metric, *(row.directory for row in line))
         if key not in self._intervals:
             self._intervals[key] = self._interval(line, metric)
@@ -123,30 +124,26 @@ class Evidence:
         known = [value for value in values if value is not None]
         if draws is None or len(known) < len(values):
             return None
-        file = self._files[line[0].directory]
         return metric_interval(
-            known,
-            draws,
+            *_by_fold(line, known, draws),
             groups=self.resampling.groups,
-            rests_on=observations(metric, file),
+            rests_on=self._observations(line, metric),
             bounds=BOUNDS.get(metric, (0.0, 1.0)),
         )
 
     def difference(self, first: Line, second: Line, metric: str) -> Interval | None:
-        """The first line's metric minus the second's, over the seeds and the images of both."""
-        mine, theirs = ({row.seed: row for row in line} for line in (first, second))
-        seeds = sorted(mine.keys() & theirs.keys())
-        pairs = [self._pair(mine[seed], theirs[seed], metric) for seed in seeds]
+        """The first line's metric minus the second's, over the seeds, folds and images of both."""
+        mine, theirs = ({(row.fold or 0, row.seed): row for row in x} for x in (first, second))
+        both = sorted(mine.keys() & theirs.keys())
+        pairs = [self._pair(mine[one], theirs[one], metric) for one in both]
         found = [pair for pair in pairs if pair is not None]
         if not found or len(found) < len(pairs):
             return None
         values, draws = zip(*found, strict=True)
-        return difference_interval(
-            [one for one, _ in values],
-            [other for _, other in values],
-            [one for one, _ in draws],
-            [other for _, other in draws],
-        )
+        rows = [mine[one] for one in both]
+        ours = _by_fold(rows, [one for one, _ in values], [one for one, _ in draws])
+        others = _by_fold(rows, [other for _, other in values], [other for _, other in draws])
+        return difference_interval(ours[0], others[0], ours[1], others[1])
 
     def chance(self, line: Line, metric: str) -> float | None:
         """The metric of one that answers the most frequent class whatever the image."""
@@ -155,6 +152,12 @@ class Evidence:
         if predictions is None or spec is None or not is_own(spec) or spec.kind != "classes":
             return None
         return value_of(spec, majority(predictions), "test set")
+
+    def _observations(self, line: Line, metric: str) -> int:
+        """What the value of a line rests on: once for each set of images that it was tested on."""
+        tested = {row.fold: self._files[row.directory] for row in line}
+        files = {frozenset(file.ids): file for file in tested.values()}
+        return sum(observations(metric, file) for file in files.values())
 
     def _drawn(self, line: Line, metric: str) -> list[Draws] | None:
         """The metric on the draws, for each row of the line."""
@@ -201,6 +204,22 @@ class Evidence:
             for found in on_resamples(metric, parts, once)
         ]
         return _pair(exact, on_resamples(metric, parts, self.resampling))
+
+
+def _by_fold(
+    rows: Sequence[Row], values: Sequence[float], draws: Sequence[Draws]
+) -> tuple[list[float], list[Draws]]:
+    """Of each fold the mean over its seeds, as folds are what differs in their images; of rows of
+    one split, each as it is."""
+    if len({row.fold for row in rows}) == 1:
+        return list(values), list(draws)
+    places: dict[int | None, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.fold, []).append(place)
+    return (
+        [mean([values[place] for place in there]) for there in places.values()],
+        [np.mean([draws[place] for place in there], axis=0) for there in places.values()],
+    )
 
 
 def _pair(values: Sequence[float | None], draws: Sequence[Draws | None]) -> _Pair | None:

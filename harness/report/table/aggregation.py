@@ -1,9 +1,9 @@
-"""The lines of a table: one row each, or the rows of several seeds shown as one."""
+"""The lines of a table: one row each, or the rows of several seeds and folds shown as one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report.table.catalogue import find
@@ -11,10 +11,10 @@ from harness.report.table.column import Column, Value
 from harness.report.table.numbers import mean
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section
-from harness.report.table.view import View
+from harness.report.table.view import Over, View
 
 Line = tuple[Row, ...]
-"""One row, or several that differ in nothing but their seed."""
+"""One row, or several that differ in nothing but their seed and fold."""
 
 
 def lines(section: Section, view: View, known: Mapping[str, Column]) -> list[Line]:
@@ -25,22 +25,30 @@ def lines(section: Section, view: View, known: Mapping[str, Column]) -> list[Lin
     """
     found: list[Line] = [(row,) for row in section.rows]
     if view.aggregate:
-        found = _over_seeds(section.rows)
+        found = _joined(section.rows, view.aggregate)
     return found if view.sort is None else in_order(found, view.sort, known)
 
 
-def _over_seeds(rows: Sequence[Row]) -> list[Line]:
-    """Finished rows of equal cells but for the seed, the best mean first; a row without a result
-    stays alone."""
+def repeated(rows: Iterable[Row]) -> str:
+    """What the rows are repetitions over: ``seeds``, ``folds``, or ``folds and seeds``."""
+    found = list(rows)
+    folds, seeds = ({row.fold for row in found}, {row.seed for row in found})
+    words = [*(["folds"] if len(folds) > 1 else []), *(["seeds"] if len(seeds) > 1 else [])]
+    return " and ".join(words) or "seeds"
+
+
+def _joined(rows: Sequence[Row], over: Over) -> list[Line]:
+    """Finished rows of equal cells but for the seed, or for seed and fold, the best mean first; a
+    row without a result stays alone."""
     groups: dict[str, list[Row]] = {}
     alone: list[Line] = []
     for row in rows:
         if row.status == "ok":
-            groups.setdefault(_but_for_the_seed(row), []).append(row)
+            groups.setdefault(_but_for(over, row), []).append(row)
         else:
             alone.append((row,))
     joined = [
-        tuple(sorted(group, key=lambda row: row.seed))
+        tuple(sorted(group, key=_repetition))
         for every in groups.values()
         for group in _by_machine(every)
     ]
@@ -48,8 +56,8 @@ def _over_seeds(rows: Sequence[Row]) -> list[Line]:
 
 
 def _by_machine(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows of seeds of which each ran once; of several machines where one ran on more than one."""
-    if len({row.seed for row in rows}) == len(rows):
+    """Rows of repetitions of which each ran once; of several machines where one ran on more."""
+    if len(set(map(_repetition, rows))) == len(rows):
         return [list(rows)]
     found: dict[str | None, list[Row]] = {}
     for row in rows:
@@ -57,11 +65,16 @@ def _by_machine(rows: Sequence[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
-def _but_for_the_seed(row: Row) -> str:
+def _repetition(row: Row) -> tuple[int, int]:
+    return row.fold or 0, row.seed
+
+
+def _but_for(over: Over, row: Row) -> str:
     # Dataset, set, protocol, split and device are those of the section.
     facts: list[Any] = [
         row.method,
         row.fraction,
+        row.fold if over == "seeds" else None,
         dict(row.changed_params),
         dict(row.deviations),
         [row.weights, row.weights_card, row.weights_digest],

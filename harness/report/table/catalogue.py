@@ -211,6 +211,8 @@ DESCRIBING: tuple[Column, ...] = (
     _text("weights_card", "weights card", lambda row: row.weights_card),
     _text("small", "small", lambda row: row.small),
     _count("seed", "seed", lambda row: row.seed),
+    _count("fold", "fold", lambda row: row.fold),
+    _count("folds", "folds", lambda row: row.folds),
     Column(name="fraction", head="train\ndata", value=lambda row: row.fraction, figure=percent),
     _count("images_train", "images\ntrain", _used("train", "images")),
     _count("masks_train", "masks\ntrain", _used("train", "masks")),

@@ -53,9 +53,10 @@ _PAIRS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def key_columns(section: Section, known: Mapping[str, Column]) -> list[Column]:
-    """What tells rows apart: the method, and seed and fraction where they vary."""
+    """What tells rows apart: the method, and seed, fold and fraction where they vary."""
     keys = ["method"]
     keys += ["seed"] if section.varies("seed") else []
+    keys += ["fold"] if section.varies("fold") else []
     keys += ["fraction"] if section.varies("fraction") else []
     return [known[name] for name in keys]
 

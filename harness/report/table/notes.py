@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.report.table.aggregation import repeated
 from harness.report.table.column import name_of
 from harness.report.table.release_notes import release_notes
 from harness.report.table.sections import Section
@@ -33,7 +34,7 @@ class Note:
 def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHING) -> list[Note]:
     """The notes of a section, in a fixed order: about the values, the runs, the failures."""
     return [
-        *_chosen(view),
+        *_chosen(section, view),
         *_ranking(section, metrics, view),
         *_undefined(section, metrics, view),
         *_of_rows(section, view),
@@ -50,14 +51,20 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
     ]
 
 
-def _chosen(view: View) -> Iterable[Note]:
+def _chosen(section: Section, view: View) -> Iterable[Note]:
     if view.filters:
         yield Note(f"Only rows with {' and '.join(view.filters)}.")
     if view.aggregate:
+        over = repeated(section.rows) if view.aggregate == "folds" else "seeds"
         yield Note(
-            "Values with n are means over seeds with the lowest and the highest: the range of n "
-            "seeds, not an interval."
+            f"Values with n are means over {over} with the lowest and the highest: the range of n "
+            f"{'runs' if ' ' in over else over}, not an interval."
         )
+        if "folds" in over:
+            yield Note(
+                "Folds are tested on different images and trained on much the same ones: their "
+                "range is neither the error of the mean nor what another training would give."
+            )
 
 
 def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:

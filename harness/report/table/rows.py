@@ -48,7 +48,11 @@ class Row:
     weights_card: str | None
     weights_digest: str | None
     split: str
-    """Digest of which image is in which part."""
+    """Digest of which image is in which part; of a cross-validation, that all its folds share."""
+    fold: int | None = None
+    """From 1; None where there is one split."""
+    folds: int | None = None
+    """How many there are."""
     images: Mapping[str, PartRecord]
     """Images and masks used, by part of the split."""
     deviations: Mapping[str, Sequence[Any]]
@@ -169,7 +173,8 @@ def _counted(found: Mapping[CellDirectory, Found]) -> dict[CellDirectory, int]:
 
 def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
     classes = tuple(cell["dataset"]["classes"])
-    deviations = cell["deviations"]
+    deviations, split = cell["deviations"], cell["split"]
+    fold = split.get("fold")
     return Row(
         method=cell["id"],
         task=cell["method"]["task"],
@@ -187,12 +192,14 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         weights=cell["weights"]["kind"],
         weights_card=cell["weights"]["card"],
         weights_digest=cell["weights"]["digest"],
-        split=cell["split"]["digest"],
+        split=split["digest"] if fold is None else fold["digest"],
+        fold=None if fold is None else fold["number"],
+        folds=None if fold is None else fold["of"],
         images=cell["data"],
         deviations=deviations,
         changed_params=cell["changed_params"],
-        split_notes=tuple(cell["split"]["notes"]),
-        selected_on_test=cell["split"]["selected_on_test"],
+        split_notes=tuple(split["notes"]),
+        selected_on_test=split["selected_on_test"],
         directory=str(found.directory.path),
         superseded=superseded,
         small=is_small(cell),
@@ -218,7 +225,7 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
     near = [row for row in others if row.dataset == dataset]
     near = [row for row in near if Path(row.directory).parents[3] == study] or near
     near = [row for row in near if row.method == method] or near
-    numbers = re.match(r"seed(\d+)-frac(\d+)-", directory.path.name)
+    numbers = re.match(r"seed(\d+)-(?:fold(\d+)-)?frac(\d+)-", directory.path.name)
     blank = Row(
         method=method,
         task="unknown task",
@@ -231,7 +238,8 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
         device="unknown device",
         precision="",
         seed=int(numbers[1]) if numbers else 0,
-        fraction=int(numbers[2]) / 100 if numbers else 1.0,
+        fraction=int(numbers[3]) / 100 if numbers else 1.0,
+        fold=int(numbers[2]) if numbers and numbers[2] else None,
         twins={},
         weights="unknown",
         weights_card=None,
@@ -261,6 +269,7 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
         device=like.device,
         precision=like.precision,
         split=like.split,
+        folds=like.folds,
         classes=like.classes,
     )
 

@@ -62,6 +62,8 @@ class Section:
         row = self.first
         words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
         words.append(f"{row.device} {row.precision}".rstrip())
+        if row.folds is not None:
+            words.append(counted(row.folds, "fold"))
         if facts := self.averaged_over():
             words.append(facts)
         return " · ".join([*words, *self.apart])
@@ -83,7 +85,7 @@ class Section:
             f"(no {', '.join(map(on_one_line, self.classes_absent))})"
         )
 
-    def varies(self, what: Literal["seed", "fraction"]) -> bool:
+    def varies(self, what: Literal["seed", "fold", "fraction"]) -> bool:
         """Whether the rows differ in it."""
         return what in self._varying
 
@@ -91,7 +93,9 @@ class Section:
     def _varying(self) -> frozenset[str]:
         """Asked once for every row, so it is found once for all."""
         return frozenset(
-            what for what in ("seed", "fraction") if len({getattr(r, what) for r in self.rows}) > 1
+            what
+            for what in ("seed", "fold", "fraction")
+            if len({getattr(r, what) for r in self.rows}) > 1
         )
 
     def name_of(self, row: Row) -> str:
@@ -106,6 +110,8 @@ class Section:
         words = [name]
         if self.varies("seed"):
             words.append(f"seed {row.seed}")
+        if self.varies("fold"):
+            words.append(f"fold {row.fold}")
         if self.varies("fraction"):
             words.append(f"{100 * row.fraction:g} %")
         if row.on and _axes(row) in self._on_several:
@@ -214,14 +220,14 @@ def letter(place: int) -> str:
 
 def _axes(row: Row) -> tuple[object, ...]:
     changes = json.dumps(dict(row.changed_params), sort_keys=True)
-    return (row.method, row.seed, row.fraction, row.weights, row.weights_card, changes)
+    return (row.method, row.seed, row.fold, row.fraction, row.weights, row.weights_card, changes)
 
 
 def _timed_only(row: Row) -> bool:
     return row.status == "ok" and bool(row.protocol.get("time_only"))
 
 
-def rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
+def rank(row: Row) -> tuple[bool, bool, float, str, int, int, float]:
     """Sorts the best first, what is not defined behind it, what has no result last."""
     score = row.primary or 0.0
     return (
@@ -230,5 +236,6 @@ def rank(row: Row) -> tuple[bool, bool, float, str, int, float]:
         -score if row.primary_higher_is_better else score,
         row.method,
         row.seed,
+        row.fold or 0,
         -row.fraction,
     )

@@ -47,6 +47,7 @@ class Pair:
         return {
             "method": self.row.method,
             "seed": self.row.seed,
+            "fold": self.row.fold,
             "fraction": self.row.fraction,
             "metric": self.metric,
             "value": own,
@@ -64,8 +65,8 @@ class Pair:
 def pairs(section: Section, every: Iterable[Row], metrics: Sequence[MetricSpec]) -> list[Pair]:
     """The section's finished rows with twins, target by target.
 
-    A twin is of the same dataset, set, protocol, device, seed, fraction and way of splitting; of
-    several, one of the same split comes first.
+    A twin is of the same dataset, set, protocol, device, seed, fold, fraction and way of splitting;
+    of several, one of the same split comes first.
     """
     found: dict[tuple[object, ...], Row] = {}
     for row in every:
@@ -97,6 +98,7 @@ def _same(row: Row) -> tuple[object, ...]:
         row.device,
         row.precision,
         row.seed,
+        row.fold,
         row.fraction,
         row.selected_on_test,
     )

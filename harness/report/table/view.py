@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Layout = Literal["wide", "long"]
+Over = Literal["seeds", "folds"]
+"""What rows are joined over: ``folds`` are folds and seeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +20,8 @@ class View:
     """A column, descending with ``-`` in front; None: the best first, by the primary metric."""
     filters: tuple[str, ...] = ()
     """Conditions such as ``method=ssl/*``, all of which a row must meet."""
-    aggregate: bool = False
-    """Whether rows that differ in nothing but their seed become one."""
+    aggregate: Over | None = None
+    """Whether rows that differ in nothing but their seed, or in seed and fold, become one."""
     layout: Layout | None = None
     """``long``: one row per cell and value; None: as the format likes it."""
 

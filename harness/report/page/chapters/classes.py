@@ -93,7 +93,10 @@ def _heat(source: Source, contest: Contest) -> Block | None:
         kind="heat",
         id=source.id("recall", contest.task),
         title=f"{contest.task}: recall of each class",
-        text=["The share of a class's images that a method gives that class; means over seeds."],
+        text=[
+            "The share of a class's images that a method gives that class; means over "
+            f"{contest.over}."
+        ],
         drawing=[Grid("", names, heads, squares)],
         table=Table(
             columns=[

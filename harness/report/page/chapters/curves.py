@@ -65,6 +65,8 @@ class _Task:
     """The methods with curves."""
     classes: Mapping[int, str]
     """Index -> name, of classes that some images have and others have not."""
+    over: str
+    """What a method's values are means over."""
 
     @property
     def first(self) -> dict[str, str]:
@@ -107,6 +109,7 @@ def _task(source: Source, contest: Contest) -> _Task:
         predicted=predicted,
         drawn=list(predicted)[: min(METHODS, max(4, POINTS // points))],
         classes=classes,
+        over=contest.over,
     )
 
 
@@ -154,7 +157,7 @@ def _curve(
         kind="chart",
         id=task.source.id(what, task.name),
         title=f"{task.name}: {title}",
-        text=["One class against all others; means over seeds."],
+        text=[f"One class against all others; means over {task.over}."],
         chart=_lines(
             task,
             quantity(x, x, scale=WHOLE),
@@ -200,10 +203,10 @@ def _reliability(task: _Task) -> Block:
         id=task.source.id("reliability", task.name),
         title=f"{task.name}: reliability",
         text=[
-            f"Images in {BINS} bins of equal width by the probability of the class, all seeds "
-            "together. A method is calibrated where its line is the diagonal. The table has the "
-            "expected calibration error of the predicted class, over as many bins, mean over seeds "
-            "(Guo et al. 2017)."
+            f"Images in {BINS} bins of equal width by the probability of the class, all "
+            f"{task.over} together. A method is calibrated where its line is the diagonal. The "
+            "table has the expected calibration error of the predicted class, over as many bins, "
+            f"mean over {task.over} (Guo et al. 2017)."
         ],
         chart=_lines(
             task,

@@ -140,7 +140,7 @@ def _fractions(source: Source, contest: Contest) -> Block | None:
     metric = contest.metrics[0]
     label = source.label(metric)
     records: list[Record] = []
-    for line in lines(contest.section, View(aggregate=True), source.known):
+    for line in lines(contest.section, View(aggregate="folds"), source.known):
         value = source.evidence.value(line, metric)
         records.append(
             {

@@ -22,7 +22,7 @@ from harness.report.table.numbers import mean
 from harness.report.table.sections import Section
 from harness.report.table.view import View
 
-AGGREGATED = View(aggregate=True)
+AGGREGATED = View(aggregate="folds")
 PATHS = ("directory", "root")
 """Columns of folders of this machine: a page is passed on."""
 LARGEST = 1e6
@@ -56,7 +56,7 @@ class Ruler:
 
 
 def leaderboard(source: Source) -> Chapter:
-    """A table for each task, best first, all seeds of a method in one line."""
+    """A table for each task, best first, all seeds and folds of a method in one line."""
     blocks = [_block(source, contest.section) for contest in source.setting.contests]
     return Chapter(id=source.id("leaderboard"), title="Leaderboard", blocks=blocks)
 
@@ -64,7 +64,7 @@ def leaderboard(source: Source) -> Chapter:
 def _block(source: Source, section: Section) -> Block:
     everyone = replace(section, rows=tuple(row for row in section.rows if row.status == "ok"))
     found = lines(everyone, AGGREGATED, source.known)
-    key = [column for column in key_columns(everyone, source.known) if column.name != "seed"]
+    key = [c for c in key_columns(everyone, source.known) if c.name not in ("seed", "fold")]
     columns = [
         *key,
         *(c for group in other_groups(everyone, source.known, source.metrics) for c in group),

@@ -26,7 +26,7 @@ Curve = list[dict[str, float]]
 
 
 def learning(source: Source) -> Chapter:
-    """For each task two charts; means where a method has several seeds."""
+    """For each task two charts; means where a method has several seeds or folds."""
     blocks = []
     for contest in source.setting.contests:
         blocks += _blocks(source, contest)
@@ -54,7 +54,7 @@ def _blocks(source: Source, contest: Contest) -> list[Block]:
                     "epoch": epoch,
                     "validation": _mean(there, "validation"),
                     "loss": _mean(there, "loss"),
-                    "seeds": len(there),
+                    "runs": len(there),
                 }
             )
     if not records:
@@ -96,7 +96,7 @@ def _blocks(source: Source, contest: Contest) -> list[Block]:
             table=_table(records, names, field, highest=field == "validation" and higher),
             folded=True,
             records=[
-                {name: record[name] for name in ("method", "epoch", field, "seeds")}
+                {name: record[name] for name in ("method", "epoch", field, "runs")}
                 for record in records
             ],
             notes=said,

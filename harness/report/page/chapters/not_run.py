@@ -39,6 +39,7 @@ def _cells(without: Sequence[Row]) -> Block:
         {
             "method": row.method,
             "seed": row.seed,
+            "fold": row.fold,
             "fraction": row.fraction,
             "dataset": row.dataset,
             "status": row.status,

@@ -113,7 +113,7 @@ def _block(source: Source, contest: Contest, films: Films) -> Block:
         id=source.id("pictures", contest.task),
         title=title,
         text=[
-            "Of each method's first seed, by Dice: the image at the 5th percentile, the median and "
+            "Of each method's first run, by Dice: the image at the 5th percentile, the median and "
             "the best."
         ],
         drawing=Album(films=drawer.films, strips=strips),

@@ -62,7 +62,7 @@ def _block(source: Source, contest: Contest) -> Block | None:
         kind="chart",
         id=source.id("time", contest.task),
         title=f"{contest.task}: wall time of a cell, seconds",
-        text=["From the start of a cell's process to its end. Means over seeds."],
+        text=[f"From the start of a cell's process to its end. Means over {contest.over}."],
         chart=chart(
             {
                 "mark": {"type": "bar"},

@@ -44,6 +44,7 @@ def _block(source: Source, section: Section) -> Block | None:
         {
             "method": pair.row.method,
             "seed": pair.row.seed,
+            "fold": pair.row.fold,
             "metric": pair.metric,
             "value": pair.values[0],
             "twin": pair.twin_id,
