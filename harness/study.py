@@ -35,6 +35,11 @@ class Request:
     skip_bad: bool = False
     """Whether to continue without files that have errors."""
     protocol: Protocol
+    """Of a sweep, the first."""
+    sweep: tuple[Protocol, ...] = ()
+    """All protocols of a sweep, each of which has its cells; empty without one."""
+    swept: tuple[str, ...] = ()
+    """Fields that they differ in."""
     weights: str | None = None
     """``pretrained``, ``random``, a folder or file, or None for the protocol's."""
     device: str = "cpu"
@@ -54,6 +59,16 @@ class Request:
     name: str | None = None
     """Of the study's folder; as :func:`harness.planning.study_name.default_name` has it unless
     given."""
+
+    @property
+    def protocols(self) -> tuple[Protocol, ...]:
+        """The one protocol, or those of the sweep."""
+        return self.sweep or (self.protocol,)
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Of all protocols, pixels per side, each once."""
+        return tuple(dict.fromkeys(protocol.image_size for protocol in self.protocols))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ def execute(prepared: Prepared, *, command: tuple[str, ...], given: Mapping[str,
         ) as display:
             statuses = run_session(
                 study,
-                request.protocol,
+                request.image_sizes,
                 Options(
                     placement=prepared.placement,
                     timeout=how.timeout,

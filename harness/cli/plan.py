@@ -133,7 +133,7 @@ def command(
         told = forecast(
             study,
             out=request.out,
-            image_size=request.protocol.image_size,
+            image_sizes=request.image_sizes,
             slots=placed.for_cells(len(study.cells)),
             cache=cache_directory(),
             keep_checkpoints=keep_checkpoints,

@@ -24,7 +24,7 @@ from harness.results.checks.reference import Tables
 from harness.results.rundir import find_cells
 from harness.upkeep.activity import activity, run_began
 from harness.upkeep.queued_jobs import Submitted, submitted
-from harness.values.wording import counted
+from harness.values.wording import counted, setting_text
 
 
 @click.command(name="status")
@@ -98,6 +98,9 @@ def _facts(found: Found, began: float | None, job: Submitted | None) -> dict[str
         "status": DAMAGED if found.damage else state,
         "reason": "; ".join(found.damage) or reason,
         "detail": "; ".join(found.damage) or detail,
+        "sweep": {}
+        if record is None
+        else {field: record["protocol"][field] for field in record.get("sweep", ())},
         "job": None if job is None else job.job,
         "seconds": None if status is None else status["seconds"],
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,
@@ -113,13 +116,17 @@ def _score(found: Found) -> str:
 
 
 def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Headings of study and dataset where there are several, and each cell's entries."""
+    """Headings of study, dataset and what was swept where there are several, and each cell's
+    entries."""
     folders = [Path(cell["directory"]).parents[3].absolute() for cell in cells]
     studies = last_names(folders)
     facts = {
         "study": [studies[folder] for folder in folders],
         "dataset": [cell["dataset"] for cell in cells],
     }
+    swept = dict.fromkeys(field for cell in cells for field in cell["sweep"])
+    for field in swept:
+        facts[field] = [setting_text(cell["sweep"].get(field)) for cell in cells]
     several = {head: texts for head, texts in facts.items() if len(set(texts)) > 1}
     return list(several), [[texts[n] for texts in several.values()] for n in range(len(cells))]
 

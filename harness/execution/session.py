@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from harness.execution.placement import Placement
 from harness.execution.recording import Recording
 from harness.execution.schedule import Terms, run_cells
 from harness.execution.study_folder import locked, write_study
-from harness.protocol import Protocol
 from harness.results.checks.finished_cell import look
 from harness.results.checks.reference import Table, Tables
 from harness.results.record import StatusRecord
@@ -61,7 +61,7 @@ class Options:
 
 def run_session(
     study: Study,
-    protocol: Protocol,
+    image_sizes: Sequence[int],
     options: Options,
     plugins: Plugins,
     observer: Observer,
@@ -135,7 +135,7 @@ def run_session(
                 running = adopted(executor, placement.executor, waiting, say)
                 cells = [cell for cell in waiting if cell.key in running or ready(cell)]
                 if not placement.elsewhere:
-                    _open_stores(study, protocol, cells, store_progress, say)
+                    _open_stores(study, image_sizes, cells, store_progress, say)
                 _run(cells, executor, options, recording, tables, running, held)
                 if again := recording.changed():
                     for cell in again:
@@ -149,16 +149,16 @@ def run_session(
 
 def _open_stores(
     study: Study,
-    protocol: Protocol,
+    image_sizes: Sequence[int],
     cells: list[Cell],
     progress: Callable[[int, int], None],
     say: Callable[[str], None],
 ) -> None:
     """Cells on other machines do that themselves, as their cache may be another."""
-    for interpolation in interpolations(cells):
+    for size, interpolation in product(image_sizes, interpolations(cells)):
         store = open_store(
             study.dataset,
-            size=protocol.image_size,
+            size=size,
             interpolation=interpolation,
             cache=cache_directory(),
             progress=progress,

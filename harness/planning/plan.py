@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from harness.planning.planner import Planner
 from harness.planning.study_name import default_name
 from harness.provenance import plugin_code
 from harness.specs import DatasetSpec
-from harness.study import Request, Study
+from harness.study import Cell, Request, Study
 
 if TYPE_CHECKING:
     from harness.data.dataset import Dataset, Samples
@@ -58,30 +58,42 @@ def plan(request: Request, plugins: Plugins, admit: Admit | None = None) -> Stud
         request.out, spec.name, request.data_root, dataset.fingerprint, request.protocol.name
     )
     directory = request.out / name
-    resolver = Resolver(request, plugins)
+    resolvers = [
+        Resolver(replace(request, protocol=protocol), plugins) for protocol in request.protocols
+    ]
     offered_by = plugins.record(plugins.datasets[spec.name].plugin)
     code = plugin_code(spec.factory, offered_by.dist, offered_by.version)
     planners = [
         Planner(request, resolver, spec, code, dataset, split, directory, fold)
+        for resolver in resolvers
         for fold, split in folds
     ]
-    cells = tuple(
+    cells = [
         planner.cell(plugins.methods[method], seed, fraction)
         for method in ids
         for seed in request.seeds
         for planner in planners
         for fraction in request.fractions
-    )
-    refuse_unused(resolver.changes, ids, plugins)
-    if resolver.absent:
-        raise HarnessError("\n".join(resolver.absent), about="weights")
+    ]
+    refuse_unused(resolvers[0].changes, ids, plugins)
+    if absent := list(dict.fromkeys(text for one in resolvers for text in one.absent)):
+        raise HarnessError("\n".join(absent), about="weights")
+    once: dict[str, Cell] = {}
+    for cell in cells:
+        once.setdefault(cell.key, cell)  # Values of a sweep may come to the same for a method.
     return Study(
         directory=directory,
-        cells=cells,
+        cells=tuple(once.values()),
         dataset=dataset,
         samples=samples,
         splits=tuple(split for _, split in folds),
-        notes=(*_taken(request, plugins), *_pretrained(request), *samples.notes, *notes_of(folds)),
+        notes=(
+            *_taken(request, plugins),
+            *_pretrained(request),
+            *_fixed(request, cells),
+            *samples.notes,
+            *notes_of(folds),
+        ),
     )
 
 
@@ -109,6 +121,19 @@ def _pretrained(request: Request) -> list[str]:
         f"--weights pretrained: the small networks of {request.protocol.name} start from small "
         "weights of their own, or from random ones where they have none; the published weights "
         "are for the full networks of --preset paper"
+    ]
+
+
+def _fixed(request: Request, cells: Iterable[Cell]) -> list[str]:
+    """Methods that state a swept field themselves: no value of the sweep reaches them."""
+    fixed: dict[str, list[str]] = {}
+    for cell in cells:
+        for field in request.swept:
+            if field in cell.record["deviations"]:
+                fixed.setdefault(cell.method, []).append(field)
+    return [
+        f"{method} has its own {' and '.join(dict.fromkeys(fields))}: the sweep does not reach it"
+        for method, fields in fixed.items()
     ]
 
 

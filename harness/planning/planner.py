@@ -57,6 +57,7 @@ class Planner:
         self._resolver = resolver
         self._counts = cache(self._count)
         self._rows = dataset.samples.rows_digest
+        self._sweep: dict[str, list[str]] = {"sweep": list(request.swept)} if request.swept else {}
 
     def cell(self, entry: MethodEntry, seed: int, fraction: float) -> Cell:
         found = self._resolver.resolve(entry)
@@ -120,6 +121,7 @@ class Planner:
             "fraction": fraction,
             "device": self.device,
             "precision": self.precision,
+            **self._sweep,  # type: ignore[typeddict-item]
         }
         folder = quote(entry.id.replace("/", "--", 1), safe="@._-")
         return Cell(

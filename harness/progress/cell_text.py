@@ -13,6 +13,7 @@ from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory
 from harness.study import Cell
 from harness.values.plain_text import on_screen
+from harness.values.wording import setting_text
 
 SHARED = {"prepare": "preparing images", "activations": "activations of frozen layers"}
 """Event of a history -> work that several cells share."""
@@ -27,6 +28,8 @@ class Naming:
     """Whether there are several."""
     folds: bool
     fractions: bool
+    swept: tuple[str, ...] = ()
+    """Fields of the protocol with several values."""
 
     @classmethod
     def of(cls, cells: Sequence[Cell]) -> Naming:
@@ -36,6 +39,7 @@ class Naming:
             seeds=len({record["seed"] for record in records}) > 1,
             folds=any("fold" in record["split"] for record in records),
             fractions=len({record["fraction"] for record in records}) > 1,
+            swept=tuple(dict.fromkeys(f for record in records for f in record.get("sweep", ()))),
         )
 
     def name(self, cell: Cell) -> str:
@@ -47,6 +51,8 @@ class Naming:
             parts.append(f"fold {cell.record['split']['fold']['number']}")
         if self.fractions:
             parts.append(f"{cell.record['fraction']:.0%} of train".replace("%", " %"))
+        protocol = cell.record["protocol"]
+        parts += [f"{field} {setting_text(protocol[field])}" for field in self.swept]
         return ", ".join(parts)
 
 

@@ -15,6 +15,7 @@ from harness.report.table.numbers import UNKNOWN
 from harness.report.table.sections import Section, described_protocol
 from harness.report.tables import BROKEN, Report, Table, broken_notes
 from harness.storage.names import on_one_line
+from harness.values.wording import counted
 
 _OF_ALL = ("status", "weights", "images", "masks")
 """Default columns that the caption takes over where all rows have the same in them, or nothing."""
@@ -67,7 +68,8 @@ def _caption(section: Section, common: Sequence[str], bold: bool) -> Iterator[st
     task = row.task[:1].upper() + row.task[1:]
     machine = f" ({section.machine})" if section.machine else ""
     facts = [
-        f"preset {described_protocol(row.protocol)}",
+        f"preset {section.protocol()}",
+        *([] if row.folds is None else [counted(row.folds, "fold")]),
         f"device {row.device}{machine}",
         *([f"precision {row.precision}"] if row.precision else []),
         *section.apart,
@@ -85,8 +87,10 @@ def _label(section: Section, taken: set[str]) -> str:
     """A label from what the section is of, so that it stays the same when rows are added; one of
     its own where others would have the same."""
     row = section.first
-    protocol = described_protocol(row.protocol)
-    facts = (row.task, row.dataset, row.part, protocol, row.device, row.precision, *section.apart)
+    protocol = described_protocol(row.protocol, but=row.sweep)
+    folds = [] if row.folds is None else [counted(row.folds, "fold")]
+    kind = (row.device, row.precision, *row.sweep, *folds)
+    facts = (row.task, row.dataset, row.part, protocol, *kind, *section.apart)
     words = re.sub(r"[^a-z0-9]+", "-", " ".join(facts).lower()).strip("-")
     label, number = f"tab:{words}", 1
     while label in taken:

@@ -55,13 +55,18 @@ class _Cell(TypedDict):
     precision: str
 
 
-class PlannedCell(_Cell):
-    """What is planned of a cell: all of ``cell.json`` but what a run adds when it starts it."""
-
+class _Planned(_Cell):
     identity: IdentityWritten
     metric_plugins: dict[str, str]
     dataset: DatasetWritten
     data: dict[str, PartWritten]
+
+
+class PlannedCell(_Planned, total=False):
+    """What is planned of a cell: all of ``cell.json`` but what a run adds when it starts it."""
+
+    sweep: list[str]
+    """Fields of the protocol that the run had several values of; missing where it had none."""
 
 
 class WrittenCell(PlannedCell):
@@ -92,6 +97,7 @@ class CellRecord(_ReadCell, total=False):
     """Plugin -> what it states about the machine."""
     limits: LimitsRecord
     import_from: list[str]
+    sweep: list[str]
 
 
 class StatusRecord(TypedDict):

@@ -101,6 +101,8 @@ def _run(cell: harness.Cell, study: str, lines: Iterable[Mapping[str, Any]]) -> 
     fold = record["split"].get("fold")
     part = "" if fold is None else f"/fold{fold['number']}"
     part += "" if fraction == 100 else f"/frac{fraction:03d}"
+    protocol = record["protocol"]
+    part += "".join(f"/{field}={_plain(protocol[field])}" for field in record.get("sweep", ()))
     return Run(
         hash=record["hash"],
         study=study,

@@ -16,7 +16,7 @@ from harness.report.table.numbers import UNKNOWN, size_of
 from harness.results.browse.network_title import is_small, named
 from harness.results.checks.finished_cell import DAMAGED
 from harness.study import Study
-from harness.values.wording import counted
+from harness.values.wording import counted, setting_text
 
 _PARTS = ("train", "val", "test")
 _INDENT = "  "
@@ -55,6 +55,7 @@ def _table(cells: Iterable[CellForecast]) -> str:
         ],
         "seed": [item.cell.record["seed"] for item in cells],
         "fold": [_fold(item) or "" for item in cells],
+        **{field: [_setting(item, field) for item in cells] for field in _swept(cells)},
         "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
         "weights": [item.cell.record["weights"]["kind"] for item in cells],
         "train/val/test": [_images(item) for item in cells],
@@ -78,6 +79,15 @@ def _table(cells: Iterable[CellForecast]) -> str:
         # The kinds are in a line below, and every row of the report has its own.
         columns.pop("weights", None)
     return table()
+
+
+def _swept(cells: Iterable[CellForecast]) -> list[str]:
+    """Fields of the protocol with several values."""
+    return list(dict.fromkeys(f for item in cells for f in item.cell.record.get("sweep", ())))
+
+
+def _setting(item: CellForecast, field: str) -> str:
+    return setting_text(item.cell.record["protocol"][field])
 
 
 def _fold(item: CellForecast) -> int | None:
@@ -270,6 +280,7 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
         "directory": str(item.cell.directory),
         "seed": record["seed"],
         "fold": _fold(item),
+        "sweep": {field: record["protocol"][field] for field in record.get("sweep", ())},
         "fraction": record["fraction"],
         "weights": record["weights"]["kind"],
         "data": record["data"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from harness.data.dataset import Samples
@@ -102,7 +103,7 @@ def forecast(
     study: Study,
     *,
     out: Path,
-    image_size: int,
+    image_sizes: Sequence[int],
     slots: Sequence[Resources],
     cache: Path,
     keep_checkpoints: str = "best",
@@ -113,7 +114,7 @@ def forecast(
     Args:
         study: what was planned.
         out: the results folder whose finished cells timings are taken from.
-        image_size: of the protocol, pixels per side.
+        image_sizes: of the protocols, pixels per side.
         slots: what may run at the same time.
         cache: where prepared images are.
         keep_checkpoints: as the run will have it.
@@ -155,7 +156,7 @@ def forecast(
     known = [size for size in sizes if size is not None]
     return Forecast(
         cells=cells,
-        stores=_stores(study, waiting, image_size, cache),
+        stores=_stores(study, waiting, image_sizes, cache),
         slots=len(slots),
         prediction_bytes=sum(_prediction_bytes(c.cell, study.samples) for c in waiting),
         checkpoint_bytes=0 if keep_checkpoints == "none" else sum(known) if known else None,
@@ -197,10 +198,10 @@ def _state(cell: Cell, rerun: bool, tables: Tables) -> tuple[str, str, int]:
 
 
 def _stores(
-    study: Study, waiting: Iterable[CellForecast], image_size: int, cache: Path
+    study: Study, waiting: Iterable[CellForecast], image_sizes: Sequence[int], cache: Path
 ) -> tuple[StoreForecast, ...]:
     """Those that the run makes before its cells, and those that earlier cells used."""
-    asked = {(image_size, name) for name in interpolations([c.cell for c in waiting])}
+    asked = set(product(image_sizes, interpolations([c.cell for c in waiting])))
     for item in waiting:
         if item.estimate.input_size is not None:
             (own,) = interpolations([item.cell])

@@ -46,7 +46,8 @@ def nearest_differences(
     record: Mapping[str, Any], finished: Iterable[Mapping[str, Any]]
 ) -> tuple[Difference, ...]:
     """What of a cell differs from the finished one that it has most in common with, among those of
-    its method, dataset, seed, fold and training fraction; empty where there is none.
+    its method, dataset, seed, fold, training fraction and value of a sweep; empty where there is
+    none.
 
     Args:
         record: of the cell to run, as in ``cell.json``.
@@ -58,6 +59,7 @@ def nearest_differences(
         for other in finished
         if all(other[name] == record[name] for name in same)
         and _fold(other) == _fold(record)
+        and _swept(other, record) == _swept(record, record)
         and other["dataset"]["name"] == record["dataset"]["name"]
         and other["hash"] != record["hash"]
     ]
@@ -67,6 +69,11 @@ def nearest_differences(
 def _fold(record: Mapping[str, Any]) -> int | None:
     fold = record["split"].get("fold")
     return None if fold is None else int(fold["number"])
+
+
+def _swept(record: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
+    """The values of fields that a cell to run is one of several values of."""
+    return [record["protocol"].get(field) for field in asked.get("sweep", ())]
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:

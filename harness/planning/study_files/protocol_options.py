@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
@@ -31,6 +32,8 @@ _NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 _FIELDS = frozenset(field.name for field in fields(Protocol)) - {"name", "weights"}
+TEXT = frozenset({"select_by"})
+"""Fields whose value may hold commas."""
 _UNITS: Mapping[str, Callable[[str, str, str], float]] = MappingProxyType(
     {
         "image_size": number_of_pixels,
@@ -49,6 +52,26 @@ def read_settings(settings: Iterable[str]) -> tuple[str, ...]:
             called otherwise here; says why, or how.
     """
     return tuple(map(_read, settings))
+
+
+def field_of(name: str) -> str:
+    """The field of the protocol that a setting's name means: ``lr`` is ``learning_rate``."""
+    plain = name.strip().replace("-", "_")
+    return _NAMES.get(plain, plain)
+
+
+def pieces(field: str, text: str) -> list[str]:
+    """The values of a setting, where several are given for one field: with commas between them,
+    or as a list of JSON. A field of text has one value, commas and all."""
+    if field in TEXT:
+        return [text]
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        listed = None
+    if isinstance(listed, list) and listed:
+        return [one if isinstance(one, str) else json.dumps(one) for one in listed]
+    return text.split(",")
 
 
 def nearly(name: str, known: Iterable[str]) -> bool:
@@ -71,15 +94,22 @@ def other_place(key: str) -> str | None:
 def _read(setting: str) -> str:
     said, equals, text = setting.partition("=")
     name = said.strip().replace("-", "_")
-    field = _NAMES.get(name, name)
+    field = field_of(said)
     about = f"set.{said}"
     if not equals:
         return setting
     if field not in _FIELDS and not nearly(name, _FIELDS) and (hint := instead(name)):
         raise HarnessError(f"--set {setting}: {hint}", about=about)
-    if field in _UNITS and re.match(r"\s*[\d.]+\s*[a-zA-Z]", text):
-        text = f"{_UNITS[field](f'--set {said}', text, about):.12g}"
+    if field in _UNITS:
+        text = ",".join(_number(field, said, one, about) for one in pieces(field, text))
     return f"{field if name in _NAMES else said}={text}"
+
+
+def _number(field: str, said: str, text: str, about: str) -> str:
+    """The text, without its unit where it has one."""
+    if not re.match(r"\s*[\d.]+\s*[a-zA-Z]", text):
+        return text
+    return f"{_UNITS[field](f'--set {said}', text, about):.12g}"
 
 
 def with_short(short: Mapping[str, tuple[str, str]], settings: Iterable[str]) -> tuple[str, ...]:
@@ -96,8 +126,7 @@ def with_short(short: Mapping[str, tuple[str, str]], settings: Iterable[str]) ->
     said: dict[str, tuple[str, str]] = {}
     for setting in settings:
         name, _, value = setting.partition("=")
-        name = name.strip().replace("-", "_")
-        said[_NAMES.get(name, name)] = (setting, value)
+        said[field_of(name)] = (setting, value)
     for field, (written, value) in short.items():
         if field in said and _plain(field, said[field][1]) != _plain(field, value):
             raise HarnessError(

@@ -10,7 +10,8 @@ from harness.errors import HarnessError
 from harness.planning.params import column_settings
 from harness.planning.study_files.protocol_options import read_settings, with_short
 from harness.planning.study_files.study_file import StudyFile, protocol_settings
-from harness.protocol import override, preset
+from harness.planning.study_files.sweep import sweep_of
+from harness.protocol import preset
 from harness.study import Request
 
 
@@ -87,7 +88,7 @@ def request_of(
     file_params = () if study_file is None else study_file.settings("param", params)
     file_data = () if study_file is None else study_file.settings("data_param", data_params)
     file_columns = () if study_file is None else study_file.settings("column", columns)
-    asked = (*protocol_settings(study_file, own), *own)
+    sweep = sweep_of(preset(preset_name), (*protocol_settings(study_file, own), *own))
     return Request(
         methods=patterns or ("all",),
         exclude=exclude,
@@ -95,7 +96,9 @@ def request_of(
         data_root=data_root,
         data_params=(*file_data, *data_params, *column_settings((*file_columns, *columns))),
         skip_bad=skip_bad,
-        protocol=override(preset(preset_name), read_settings(asked)),
+        protocol=sweep.protocols[0],
+        sweep=sweep.protocols if sweep.fields else (),
+        swept=sweep.fields,
         params=(*file_params, *params),
         weights=weights,
         device=device,

@@ -169,6 +169,19 @@ def _absolute(value: Any) -> Any:
     return str(value.absolute()) if isinstance(value, Path) else value
 
 
+def _entry(value: Any) -> Any:
+    """A field's value as ``[set]`` has it."""
+    return "none" if value is None else value
+
+
+def _lists(request: Request) -> dict[str, list[Any]]:
+    """The values of every swept field."""
+    return {
+        field: list(dict.fromkeys(_entry(getattr(one, field)) for one in request.sweep))
+        for field in request.swept
+    }
+
+
 def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dict[str, Any]:
     """The keys of a study file that asks for the same cells from anywhere on this machine.
 
@@ -201,7 +214,7 @@ def asked_again(given: Mapping[str, Any], request: Request, study: Study) -> dic
         "fractions": request.fractions,
         "out": str(request.out.absolute()),
         "name": study.directory.name,
-        "set": {name: "none" if value is None else value for name, value in changed.items()},
+        "set": {**{name: _entry(value) for name, value in changed.items()}, **_lists(request)},
         "param": table_of(request.params),
         "data_param": table_of(data_params),
         "column": table_of(columns),

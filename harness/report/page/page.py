@@ -27,7 +27,6 @@ from harness.report.screen.evidence import Evidence, Report
 from harness.report.screen.findings import findings
 from harness.report.screen.headline import headline, purpose
 from harness.report.table.rows import Row
-from harness.report.table.sections import described_protocol
 from harness.results.checks.finished_cell import UNFINISHED
 from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
@@ -159,8 +158,10 @@ def _caveats(source: Source) -> list[str]:
 
 def _title(source: Source, part: str) -> str:
     row = source.setting.first
-    data = [on_one_line(Path(one).name) for one in source.setting.contests[0].section.data]
-    words = [on_one_line(row.dataset), *data, part, described_protocol(row.protocol)]
+    section = source.setting.contests[0].section
+    data = [on_one_line(Path(one).name) for one in section.data]
+    words = [on_one_line(row.dataset), *data, part, section.protocol()]
+    words += [] if row.folds is None else [counted(row.folds, "fold")]
     machines = {row.machine for row in source.setting.rows if row.machine is not None}
     one = next(iter(machines)) if len(machines) == 1 else ""
     many = f"{len(machines)} machines" if len(machines) > 1 else ""

@@ -113,7 +113,7 @@ class Block:
         return f"{self._figures(line)}{bar}".rstrip()
 
     def _figures(self, line: Line) -> str:
-        name, digits = left(self._contest.name(line), NAME), self._digits[self._metric]
+        name, digits = left(self._contest.fitting(line, NAME), NAME), self._digits[self._metric]
         value = right(self._value(line, self._metric), 6)
         return f" ●  {name}{value}  {interval_text(self._interval(line), digits):{INTERVAL}}"
 

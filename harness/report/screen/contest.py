@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.report.table.aggregation import Line, lines, repeated
+from rich.cells import cell_len
+
+from harness.report.table.aggregation import Line, lines, question, repeated
 from harness.report.table.column import changes_of
+from harness.report.table.numbers import mean
 from harness.report.table.rows import Row
 from harness.report.table.sections import Section, sections
 from harness.report.table.view import EVERYTHING
 from harness.results.browse.network_title import SMALL
 from harness.storage.names import on_one_line
+from harness.values.wording import setting_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Finished and scored methods of one task, the best first."""
+    """Finished and scored methods of one task, the best first. Of a sweep, each with the settings
+    that were best on its validation images: chosen by the test set, they would flatter it."""
 
     section: Section
     lines: tuple[Line, ...]
     fraction: float
     """Of the training images that the lines were trained on: the largest of several."""
+    settings: Mapping[str, int]
+    """Swept fields that were chosen so -> how many values each had."""
     small: bool
     """Whether networks in it are small ones, which the line in capitals says once for all."""
 
@@ -59,10 +66,21 @@ class Contest:
             words.append(SMALL)
         if changes := changes_of(row):
             words.append(f"[{changes}]")
+        if settings := [f"{f} {setting_text(row.protocol[f])}" for f in self.settings]:
+            words.append(f"[{', '.join(settings)}]")
         alike = {other[0].weights for other in self.lines if other[0].method == row.method}
         if len(alike) > 1:
             words.append(f"[{row.weights} weights]")
         return on_one_line(" ".join(words))
+
+    def fitting(self, line: Line, width: int) -> str:
+        """What the screen calls a line in so many columns, if it can: without the plugin and the
+        names of swept fields."""
+        values = ", ".join(setting_text(line[0].protocol[field]) for field in self.settings)
+        tail = line[0].method.partition("/")[2]
+        short = self.short(line)
+        names = (self.name(line), short, f"{tail} [{values}]" if values else short)
+        return next((name for name in names if cell_len(name) <= width), names[-1])
 
     def short(self, line: Line) -> str:
         """The same in a sentence, without the plugin where no other line has that name."""
@@ -109,17 +127,43 @@ def _contest(section: Section) -> Contest:
     networks = [row for row in rows if row.timing.get("parameters_total") is not None]
     return Contest(
         section=section,
-        lines=tuple(lines(part, replace(EVERYTHING, aggregate="folds"), {})),
+        lines=_chosen_by_val(lines(part, replace(EVERYTHING, aggregate="folds"), {})),
         fraction=fraction,
+        settings={
+            field: len({row.protocol[field] for row in rows}) for field in part.varying_settings
+        },
         small=any(row.small for row in networks),
     )
+
+
+def _chosen_by_val(found: Sequence[Line]) -> tuple[Line, ...]:
+    """Of lines that differ in swept settings alone, the one with the best mean on the validation
+    images; all of them where one has no such mean."""
+    groups: dict[str, list[Line]] = {}
+    for line in found:
+        groups.setdefault(question(replace(line[0], sweep=()), "folds"), []).append(line)
+    kept = [line for group in groups.values() for line in _best_by_val(group)]
+    return tuple(line for line in found if line in kept)
+
+
+def _best_by_val(group: Sequence[Line]) -> Sequence[Line]:
+    means = []
+    # Of equals the same one, however they do on the test set.
+    group = sorted(group, key=lambda line: json.dumps(line[0].settings, sort_keys=True))
+    for line in group:
+        known = [row.primary_val for row in line if row.primary_val is not None]
+        if len(group) == 1 or not known:
+            return group
+        means.append(mean(known))
+    best = max(means) if group[0][0].primary_higher_is_better else min(means)
+    return [group[means.index(best)]]
 
 
 def _key(row: Row) -> str:
     facts = [
         *(row.dataset, row.fingerprint, row.split, row.device, row.precision),
         row.machine if row.protocol.get("time_only") else None,
-        dict(row.protocol),
+        {name: value for name, value in row.protocol.items() if name not in row.sweep},
     ]
     return json.dumps(facts, sort_keys=True)
 

@@ -30,6 +30,7 @@ def findings(setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]
     """Sentences, the most interesting first: one of each kind before the second of any."""
     said = _Findings(setting, evidence, metrics)
     kinds = (
+        said.chosen(),
         said.top(),
         said.transfer(),
         said.frozen(),
@@ -48,6 +49,13 @@ class _Findings:
     def __init__(self, setting: Setting, evidence: Evidence, metrics: Sequence[MetricSpec]) -> None:
         self._setting, self._evidence = setting, evidence
         self._labels = {spec.full_name: spec.label for spec in metrics}
+
+    def chosen(self) -> Iterator[str]:
+        """How the settings of a sweep were chosen."""
+        counts = {f: n for contest in self._setting.contests for f, n in contest.settings.items()}
+        if counts:
+            of = " and ".join(f"{field} of {count} values" for field, count in counts.items())
+            yield f"Each method has the {of} that was best on its validation images."
 
     def top(self) -> Iterator[str]:
         """The methods that the best of a task is not shown to beat; where it beats all, by how much

@@ -11,7 +11,6 @@ from harness.report.screen.contest import Setting, methods_of
 from harness.report.screen.evidence import Evidence
 from harness.report.screen.text import WIDTH, shortened_at_the_end
 from harness.report.table.rows import Row
-from harness.report.table.sections import described_protocol
 from harness.storage.names import on_one_line
 from harness.values.wording import counted
 
@@ -82,8 +81,9 @@ def other_setting(setting: Setting) -> str:
     """A setting that has no block: what it is, and its best methods."""
     row = setting.first
     best = [contest.lines[0][0] for contest in setting.contests]
+    protocol = setting.contests[0].section.protocol()
     return (
-        f"{on_one_line(row.dataset)}, {described_protocol(row.protocol)}, {_device(setting.rows)}: "
+        f"{on_one_line(row.dataset)}, {protocol}, {_device(setting.rows)}: "
         f"{counted(len(methods_of(setting.rows)), 'method')}, best "
         f"{', '.join(one.method for one in best)}"
     )

@@ -44,7 +44,7 @@ def _joined(rows: Sequence[Row], over: Over) -> list[Line]:
     alone: list[Line] = []
     for row in rows:
         if row.status == "ok":
-            groups.setdefault(_but_for(over, row), []).append(row)
+            groups.setdefault(question(row, over), []).append(row)
         else:
             alone.append((row,))
     joined = [
@@ -69,11 +69,13 @@ def _repetition(row: Row) -> tuple[int, int]:
     return row.fold or 0, row.seed
 
 
-def _but_for(over: Over, row: Row) -> str:
+def question(row: Row, over: Over) -> str:
+    """What a row asks, but for its seed, or for seed and fold: equal for repetitions."""
     # Dataset, set, protocol, split and device are those of the section.
     facts: list[Any] = [
         row.method,
         row.fraction,
+        row.settings,
         row.fold if over == "seeds" else None,
         dict(row.changed_params),
         dict(row.deviations),

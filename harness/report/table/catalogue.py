@@ -23,12 +23,18 @@ from harness.report.table.sections import DIGITS, described_protocol
 from harness.results.browse.decimals import decimals
 from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
-from harness.values.wording import counted
+from harness.values.wording import counted, setting_text
 
 
 def catalogue(rows: Sequence[Row], metrics: Sequence[MetricSpec]) -> Mapping[str, Column]:
     """Every column by name: the fixed ones, and those of the metrics and classes that there are."""
-    columns = [*DESCRIBING, *metric_columns(rows, metrics), *_recalls(rows), *_measured(rows)]
+    columns = [
+        *DESCRIBING,
+        *_settings(rows),
+        *metric_columns(rows, metrics),
+        *_recalls(rows),
+        *_measured(rows),
+    ]
     return {column.name: column for column in columns}
 
 
@@ -67,6 +73,20 @@ def find_all(text: str, known: Mapping[str, Column], option: str) -> list[Column
     return found
 
 
+def _settings(rows: Sequence[Row]) -> list[Column]:
+    """The values of swept fields of the protocol: ``set.learning_rate``."""
+
+    def column(field: str) -> Column:
+        return Column(
+            name=f"set.{field}",
+            head=field.replace("_", "\n", 1),
+            value=lambda row: row.protocol.get(field),
+            shown=lambda row: setting_text(row.protocol.get(field)),
+        )
+
+    return [column(field) for field in dict.fromkeys(f for r in rows for f in r.sweep)]
+
+
 def _recalls(rows: Sequence[Row]) -> list[Column]:
     """Recall of every class that the rows have."""
 
@@ -88,7 +108,8 @@ def _measured(rows: Sequence[Row]) -> list[Column]:
     """What was measured; which primary values are the better ones, where all rows agree."""
     directions = {row.primary_higher_is_better for row in rows if row.primary is not None}
     higher = directions.pop() if len(directions) == 1 else None
-    return [replace(c, higher_is_better=higher) if c.name == "primary" else c for c in MEASURED]
+    ranked = ("primary", "primary_val")
+    return [replace(c, higher_is_better=higher) if c.name in ranked else c for c in MEASURED]
 
 
 def _status(row: Row) -> str:
@@ -233,6 +254,14 @@ MEASURED: tuple[Column, ...] = (
         name="primary",
         head="primary",
         value=lambda row: row.primary,
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
+        measured=True,
+    ),
+    Column(
+        name="primary_val",
+        head="primary\n(val)",
+        value=lambda row: row.primary_val,
         figure=decimals,
         figure_of_mean=partial(decimals, digits=3),
         measured=True,

@@ -53,11 +53,13 @@ _PAIRS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def key_columns(section: Section, known: Mapping[str, Column]) -> list[Column]:
-    """What tells rows apart: the method, and seed, fold and fraction where they vary."""
+    """What tells rows apart: the method, and seed, fold, fraction and what was swept where
+    they vary."""
     keys = ["method"]
     keys += ["seed"] if section.varies("seed") else []
     keys += ["fold"] if section.varies("fold") else []
     keys += ["fraction"] if section.varies("fraction") else []
+    keys += [f"set.{field}" for field in section.varying_settings]
     return [known[name] for name in keys]
 
 
@@ -68,6 +70,7 @@ def other_groups(
     return [
         _metrics(section, metrics, "label"),
         _metrics(section, metrics, "mask"),
+        [known["primary_val"]] if section.varying_settings else [],
         [known["status"]],
         _costs(section, known),
         _sources(section, known),

@@ -36,6 +36,7 @@ def notes(section: Section, metrics: Sequence[MetricSpec], view: View = EVERYTHI
     return [
         *_chosen(section, view),
         *_ranking(section, metrics, view),
+        *_swept(section),
         *_undefined(section, metrics, view),
         *_of_rows(section, view),
         *_split(section),
@@ -75,6 +76,15 @@ def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Ite
         names = " and ".join(_label(name, metrics) for name in row.primary_metrics)
         mean = "the mean of " if len(row.primary_metrics) > 1 else ""
         yield Note(f"Ranked by {mean}{names}.")
+
+
+def _swept(section: Section) -> Iterable[Note]:
+    if section.varying_settings and section.first.primary_metrics:
+        names = " and ".join(section.varying_settings)
+        yield Note(
+            f"Of several values of {names}, the one that is best here is chosen by the images that "
+            "it is reported on: choose by the column primary (val), as the screen does."
+        )
 
 
 def _undefined(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:

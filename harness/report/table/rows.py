@@ -38,6 +38,8 @@ class Row:
     fingerprint: str
     protocol: Mapping[str, Any]
     """As stated, without the method's deviations."""
+    sweep: tuple[str, ...] = ()
+    """Fields of the protocol in which rows of its table differ, as the run swept them."""
     device: str
     precision: str
     seed: int
@@ -100,11 +102,18 @@ class Row:
     metric_notes: tuple[str, ...] = ()
     """Metrics that failed on the set, each with its plugin and the reason."""
     primary: float | None = None
+    primary_val: float | None = None
+    """The primary metric on the validation images."""
     primary_metrics: tuple[str, ...] = ()
     primary_higher_is_better: bool = True
     classes: tuple[str, ...]
     classes_present: tuple[str, ...] | None = None
     """Classes that occur in the set; None where it has not been scored."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its values of the swept fields."""
+        return {field: self.protocol.get(field) for field in self.sweep}
 
     @property
     def normalised_over(self) -> int | None:
@@ -184,6 +193,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         root=cell["dataset"]["root"],
         fingerprint=cell["dataset"]["fingerprint"],
         protocol={**cell["protocol"], **{name: pair[0] for name, pair in deviations.items()}},
+        sweep=tuple(cell.get("sweep", ())),
         device=cell["device"],
         precision=cell["precision"],
         seed=cell["seed"],
@@ -266,6 +276,7 @@ def _lost(found: Found, others: Sequence[Row]) -> Row:
         root=like.root,
         fingerprint=like.fingerprint,
         protocol=like.protocol,
+        sweep=like.sweep,
         device=like.device,
         precision=like.precision,
         split=like.split,
@@ -303,6 +314,7 @@ def _scores(found: Found, part: str, classes: tuple[str, ...]) -> dict[str, Any]
     scores = (found.metrics or {}).get(part)
     if scores is None:
         return {"classes": classes}
+    val = (found.metrics or {}).get("val")
     return {
         "label": scores["label"] or {},
         "label_all_classes": scores["label_all_classes"] or {},
@@ -313,6 +325,7 @@ def _scores(found: Found, part: str, classes: tuple[str, ...]) -> dict[str, Any]
         "mask": scores["mask"] or {},
         "metric_notes": tuple(scores.get("notes", ())),
         "primary": scores["primary"],
+        "primary_val": None if val is None else val["primary"],
         "primary_metrics": tuple(scores["primary_metrics"]),
         "primary_higher_is_better": scores["primary_higher_is_better"],
         "classes": tuple(scores["classes"]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +17,12 @@ from harness.protocol import PRESETS
 from harness.report.table.column import marked_name_of, name_of
 from harness.report.table.rows import Row
 from harness.storage.names import on_one_line
-from harness.values.wording import counted
+from harness.values.wording import counted, setting_text
 
 DIGITS = 8
 """Of a digest, where people read it."""
+_NAMED = 4
+"""Values of a swept field that a heading names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,32 @@ class Section:
         """E.g. ``classification · phantom · test · quick · cpu fp32``, and the classes where the
         macro averages leave some out."""
         row = self.first
-        words = [row.task, row.dataset, row.part, described_protocol(row.protocol)]
+        words = [row.task, row.dataset, row.part, self.protocol()]
         words.append(f"{row.device} {row.precision}".rstrip())
         if row.folds is not None:
             words.append(counted(row.folds, "fold"))
         if facts := self.averaged_over():
             words.append(facts)
         return " · ".join([*words, *self.apart])
+
+    def protocol(self) -> str:
+        """In words; of a sweep with the values of its fields."""
+        row = self.first
+        said = described_protocol(row.protocol, but=row.sweep)
+        swept = [f"{field} {self._values(field)}" for field in row.sweep]
+        if not swept:
+            return said
+        return f"{said}{', ' if ' with ' in said else ' with '}{', '.join(swept)}"
+
+    def _values(self, field: str) -> str:
+        """``0.0001 or 0.001``, and of more than a few the ends."""
+        values: list[Any] = list(dict.fromkeys(row.protocol.get(field) for row in self.rows))
+        if all(isinstance(value, int | float) for value in values):
+            values.sort()
+        texts = list(map(setting_text, values))
+        if len(texts) > _NAMED:
+            return f"{texts[0]} to {texts[-1]} ({len(texts)} values)"
+        return " or ".join(texts)
 
     @property
     def apart(self) -> tuple[str, ...]:
@@ -98,6 +119,15 @@ class Section:
             if len({getattr(r, what) for r in self.rows}) > 1
         )
 
+    @cached_property
+    def varying_settings(self) -> tuple[str, ...]:
+        """Swept fields in which the rows differ."""
+        return tuple(
+            field
+            for field in self.first.sweep
+            if len({row.protocol.get(field) for row in self.rows}) > 1
+        )
+
     def name_of(self, row: Row) -> str:
         """The method, and what else tells this row from the others of the section."""
         return self._with_axes(name_of(row), row)
@@ -112,6 +142,7 @@ class Section:
             words.append(f"seed {row.seed}")
         if self.varies("fold"):
             words.append(f"fold {row.fold}")
+        words += [f"{f} {setting_text(row.protocol.get(f))}" for f in self.varying_settings]
         if self.varies("fraction"):
             words.append(f"{100 * row.fraction:g} %")
         if row.on and _axes(row) in self._on_several:
@@ -124,14 +155,15 @@ class Section:
         return frozenset(axes for axes, n in Counter(map(_axes, self.rows)).items() if n > 1)
 
 
-def described_protocol(protocol: Mapping[str, Any]) -> str:
-    """The preset's name, and what was changed in it: ``quick with epochs 5``."""
+def described_protocol(protocol: Mapping[str, Any], but: Collection[str] = ()) -> str:
+    """The preset's name, and what was changed in it, ``but`` in these fields: ``quick with epochs
+    5``."""
     name = str(protocol["name"])
     stated = asdict(PRESETS[name]) if name in PRESETS else dict(protocol)
     changes = [
         f"{key} {protocol[key]}"
         for key, value in stated.items()
-        if key in protocol and protocol[key] != value
+        if key in protocol and protocol[key] != value and key not in but
     ]
     return f"{name} with {', '.join(changes)}" if changes else name
 
@@ -143,7 +175,7 @@ def sections(rows: Iterable[Row]) -> list[Section]:
     joins the first table of its task, dataset, protocol and split.
     """
     shared: dict[str, dict[str, list[Row]]] = {}
-    for row in sorted(rows, key=lambda row: (_asked(row), row.split)):
+    for row in sorted(_of_sweeps(list(rows)), key=lambda row: (_asked(row), row.split)):
         shared.setdefault(_asked(row), {}).setdefault(row.split, []).append(row)
     return _told_apart(
         [
@@ -180,8 +212,22 @@ def _data(row: Row, alike: Sequence[Row]) -> Iterator[str]:
     yield f"data {row.fingerprint[:DIGITS]}"
 
 
+def _of_sweeps(rows: Sequence[Row]) -> list[Row]:
+    """The rows, each with the fields of the largest sweep that it belongs to: its own, or that of
+    rows from which it differs in swept fields alone, whichever run it was made by."""
+    swept = sorted({row.sweep for row in rows if row.sweep}, key=lambda one: (-len(one), one))
+    asked = {_asked(row) for row in rows if row.sweep}
+    found = []
+    for row in rows:
+        joined = (replace(row, sweep=fields) for fields in swept)
+        found.append(next((one for one in joined if _asked(one) in asked), row))
+    return found
+
+
 def _asked(row: Row) -> str:
-    protocol = json.dumps(dict(row.protocol), sort_keys=True)
+    """What rows of a table have in common; of a sweep, which fields may differ."""
+    shared = {name: None if name in row.sweep else value for name, value in row.protocol.items()}
+    protocol = json.dumps([sorted(row.sweep), shared], sort_keys=True)
     keys = (row.task, row.dataset, row.fingerprint, row.part, row.device, row.precision)
     return "\0".join((*keys, protocol))
 
@@ -220,7 +266,17 @@ def letter(place: int) -> str:
 
 def _axes(row: Row) -> tuple[object, ...]:
     changes = json.dumps(dict(row.changed_params), sort_keys=True)
-    return (row.method, row.seed, row.fold, row.fraction, row.weights, row.weights_card, changes)
+    settings = json.dumps(row.settings, sort_keys=True)
+    return (
+        row.method,
+        row.seed,
+        row.fold,
+        settings,
+        row.fraction,
+        row.weights,
+        row.weights_card,
+        changes,
+    )
 
 
 def _timed_only(row: Row) -> bool:

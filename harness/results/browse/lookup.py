@@ -13,6 +13,7 @@ from harness.errors import HarnessError, did_you_mean
 from harness.results.browse.decimals import decimals
 from harness.results.rundir import CellDirectory, find_cells, newest
 from harness.values.bare_names import ids_called
+from harness.values.wording import setting_text
 
 _SHOWN = 8
 """Cells that an error lists."""
@@ -126,7 +127,9 @@ def _to_choose(cells: list[CellDirectory]) -> list[str]:
 
 def _facts(cell: CellDirectory, dataset: str, study: str) -> tuple[str, ...]:
     created = datetime.fromisoformat(cell.cell["created"])
-    facts = (f"{method_of(cell)} {cell.path.name}", dataset)
+    protocol = cell.cell["protocol"]
+    swept = [f"{name} {setting_text(protocol[name])}" for name in cell.cell.get("sweep", ())]
+    facts = (f"{method_of(cell)} {cell.path.name}", *([", ".join(swept)] if swept else []), dataset)
     return (*facts, *([study] if study else []), f"{created:%Y-%m-%d %H:%M}", _score(cell))
 
 

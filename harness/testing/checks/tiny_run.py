@@ -102,7 +102,7 @@ def run(
     try:
         (status,) = run_session(
             study,
-            override(QUICK, _FEW),
+            (override(QUICK, _FEW).image_size,),
             Options(
                 placement=placed,
                 timeout=timeout,

@@ -21,6 +21,7 @@ from harness.results.rundir import CellDirectory
 from harness.results.spec_record import DatasetRecord
 from harness.specs import MetricSpec
 from harness.storage.names import on_one_line
+from harness.values.wording import setting_text
 
 OpenDataset = Callable[[DatasetRecord], Dataset]
 """Opens a dataset as a cell recorded it.
@@ -82,9 +83,9 @@ class Source:
         row = line[0]
         name = on_one_line(name_of(row))
         facts = self._facts[row.task, name]
-        if len(facts) == 1:
-            return name
-        return f"{name} [{facts[_start(row)]}]"
+        told = [] if len(facts) == 1 else [facts[_start(row)]]
+        told += [f"{field} {setting_text(value)}" for field, value in row.settings.items()]
+        return f"{name} [{', '.join(told)}]" if told else name
 
     @cached_property
     def _facts(self) -> Mapping[tuple[str, str], Mapping[tuple[object, ...], str]]:
