@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.runtime.process_tree import end_tree
+from harness.runtime.resolve import beside
 
 PROCESS = "harness.discovery.isolated_process"
 SECONDS = 10.0
@@ -93,6 +94,7 @@ def _outcomes(
     assert process.stdout is not None
     asked = {
         "path": [folder for folder in sys.path if isinstance(folder, str)],
+        "beside": beside(),
         "seconds": seconds,
         "jobs": [{"function": job.function, "arguments": dict(job.arguments)} for job in jobs],
     }

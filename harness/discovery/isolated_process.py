@@ -28,7 +28,7 @@ from harness.runtime.process_tree import (
     end_children,
     end_group,
 )
-from harness.runtime.resolve import resolve
+from harness.runtime.resolve import make_importable, resolve
 
 _FILE_BYTES = 256 << 20
 """Largest file that a call may write, what it prints included."""
@@ -164,7 +164,8 @@ def main() -> None:
     end_all_with_parent(int(sys.argv[1]))
     adopt_orphans()
     asked = json.loads(sys.stdin.buffer.read())
-    sys.path[:] = asked["path"]
+    sys.path[:] = [folder for folder in asked["path"] if folder not in asked["beside"]]
+    make_importable(asked["beside"])
     out = os.dup(1)
     os.dup2(2, 1)
     global _SERVER, _WOKEN

@@ -19,7 +19,7 @@ SOME = ("plan", "--plugins", "baselines")
     ("arguments", "says"),
     [
         (("run", "--dry-run"), "no option --dry-run: 'harness plan' with the same arguments"),
-        (("run", "--folds", "5"), "--seeds 0,1,2 repeats the training, --split-file FILE"),
+        (("run", "--kfold", "5"), "--folds K, a cross-validation"),
         (("plan", "--gpus", "2"), "--device cuda uses every GPU"),
         (("run", "--device-ids", "0,1"), "--device cuda:1 one of them"),
         (("run", "--wandb"), "no option --wandb: --log wandb"),
@@ -75,7 +75,7 @@ def test_no_option_of_another_tool_is_one_of_ours() -> None:
     [
         ("scheduler=cosine", "the protocol has no schedule: the learning rate is constant"),
         ("optimizer=sgd", "the protocol fixes the optimiser, which is Adam"),
-        ("folds=5", "the protocol has one split and no folds"),
+        ("kfold=5", "--folds K, a cross-validation"),
         ("loss=focal", "the task fixes the loss"),
         ("patience=3", "the protocol has no early stop"),
         ("weights=random", "--weights pretrained, random, a folder, or a checkpoint file"),
