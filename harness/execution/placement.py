@@ -77,7 +77,7 @@ def placement(
         params=params,
         device=there.device,
         elsewhere=True,
-        slots=(one,) * (there.count or 1),
+        slots=(one,) * (1 if there.count is None else there.count),
         endless=there.count is None,
     )
 
@@ -93,13 +93,22 @@ def _slots(entry: Entry[ExecutorSpec], asked: SlotsRequest) -> Slots:
         raise HarnessError(
             f"{who} cannot say what cells get: {said(error)}", about="executor"
         ) from error
-    if not isinstance(found, Slots) or found.device not in ("cpu", "cuda") or found.threads < 1:
+    if (
+        not isinstance(found, Slots)
+        or found.device not in ("cpu", "cuda")
+        or not _is_count(found.threads)
+        or not (found.count is None or _is_count(found.count))
+    ):
         raise HarnessError(
-            f"{who} must answer with harness.Slots for cpu or cuda and 1 thread or more, and "
-            f"answers {found!r:.80}",
+            f"{who} must answer with harness.Slots for cpu or cuda, 1 thread or more, and a count "
+            f"of 1 or more or none, and answers {found!r:.80}",
             about="executor",
         )
     return found
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def find_executor(name: str, plugins: Plugins) -> Entry[ExecutorSpec]:

@@ -126,7 +126,7 @@ class _Schedule:
             else Resources(device=cell.record["device"], threads=1, concurrent=False)
         )
         item = HandedOver(cell, resources, asked=time.time())
-        item.handle = handle
+        item.taken(handle)
         self._take(item)
 
     def _take(self, item: HandedOver) -> None:
@@ -156,13 +156,15 @@ class _Schedule:
     def _start(self, item: HandedOver) -> None:
         submission = self._submission(item)
         try:
-            item.handle = self._executor.submit(
+            handle = self._executor.submit(
                 submission.directory, submission.resources, submission.facts
             )
         except (KeyboardInterrupt, ExecutorError):
             raise
         except BaseException as error:
             item.not_started(error)
+        else:
+            item.taken(handle)
 
     def _start_together(self, executor: SubmitsMany, items: Sequence[HandedOver]) -> None:
         try:
@@ -176,7 +178,7 @@ class _Schedule:
                 item.not_started(error)
             return
         for item, handle in zip(items, handles, strict=True):
-            item.handle = handle
+            item.taken(handle)
 
     def _submission(self, item: HandedOver) -> Submission:
         return Submission(

@@ -18,7 +18,13 @@ from harness.execution.cell_folders import finished, prepared
 from harness.execution.contract.executor import Executor, RunningCell
 from harness.execution.contract.observer import Observer
 from harness.execution.missing import missing
-from harness.execution.opened_executor import adopted, check_detachable, closed, opened
+from harness.execution.opened_executor import (
+    adopted,
+    check_detachable,
+    check_pause,
+    closed,
+    opened,
+)
 from harness.execution.placement import Placement
 from harness.execution.recording import Recording
 from harness.execution.schedule import Terms, run_cells
@@ -130,6 +136,7 @@ def run_session(
                 return options.keep(sum(c.key not in recording.statuses for c in waiting))
 
             with closed(executor, warn, detach=options.detach, keep=keep):
+                check_pause(executor, placement.executor)
                 if options.detach:
                     check_detachable(executor, placement.executor)
                 running = adopted(executor, placement.executor, waiting, say)

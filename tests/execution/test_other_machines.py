@@ -232,6 +232,99 @@ def test_the_data_may_lie_elsewhere_on_the_worker_and_the_fingerprint_decides(
     assert "the dataset has changed since this study was planned" in done.stderr
 
 
+def liar(folder: Path, factory: str, slots: str = 'device="cpu", threads=1') -> tuple[str, ...]:
+    """A plugin with an executor that breaks the contract, and the words of a run on it."""
+    (folder / "my_liar.py").write_text(
+        f"""
+import subprocess
+from pathlib import Path
+import harness
+
+HARNESS_API = 1
+
+
+@harness.hookimpl
+def harness_executors():
+    yield harness.ExecutorSpec(
+        name="liar", factory="my_liar:Liar", slots="my_liar:slots", summary="Never knows"
+    )
+
+
+def slots(asked):
+    return harness.Slots({slots})
+
+
+class Keeping:
+    def __init__(self, settings):
+        pass
+
+    def submit(self, directory, resources, facts):
+        process = subprocess.Popen(harness.cell_command(directory, resources, facts))
+        process.job = "7"
+        return process
+
+    def close(self):
+        Path("closed").touch()
+
+    def leave(self):
+        Path("left").touch()
+
+
+{factory}
+"""
+    )
+    few = ("--plugins", "baselines/majority", *FEW)
+    return ("run", *few, "--plugin", "my_liar.py", "--executor", "liar")
+
+
+@pytest.mark.parametrize(
+    ("factory", "slots", "says"),
+    [
+        ("Liar = lambda settings: None", "", "returned None, which has no submit and no close"),
+        ("class Liar(Keeping): poll_seconds = 'fast'", "", "poll_seconds is 'fast' instead of"),
+        ("class Liar(Keeping): poll_seconds = -1", "", "poll_seconds is -1 instead of seconds"),
+        ("class Liar(Keeping): poll_seconds = float('nan')", "", "poll_seconds is nan instead of"),
+        ("Liar = Keeping", 'device="cpu", threads="2"', "must answer with harness.Slots"),
+        ("Liar = Keeping", 'device="cpu", threads=1, count=0', "must answer with harness.Slots"),
+        ("Liar = Keeping", 'device="cpu", threads=1, count="3"', "must answer with harness.Slots"),
+    ],
+)
+def test_an_executor_that_breaks_the_contract_is_one_message_before_anything_runs(
+    factory: str, slots: str, says: str, tmp_path: Path
+) -> None:
+    done = harness(*liar(tmp_path, factory, *([slots] if slots else [])), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert done.stderr.count("harness: ") == 1
+    assert "Traceback" not in done.stderr
+    assert statuses(tmp_path) == {}
+    assert (tmp_path / "closed").exists() == ("poll_seconds" in factory)
+
+
+@pytest.mark.parametrize(
+    ("adopt", "says"),
+    [
+        ("raise ValueError('what?')", "executor 'liar' failed to find job '7': ValueError: what?"),
+        ("return True", "adopt() returned True for job '7' instead of None or a cell"),
+    ],
+)
+def test_what_is_not_known_of_a_job_ends_the_run_and_leaves_it_alone(
+    adopt: str, says: str, tmp_path: Path
+) -> None:
+    adopting = f"class Liar(Keeping):\n    def adopt(self, directory, job):\n        {adopt}"
+    words = liar(tmp_path, adopting)
+    run = begin(*words[1:], cwd=tmp_path, env={})
+    until(lambda: jobs_of(tmp_path), "a job")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    done = harness(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "left").exists()
+    assert not (tmp_path / "closed").exists()
+
+
 def test_a_status_ends_a_cell_whatever_the_executor_says(tmp_path: Path) -> None:
     """One whose process does not end, and that the executor calls running for ever."""
     (tmp_path / "my_liar.py").write_text(

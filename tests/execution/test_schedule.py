@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.execution import schedule
-from harness.execution.contract.executor import CellFacts
+from harness.execution.contract.executor import CellFacts, Ending
 from harness.execution.schedule import Terms, run_cells
 from harness.machine import Resources
 from harness.results.record import StatusRecord
@@ -71,12 +71,44 @@ class Handle:
             raise RuntimeError("it does not listen")
 
 
+class Talking(Handle):
+    """One that also says what it need not, and must not."""
+
+    @property
+    def job(self) -> Any:
+        if self.name == "jobless":
+            raise RuntimeError("no number yet")
+        return "two\nlines" if self.name == "job" else None
+
+    def state(self) -> Any:
+        return {"is": "waiting"} if self.name == "state" else "running"
+
+    def poll(self) -> Any:
+        return None if self.name == "state" else 3
+
+    def kill(self) -> None:
+        (self.directory / "killed").touch()
+
+    def reason(self) -> Any:
+        says: dict[str, Any] = {
+            "text": "because",
+            "kind": Ending(kind="gone", reason="it went away"),  # type: ignore[arg-type]
+            "none": Ending(reason=None),  # type: ignore[arg-type]
+        }
+        return says.get(self.name)
+
+
 class Misbehaving:
     """An executor of such cells."""
 
     def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> Handle:
         if directory.parents[1].name.endswith("--submit"):
             raise RuntimeError("no queue of this name")
+        name = directory.parents[1].name.rpartition("--")[2]
+        if name == "nothing":
+            return None  # type: ignore[return-value]
+        if name in ("state", "job", "jobless", "text", "kind", "none"):
+            return Talking(directory)
         return Handle(directory)
 
     def close(self) -> None:
@@ -104,6 +136,13 @@ def run(study: Path, *names: str, **more: Any) -> Telling:
         ("vanished", "was removed while it ran"),
         ("strange", "killed by signal 200"),
         ("junk", "status.json: holds list [], where a record belongs"),
+        ("nothing", "the executor returned None instead of a cell that runs"),
+        ("state", "the executor's state() returned {'is': 'waiting'} instead of 'queued' or"),
+        ("job", "the executor's job is 'two\\nlines' instead of a line of text"),
+        ("jobless", "the executor failed to say which job it is: RuntimeError: no number yet"),
+        ("text", "the executor's reason() returned 'because' instead of a harness.Ending"),
+        ("kind", "the executor's reason() returned Ending(kind='gone', reason='it went away'"),
+        ("none", "the executor's reason() returned Ending(kind='failed', reason=None"),
     ],
 )
 def test_a_cell_that_goes_wrong_outside_itself_is_failed_and_the_next_one_runs(
@@ -117,6 +156,12 @@ def test_a_cell_that_goes_wrong_outside_itself_is_failed_and_the_next_one_runs(
     (cell,) = [c for c in tmp_path.glob("cells/*/*/*") if f"--{name}" in str(c)]
     assert CellDirectory(cell).cell["id"] == f"demo/{name}"
     assert CellDirectory(cell).status["status"] == "failed"
+
+
+@pytest.mark.parametrize("name", ["state", "job", "jobless"])
+def test_a_cell_that_is_given_up_is_ended(tmp_path: Path, name: str) -> None:
+    run(tmp_path, name)
+    assert list(tmp_path.glob("cells/*/*/*/killed"))
 
 
 def test_a_cell_that_cannot_be_ended_does_not_hold_up_the_run(tmp_path: Path) -> None:

@@ -81,11 +81,14 @@ class Submission:
     facts: CellFacts
 
 
+EndingKind = Literal["failed", "oom", "timeout"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """Why a cell has ended that left no status, as far as the executor knows."""
 
-    kind: Literal["failed", "oom", "timeout"] = "failed"
+    kind: EndingKind = "failed"
     reason: str
     """A sentence without a full stop: what happened, and what to do."""
     lost: bool = False
@@ -147,7 +150,7 @@ class Executor(Protocol):
     """Runs cells. Everything but the exit code travels by the files of the cell's directory.
 
     It may also have what :class:`SubmitsMany` and :class:`Adopts` state, and ``poll_seconds``, the
-    pause between two rounds of ``poll()`` (default: 0.05).
+    pause between two rounds of ``poll()``: seconds, more than 0 and at most 60 (default: 0.05).
     """
 
     def submit(self, directory: Path, resources: Resources, facts: CellFacts) -> RunningCell:

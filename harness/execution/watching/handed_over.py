@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeGuard, TypeVar, get_args
 
 from harness.errors import HarnessError, said
 from harness.execution.contract.executor import (
     Ending,
+    EndingKind,
     ExecutorError,
     Explained,
     Queued,
@@ -28,6 +29,11 @@ class NotStarted:
 
     def kill(self) -> None:
         """It does not run."""
+
+
+def is_running_cell(handle: object) -> TypeGuard[RunningCell]:
+    """Whether it can be asked what a cell that runs is asked."""
+    return all(callable(getattr(handle, name, None)) for name in ("poll", "kill"))
 
 
 class HandedOver:
@@ -50,12 +56,20 @@ class HandedOver:
         """When its status was first seen."""
         self.ended: tuple[float, int] | None = None
         """When it was first found to have ended, and its exit code."""
-
-    @property
-    def job(self) -> str | None:
+        self.job: str | None = None
         """By which it is found again."""
-        job = getattr(self.handle, "job", None)
-        return job if isinstance(job, str) else None
+
+    def taken(self, handle: object) -> None:
+        """The executor has it, by this handle."""
+        if not is_running_cell(handle):
+            self.broken = f"the executor returned {handle!r:.40} instead of a cell that runs"
+            return
+        self.handle = handle
+        job = self._ask(lambda: getattr(handle, "job", None), "to say which job it is", None)
+        if job is None or (isinstance(job, str) and job.isprintable()):
+            self.job = job
+        else:
+            self.broken = f"the executor's job is {job!r:.40} instead of a line of text"
 
     def not_started(self, error: BaseException) -> None:
         """The executor has raised instead of starting it."""
@@ -67,36 +81,51 @@ class HandedOver:
         if self.alive is not None or not isinstance(self.handle, Queued):
             return True
         handle = self.handle
-        return self._ask(handle.state, "to say whether it waits", "running") != "queued"
+        state: object = self._ask(lambda: handle.state(), "to say whether it waits", "running")
+        if state not in ("queued", "running"):
+            self._is_broken(f"state() returned {state!r:.40} instead of 'queued' or 'running'")
+        return state != "queued"
 
     def poll(self) -> int | None:
         """The exit code; None while it runs."""
-        if self.broken:
-            return 1
-        handle = self.handle
-        code: int | None = self._ask(handle.poll, "to say whether it still runs", None)
+        code: object = None
+        if not self.broken:
+            code = self._ask(lambda: self.handle.poll(), "to say whether it still runs", None)
+        if code is not None and not isinstance(code, int):
+            self._is_broken(f"poll() returned {code!r:.40} instead of an exit code")
         if self.broken:
             self.kill()
             return 1
-        if code is not None and not isinstance(code, int):
-            self.broken = f"the executor's poll() returned {code!r:.40} instead of an exit code"
-            return 1
+        assert code is None or isinstance(code, int)
         return code
 
     def kill(self) -> None:
         """End it."""
-        self._ask(self.handle.kill, "to end it", None)
+        self._ask(lambda: self.handle.kill(), "to end it", None)
 
     def reason(self) -> Ending | None:
         """Why it has ended, where the executor knows."""
         if not isinstance(self.handle, Explained):
             return None
-        found = self._ask(self.handle.reason, "to say why it has ended", None)
-        return found if isinstance(found, Ending) else None
+        handle = self.handle
+        found: object = self._ask(lambda: handle.reason(), "to say why it has ended", None)
+        if found is None:
+            return None
+        if (
+            isinstance(found, Ending)
+            and found.kind in get_args(EndingKind)
+            and isinstance(found.reason, str)
+        ):
+            return found
+        self._is_broken(f"reason() returned {found!r:.80} instead of a harness.Ending")
+        return None
 
     def seconds(self) -> float:
         """Since its first sign of life."""
         return 0.0 if self.alive is None else time.monotonic() - self.alive
+
+    def _is_broken(self, what: str) -> None:
+        self.broken = self.broken or f"the executor's {what}"
 
     def _ask(self, call: Callable[[], T], what: str, otherwise: T) -> T:
         try:
