@@ -28,18 +28,23 @@ def prepared(
     cell: Cell,
     tables: Tables,
     *,
+    rerun: bool,
     facts: Mapping[str, Any],
     limits: Mapping[str, int | str | None],
     import_from: tuple[str, ...],
 ) -> StatusRecord | None:
-    """Make the folder of a cell that is to run ready for that; the status of one that cannot.
+    """Make the folder of a cell that is to run ready for that; the status of one that cannot, or
+    that another process has finished meanwhile, as the job of an earlier command may.
 
     Args:
+        rerun: whether one that is finished is to run again.
         facts: plugin -> what it states about this machine.
         limits: of what the cell may use.
         import_from: folders that its plugins are imported from.
     """
     directory = CellDirectory(cell.directory)
+    if not rerun and (status := finished(cell, tables)) is not None:
+        return status
     # Without its status the directory is unfinished work, which is resumed.
     if settled(directory, tables) is not None:
         shutil.rmtree(cell.directory)

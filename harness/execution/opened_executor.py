@@ -112,6 +112,8 @@ def adopted(
         job = read_job(cell.directory)
         if job is None or job["executor"] != name:
             continue
+        if (cell.directory / "status.json").exists():
+            continue  # Of a cell that is to run again: that job is done with it.
         if (handle := _asked(executor, name, cell.directory, job["job"])) is not None:
             found[cell.key] = handle
     if found:

@@ -124,6 +124,7 @@ def run_session(
                 status = prepared(
                     cell,
                     tables,
+                    rerun=options.rerun,
                     facts=options.facts,
                     limits=options.limits,
                     import_from=plugins.import_from,

@@ -259,7 +259,8 @@ class Keeping:
         pass
 
     def submit(self, directory, resources, facts):
-        process = subprocess.Popen(harness.cell_command(directory, resources, facts))
+        words = harness.cell_command(directory, resources, facts)
+        process = subprocess.Popen(words, start_new_session=True)
         process.job = "7"
         return process
 
@@ -323,6 +324,49 @@ def test_what_is_not_known_of_a_job_ends_the_run_and_leaves_it_alone(
     assert "Traceback" not in done.stderr
     assert (tmp_path / "left").exists()
     assert not (tmp_path / "closed").exists()
+
+
+def test_what_has_ended_since_the_command_began_is_kept(tmp_path: Path) -> None:
+    """The job ends between the look at its cell and the question whether it still runs."""
+    words = liar(
+        tmp_path,
+        """
+class Liar(Keeping):
+    def submit(self, directory, resources, facts):
+        Path("words").write_text("\\n".join(harness.cell_command(directory, resources, facts)))
+        process = subprocess.Popen(["sleep", "60"])
+        process.job = "7"
+        return process
+
+    def adopt(self, directory, job):
+        subprocess.run(Path("words").read_text().split("\\n"), check=True)
+""",
+    )
+    run = begin(*words[1:], cwd=tmp_path, env={})
+    until(lambda: jobs_of(tmp_path), "a job")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    before = (tmp_path / "words").stat().st_mtime_ns
+    done = harness(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ok      baselines/majority" in done.stderr
+    assert (tmp_path / "words").stat().st_mtime_ns == before
+
+
+def test_a_job_that_has_left_its_status_is_not_waited_for_again(tmp_path: Path) -> None:
+    """Its queue has not noticed its end yet when a failed cell is to run again."""
+    adopting = "class Liar(Keeping):\n    def adopt(self, directory, job):\n        return Ending()"
+    ending = (
+        "class Ending:\n    def poll(self):\n        pass\n\n    def kill(self):\n        pass\n\n"
+    )
+    words = liar(tmp_path, ending + adopting)
+    assert harness(*words, cwd=tmp_path).returncode == 0
+    (path,) = tmp_path.glob("results/*/cells/*/*/*/status.json")
+    path.write_text(path.read_text().replace('"ok"', '"failed"'))
+    done = harness(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path) == {"baselines/majority": ("ok", "")}
+    assert "of an earlier command" not in done.stderr
 
 
 def test_a_status_ends_a_cell_whatever_the_executor_says(tmp_path: Path) -> None:
