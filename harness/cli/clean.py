@@ -57,7 +57,7 @@ def command(
     and every use of an artefact resets its age. Without an option, all of it is listed and nothing
     is selected. A cell without a status resumes when its run is repeated; once deleted, it
     starts over. Without its checkpoint, a cell keeps its predictions and metrics, but can predict
-    nothing more. Whatever a running process uses is kept.
+    nothing more. Whatever a running process uses is kept, and cells that a queue of jobs has.
 
     \b
     harness clean
@@ -79,8 +79,15 @@ def command(
     for folder in cleaning.lockless(chosen):
         told = without_locks(folder, "whether a running process uses its content is unknown")
         click.echo(f"note: {told}; make sure that no run is active before you use --yes", err=True)
-    fates = [(item, _fate(item, asked, yes)) for item in chosen]
+    queued = cleaning.queued(chosen, _warn)
+    fates = [
+        (item, "queued" if item.path in queued else _fate(item, asked, yes)) for item in chosen
+    ]
     click.echo(json.dumps(_facts(fates), indent=2) if as_json else _text(fates, asked, yes))
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}; its cells are kept", err=True)
 
 
 def _of_cache(age: float | None, budget: int | None) -> list[Item]:
@@ -134,9 +141,11 @@ def _summary(fates: Sequence[tuple[Item, str]], asked: bool, yes: bool) -> str:
         total = bytes_text(sum(item.nbytes for item, _ in fates))
         return f"{total} in {cache_directory()}; choose with --older-than or --larger-than"
     going = [item for item, fate in fates if fate in ("removed", "would go")]
-    held = len(fates) - len(going)
+    held = sum(fate == "in use" for _, fate in fates)
+    queued = sum(fate == "queued" for _, fate in fates)
     what = f"{len(going)} of {len(fates)}, {bytes_text(sum(item.nbytes for item in going))}"
     kept = f"; {held} in use by a running process" if held else ""
+    kept += f"; {queued} with a queue of jobs" if queued else ""
     return f"deleted {what}{kept}" if yes else f"{what} would be deleted{kept}; add --yes"
 
 

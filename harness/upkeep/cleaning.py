@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.storage.artefact_meta import META
 from harness.storage.disk import size_of
 from harness.storage.lease import is_held
 from harness.storage.lock import unless_held
+from harness.upkeep.queued_jobs import submitted
 
 Kind = Literal["prepared", "activations", "digests", "leftover", "unfinished", "checkpoint"]
 
@@ -102,6 +103,16 @@ def checkpoints(directory: Path) -> list[Item]:
         for cell in find_cells(directory)
         if (folder := cell.path / "checkpoint").is_dir() and _is_ok(cell)
     ]
+
+
+def queued(items: Iterable[Item], warn: Callable[[str], None]) -> set[Path]:
+    """Unfinished cells that a queue has or may have: nothing on disk holds one that waits.
+
+    Args:
+        warn: is told of an executor that cannot be asked.
+    """
+    cells = [item.path for item in items if item.kind == "unfinished"]
+    return {cell for cell, job in submitted(cells, warn).items() if job.state != "gone"}
 
 
 def in_use(item: Item) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.discovery.registry import Entry, discover
-from harness.errors import said
+from harness.errors import HarnessError, said
 from harness.execution.contract.executor import Adopts, ExecutorSettings, Queued
 from harness.execution.watching.job_file import read_job
 from harness.runtime.resolve import resolve
@@ -45,6 +45,8 @@ def submitted(cells: Iterable[Path], warn: Callable[[str], None]) -> dict[Path, 
     for name in dict.fromkeys(job["executor"] for job in jobs.values()):
         own = {cell: job["job"] for cell, job in jobs.items() if job["executor"] == name}
         try:
+            if name not in known:
+                raise HarnessError("no installed plugin offers it")
             states = _asked(known[name], own)
         except KeyboardInterrupt:
             raise

@@ -125,6 +125,19 @@ def test_unfinished_cells_go_and_others_stay(tmp_path: Path) -> None:
     assert all((cell.path / "cell.json").exists() for cell in stays)
 
 
+def test_unfinished_cells_that_a_queue_may_have_stay(tmp_path: Path) -> None:
+    from harness.execution.watching.job_file import write_job
+
+    cell = make_cell(tmp_path / "results" / "study", status=None)
+    write_job(cell.path, "nowhere", "7")  # An executor that is not installed cannot be asked.
+    words = ("clean", "--unfinished", "results", "--yes")
+    done = inside(*words, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "cannot be asked about its jobs" in done.stderr
+    assert "deleted 0 of 1, 0 B; 1 with a queue of jobs" in done.stdout
+    assert (cell.path / "cell.json").exists()
+
+
 def test_only_checkpoints_of_cells_that_are_ok_go(tmp_path: Path) -> None:
     study = tmp_path / "results" / "study"
     for status in ("ok", "failed", None):
