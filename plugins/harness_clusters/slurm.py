@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shlex
 import sys
 import time
@@ -32,6 +34,12 @@ class Slurm:
         self._params = settings.params
         self._jobs_at_a_time = settings.jobs
         self._folder = settings.study / FOLDER
+        if found := re.search(r"%\w", str(self._folder)):
+            raise harness.HarnessError(
+                f"--executor slurm: {settings.study} holds {found.group()}, which SLURM replaces "
+                "in names of files; choose another --out or --name",
+                about="out",
+            )
         self._queue = Queue()
         self._before: dict[str, slurm_commands.JobState] | None = None
 
@@ -43,14 +51,22 @@ class Slurm:
         return self.submit_many([one])[0]
 
     def submit_many(self, submissions: Sequence[harness.Submission]) -> list[SlurmCell]:
-        """Arrays of at most ``array_size`` jobs.
+        """Arrays of at most ``array_size`` jobs: all, or none.
 
         Raises:
-            ExecutorError: SLURM takes none of them.
+            ExecutorError: SLURM does not take all of them.
         """
         size = self._params["array_size"]
         chunks = [submissions[i : i + size] for i in range(0, len(submissions), size)]
-        return [cell for chunk in chunks for cell in self._array(chunk, len(chunks))]
+        cells: list[SlurmCell] = []
+        try:
+            for chunk in chunks:
+                cells += self._array(chunk, len(chunks))
+        except BaseException:
+            # Nobody is told of those that SLURM has taken, so nobody would find them again.
+            slurm_commands.cancel([cell.job for cell in cells])
+            raise
+        return cells
 
     def _array(self, chunk: Sequence[harness.Submission], arrays: int) -> list[SlurmCell]:
         from submitit import SlurmExecutor
@@ -64,9 +80,11 @@ class Slurm:
             ]
             jobs = executor.map_array(become, words)
         except (FailedJobError, FailedSubmissionError, NoAnswerError, RuntimeError) as error:
-            lines = [line for line in str(error).splitlines() if "error" in line.lower()]
+            said = str(error).strip().splitlines()
+            lines = [line for line in said if "error" in line.lower()] or said
             raise harness.ExecutorError(
-                f"SLURM takes no job: {(lines or [str(error)])[0].strip()}; see --executor-param"
+                f"SLURM takes no job: {(lines or ['sbatch fails'])[0].strip()}; see "
+                "--executor-param"
             ) from error
         ids = [job.job_id for job in jobs]
         self._queue.watch(ids)
@@ -79,6 +97,8 @@ class Slurm:
         limit = params["time"] or default_time(params["partition"])
         more = {name: params[name] for name in ("gres", "mem") if params[name]}
         named = {name: params[name] for name in ("partition", "account") if params[name]}
+        # True makes an option without a value.
+        other = {name: value == "true" or value for name, value in params["sbatch"].items()}
         return {
             **named,
             "job_name": "harness",
@@ -86,11 +106,12 @@ class Slurm:
             "array_parallelism": max(1, at_a_time // arrays) if at_a_time else params["array_size"],
             "setup": params["setup"] or None,
             "use_srun": False,
-            "additional_parameters": {"time": limit, **more, **params["sbatch"]},
+            "additional_parameters": {"time": limit, **more, **other},
         }
 
     def adopt(self, directory: Path, job: str) -> SlurmCell | None:
-        """One that an earlier command has submitted.
+        """One that an earlier command has submitted. Another cluster's number may be that of
+        something else here.
 
         Raises:
             ExecutorError: SLURM does not answer.
@@ -100,17 +121,31 @@ class Slurm:
                 self._before = slurm_commands.living()
             except NoAnswerError as error:
                 raise harness.ExecutorError(f"SLURM does not answer: {error}") from error
-        if job not in self._before or has_ended(self._before[job]):
+        found = self._before.get(job)
+        if found is None or has_ended(found) or not self._is_own(found):
             return None
-        self._queue.watch([job], {job: self._before[job]})
+        self._queue.watch([job], {job: found})
         return self._cell(job, directory)
+
+    def _is_own(self, job: slurm_commands.JobState) -> bool:
+        try:
+            return Path(job.script).parent.samefile(self._folder)
+        except OSError:
+            return False
 
     def leave(self) -> None:
         """Jobs go on."""
 
     def close(self) -> None:
         """Cancel what still waits or runs."""
-        slurm_commands.cancel(self._queue.living())
+        jobs = self._queue.living()
+        try:
+            slurm_commands.cancel(jobs)
+        except NoAnswerError as error:
+            raise harness.HarnessError(
+                f"SLURM does not answer ({error}): jobs may go on; scancel {' '.join(jobs)} ends "
+                "them"
+            ) from error
 
     def _cell(self, job: str, directory: Path) -> SlurmCell:
         return SlurmCell(job, directory, self._folder, self._queue, self._params)
@@ -138,7 +173,9 @@ class SlurmCell:
         return 0 if found.state in ("COMPLETED", "GONE") else 1
 
     def kill(self) -> None:
-        slurm_commands.cancel([self.job])
+        # Where SLURM does not answer, the next round asks again.
+        with contextlib.suppress(NoAnswerError):
+            slurm_commands.cancel([self.job])
 
     def reason(self) -> harness.Ending | None:
         """Why it has left no status.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ import harness
 WAIT_SECONDS = 60.0
 """That a command may take; SLURM's own answer within ten when its controller is there."""
 _IDS_AT_ONCE = 500
-_FORMAT = "%i|%T|%r|%N"
+_FORMAT = "%i|%T|%r|%N|%o"
+_LINE = re.compile(r"(\d+(?:_\d+)?)\|(\w+)[^|]*\|([^|]*)\|([^|]*)\|(.*)")
 
 
 class NoAnswerError(Exception):
@@ -27,6 +29,8 @@ class JobState:
     why: str
     """For what a pending job waits, or why a job has ended."""
     node: str
+    script: str = ""
+    """Path of what it runs."""
 
 
 def call(*words: str) -> str:
@@ -119,8 +123,6 @@ def cancel(jobs: Sequence[str]) -> None:
 
 def _listed(*words: str) -> dict[str, JobState]:
     lines = call("squeue", "--noheader", "--array", f"--format={_FORMAT}", *words).splitlines()
-    found = {}
-    for line in lines:
-        job, state, why, node = line.strip().split("|")[:4]
-        found[job] = JobState(state, why, node)
-    return found
+    # A site's own squeue may print more than that, as a note to its users.
+    parts = [found.groups() for line in lines if (found := _LINE.fullmatch(line.strip()))]
+    return {job: JobState(state, why, node, script) for job, state, why, node, script in parts}

@@ -20,8 +20,8 @@ _PRINTED_BYTES = 4096
 
 def ending_of(
     job: str, found: JobState, directory: Path, printed: Path, params: Mapping[str, Any]
-) -> harness.Ending | None:
-    """None where SLURM has forgotten the job.
+) -> harness.Ending:
+    """What there is to say of a job that has left no status.
 
     Args:
         directory: of the cell.
@@ -49,8 +49,13 @@ def ending_of(
         return harness.Ending(reason=f"{who} was cancelled; repeat the command to run it again")
     if state == "FAILED":
         return harness.Ending(reason=f"{who} failed{_said(printed)}")
-    if state in ("COMPLETED", "GONE"):
-        return None
+    if state == "COMPLETED":
+        return harness.Ending(reason=f"{who} ended and has left no status{_said(printed)}")
+    if state == "GONE":
+        return harness.Ending(
+            reason=f"{who} is not known to SLURM any more: it was cancelled before it began, or "
+            "ended a while ago; repeat the command to run it again"
+        )
     return harness.Ending(reason=f"{who} ended as {state}{_said(printed)}")
 
 
@@ -61,4 +66,4 @@ def _said(printed: Path) -> str:
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return " and has printed nothing that can be seen from here"
-    return f": {lines[-1].strip()}" if lines else ""
+    return f": {lines[-1].strip()}" if lines else f"; {printed} is empty"

@@ -10,6 +10,7 @@ import harness
 from harness_clusters.slurm_commands import partitions
 
 _NEEDED = ("sbatch", "squeue", "scancel", "sinfo")
+_OWN = frozenset(("array", "error", "output", "parsable", "quiet", "test-only", "wait", "wrap"))
 
 
 def slots(asked: harness.SlotsRequest) -> harness.Slots:
@@ -27,17 +28,30 @@ def slots(asked: harness.SlotsRequest) -> harness.Slots:
             about="executor",
         )
     known = partitions()
-    if params["partition"] and params["partition"] not in known:
+    asked_for = params["partition"].split(",") if params["partition"] else []
+    if unknown := [name for name in asked_for if name not in known]:
         raise harness.HarnessError(
-            f"--executor-param partition={params['partition']}: no such partition; partitions of "
+            f"--executor-param partition={unknown[0]}: no such partition; partitions of "
             f"this cluster: {', '.join(known) or 'none'}",
             about="executor_param.partition",
         )
-    for name in ("cpus_per_task", "array_size"):
-        if params[name] < 1:
+    for name, least in (("cpus_per_task", 1), ("array_size", 1), ("array_parallelism", 0)):
+        if params[name] < least:
             raise harness.HarnessError(
-                f"--executor-param {name}={params[name]}: give a whole number from 1",
+                f"--executor-param {name}={params[name]}: give a whole number from {least}",
                 about=f"executor_param.{name}",
+            )
+    if not all(isinstance(line, str) for line in params["setup"]):
+        raise harness.HarnessError(
+            f"--executor-param setup={params['setup']}: give a list of texts, a shell line each",
+            about="executor_param.setup",
+        )
+    for name in params["sbatch"]:
+        if name.replace("_", "-") in _OWN:
+            raise harness.HarnessError(
+                f"--executor-param sbatch.{name}: by this option the harness knows its jobs; "
+                "leave it out",
+                about=f"executor_param.sbatch.{name}",
             )
     gpus = asks_for_gpus(params)
     if asked.device.startswith("cuda") and not gpus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -189,7 +190,14 @@ def test_a_worker_with_other_code_refuses(tmp_path: Path, env: dict[str, str]) -
         (("--executor-param", "partition=nope"), "no such partition; partitions of this cluster"),
         (("--executor-param", "account"), "write NAME=VALUE"),
         (("--executor-param", "partiton=main"), "did you mean 'partition'"),
+        (("--executor-param", "partition=main,nope"), "partition=nope: no such partition"),
+        (("--executor-param", "array_parallelism=-1"), "give a whole number from 0"),
+        (("--executor-param", "setup=[1]"), "give a list of texts, a shell line each"),
+        (("--executor-param", "sbatch.array=0-5"), "by this option the harness knows its jobs"),
+        (("--executor-param", "sbatch.test_only=true"), "by this option the harness knows its"),
+        (("--executor-param", "sbatch.nothere=1"), "unrecognized option '--nothere=1'; see --ex"),
         (("--executor-param", "sbatch.constraint=nothere"), "SLURM takes no job: sbatch: error:"),
+        (("--out", "50%job"), "holds %j, which SLURM replaces in names of files"),
         (("--device", "cuda"), "add --executor-param gres=gpu:1"),
     ],
 )
@@ -204,6 +212,78 @@ def test_what_cannot_be_had_is_one_message(
     assert says in done.stderr
     assert done.stderr.count("harness: ") == 1
     assert "Traceback" not in done.stderr
+
+
+def instead(folder: Path, name: str, lines: str, env: dict[str, str]) -> dict[str, str]:
+    """An environment in which a command of SLURM is first what these lines of shell do."""
+    own = folder / "own"
+    own.mkdir(exist_ok=True)
+    there = shutil.which(name, path=env["PATH"])
+    (own / name).write_text(f'#!/bin/sh\n{lines}\nexec {there} "$@"\n')
+    (own / name).chmod(0o755)
+    return {**env, "PATH": f"{own}:{env['PATH']}"}
+
+
+def test_options_without_a_value_reach_sbatch_and_a_held_job_that_is_cancelled_says_so(
+    tmp_path: Path, env: dict[str, str], cluster: Cluster
+) -> None:
+    words = ("--plugin", SLOW, "--plugins", "slow_plugin/a", "--seeds", "0,1", *FEW)
+    held = ("--executor-param", "sbatch.hold=true", "--executor-param", "partition=main,main")
+    run = begin(*words, *ON, *held, cwd=tmp_path, env=env)
+    until(lambda: jobs_of(tmp_path), "a job")
+    array = next(iter(jobs_of(tmp_path).values())).partition("_")[0]
+    assert cluster.call("squeue", "--noheader", f"--jobs={array}", "--format=%r").split() == [
+        "JobHeldUser"
+    ]
+    cluster.call("scancel", f"{array}_1")
+    cluster.call("scontrol", "release", array)
+    _, err = run.communicate(timeout=400)
+    assert run.returncode == 1, err
+    assert "ok      slow_plugin/a, seed 0" in err
+    assert f"SLURM job {array}_1 is not known to SLURM any more: it was cancelled before" in err
+
+
+def test_what_a_site_adds_to_the_answers_of_squeue_is_passed_over(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    own = instead(tmp_path, "squeue", "echo 'note: maintenance on Monday'", env)
+    words = ("run", "--plugins", "baselines/majority", *FEW, *ON)
+    done = harness(*words, cwd=tmp_path, env=own)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_not_all_arrays_are_taken_none_is_left(
+    tmp_path: Path, env: dict[str, str], cluster: Cluster
+) -> None:
+    second = f'[ -e {tmp_path}/one ] && echo "sbatch: error: no more jobs" >&2 && exit 1'
+    own = instead(tmp_path, "sbatch", f"{second}; touch {tmp_path}/one", env)
+    held = ("--executor-param", "array_size=1", "--executor-param", "sbatch.hold=true")
+    done = harness("run", *LONG, *ON, *held, cwd=tmp_path, env=own)
+    assert done.returncode == 2, done.stderr
+    assert "SLURM takes no job: sbatch: error: no more jobs; see --executor-param" in done.stderr
+    states = cluster.call("squeue", "--noheader", "--format=%o").splitlines()
+    assert not [line for line in states if str(tmp_path) in line]
+    assert jobs_of(tmp_path) == {}
+
+
+def test_a_job_of_another_study_under_the_same_number_is_left_alone(
+    tmp_path: Path, env: dict[str, str], cluster: Cluster
+) -> None:
+    later = ("--detach", "--executor-param", "sbatch.begin=now+600")
+    words = ("run", "--plugins", "baselines/majority", *FEW, *ON)
+    for name in ("one", "two"):
+        done = harness(*words, *later, "--name", name, cwd=tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+    one, two = (next(tmp_path.glob(f"results/{n}/cells/*/*/*/job.json")) for n in ("one", "two"))
+    old, other = (json.loads(path.read_text())["job"] for path in (one, two))
+    # As of a results folder that was taken to another cluster.
+    one.write_text(one.read_text().replace(f'"{old}"', f'"{other}"'))
+    cluster.call("scancel", old)
+    done = harness(*words, "--name", "one", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "of an earlier command" not in done.stderr
+    assert other in cluster.call("squeue", "--noheader", "--format=%i").split()
+    cluster.call("scancel", other)
 
 
 def test_without_slurm_or_submitit_the_remedy_is_named(tmp_path: Path) -> None:
