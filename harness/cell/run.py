@@ -183,8 +183,18 @@ class _Cell:
         advice = "" if self.runner is None else self.runner.smaller_batches()
         return f"; {advice}" if advice else ""
 
+    def _check_device(self) -> None:
+        """HarnessError where it is of another kind than that by which the cell is named."""
+        planned, given = self.record["device"], self.resources.device
+        if given.partition(":")[0] != planned:
+            raise HarnessError(
+                f"planned for device {planned}, and to run on {given}: its result would be "
+                f"another's; give it {planned}, or plan it with --device {given.partition(':')[0]}"
+            )
+
     def run(self) -> None:
         with self.clock.bucket("start"):
+            self._check_device()
             prepare_process(self.resources, self.protocol, self.record["seed"])
             facts = describe_environment(self.resources)
             self.cell.write_environment({**facts, "plugins": self.record["environment"]})

@@ -12,7 +12,12 @@ import click
 
 @click.command(name="run-cell")
 @click.argument("directory", metavar="CELL", type=click.Path(path_type=Path))
-@click.option("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: cpu).")
+@click.option(
+    "--device",
+    default="auto",
+    metavar="NAME",
+    help="cpu, cuda or cuda:N (default: what the cell was planned for).",
+)
 @click.option("--threads", type=click.IntRange(1), default=1, help="Default: 1.")
 @click.option(
     "--asked",
@@ -45,17 +50,24 @@ def command(
     than those that the cell was planned with, it is refused.
 
     \b
-    harness run-cell CELL --device cuda
+    harness run-cell CELL --device cuda:1
     harness run-cell CELL --data-root /scratch/films
 
     Exit codes: 0 ok or skipped by design, 1 anything else that has left a status, 2 there is no
     cell in the folder, 128 and more: killed by that signal, and it has left none.
     """
     from harness.execution.devices import check_device_name
-    from harness.execution.workers.run_alone import process_began, run_alone, wanted_environment
+    from harness.execution.workers.run_alone import (
+        planned_device,
+        process_began,
+        run_alone,
+        wanted_environment,
+    )
     from harness.machine import Resources
 
     check_device_name(device)
+    if device == "auto":
+        device = planned_device(directory)
     if missing := wanted_environment():
         words = [sys.executable, "-P", "-m", "harness", *sys.argv[1:]]
         os.execve(sys.executable, words, {**os.environ, **missing})

@@ -166,6 +166,25 @@ def test_a_worker_with_other_libraries_or_data_refuses(tmp_path: Path, spool: Pa
     assert "instead of 1.0; give all machines the same environment" in reason
 
 
+def test_a_cell_runs_on_the_kind_of_device_by_which_it_is_named(tmp_path: Path) -> None:
+    done = harness("run", "--plugins", "baselines/majority", *FEW, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (cell,) = tmp_path.glob("results/*/cells/*/*/*")
+    (cell / "status.json").unlink()
+    assert harness("run-cell", cell, "--device", "cuda", cwd=tmp_path).returncode == 1
+    assert "planned for device cpu, and to run on cuda:0" in statuses(tmp_path)[
+        "baselines/majority"
+    ][1]  # fmt: skip
+    (cell / "status.json").unlink()
+    assert harness("run-cell", cell, cwd=tmp_path).returncode == 0
+    # As one that was planned for a GPU: it must not run on a CPU unasked.
+    record = json.loads((cell / "cell.json").read_text())
+    (cell / "cell.json").write_text(json.dumps({**record, "device": "cuda"}))
+    (cell / "status.json").unlink()
+    assert harness("run-cell", cell, "--device", "cpu", cwd=tmp_path).returncode == 1
+    assert statuses(tmp_path)["baselines/majority"][0] == "failed"
+
+
 def test_a_folder_without_a_cell_is_bad_input(tmp_path: Path) -> None:
     done = harness("run-cell", tmp_path, cwd=tmp_path)
     assert done.returncode == 2

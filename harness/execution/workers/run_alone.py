@@ -62,12 +62,7 @@ def run_alone(
     parent = os.getppid()
     directory = directory.absolute()
     cell = CellDirectory(directory)
-    if not (directory / "cell.json").exists():
-        raise HarnessError(
-            f"{directory}: holds no cell.json as {platform.node()} sees it; the results folder "
-            "must be on a file system that all machines share, under one path"
-        )
-    record = cell.cell
+    record = _record(directory)
     adopt_orphans()
     watcher = os.getpid()
     go, write = os.pipe()
@@ -91,6 +86,24 @@ def run_alone(
             return code
     finally:
         os.close(write)
+
+
+def planned_device(directory: Path) -> str:
+    """The kind of device by which the cell in the folder is named.
+
+    Raises:
+        HarnessError: there is no cell in the folder.
+    """
+    return _record(directory.absolute())["device"]
+
+
+def _record(directory: Path) -> CellRecord:
+    if not (directory / "cell.json").exists():
+        raise HarnessError(
+            f"{directory}: holds no cell.json as {platform.node()} sees it; the results folder "
+            "must be on a file system that all machines share, under one path"
+        )
+    return CellDirectory(directory).cell
 
 
 def _without_running(cell: CellDirectory, record: CellRecord) -> int | None:
