@@ -167,6 +167,20 @@ def test_a_job_that_is_cancelled_from_outside_is_a_row_that_says_so(
     assert "was cancelled" in reason
 
 
+def test_a_cell_that_the_system_kills_is_a_row_that_says_so(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    plugin = tmp_path / "slow_plugin.py"
+    # As the system does where memory is short: the process of the cell, and not its watcher.
+    plugin.write_text(SLOW.read_text().replace("time.sleep(seconds)", "os.kill(os.getpid(), 9)"))
+    words = ("run", "--plugin", plugin, "--plugins", "slow_plugin/a", *FEW, *ON)
+    done = harness(*words, cwd=tmp_path, env=env)
+    assert done.returncode == 1, done.stderr
+    status, reason = statuses(tmp_path)["slow_plugin/a"]
+    assert status == "failed"
+    assert "killed by SIGKILL; the system may have run out of memory" in reason
+
+
 def test_a_worker_with_other_code_refuses(tmp_path: Path, env: dict[str, str]) -> None:
     plugin = tmp_path / "slow_plugin.py"
     plugin.write_text(SLOW.read_text())

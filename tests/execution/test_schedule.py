@@ -58,6 +58,8 @@ class Handle:
             return 1
         if self.name == "strange":
             return -200
+        if self.name == "shell":
+            return 137
         if self.name == "junk":
             (self.directory / "status.json").write_text("[]")
             return 0
@@ -135,6 +137,7 @@ def run(study: Path, *names: str, **more: Any) -> Telling:
         ("word", "the executor's poll() returned 'done' instead of an exit code"),
         ("vanished", "was removed while it ran"),
         ("strange", "killed by signal 200"),
+        ("shell", "killed by SIGKILL; the system may have run out of memory"),
         ("junk", "status.json: holds list [], where a record belongs"),
         ("nothing", "the executor returned None instead of a cell that runs"),
         ("state", "the executor's state() returned {'is': 'waiting'} instead of 'queued' or"),

@@ -14,6 +14,9 @@ from harness.results.rundir import CellDirectory, write_status
 from harness.storage.json_files import write_json
 from harness.study import Cell
 
+_BY_SIGNAL = 128
+"""What ``harness run-cell`` adds, as shells do: queues pass on exit codes only."""
+
 
 def status_of(
     item: HandedOver,
@@ -47,7 +50,9 @@ def status_of(
     elif ending is not None:
         kind, reason = ending.kind, ending.reason
     elif code < 0:
-        reason = _killed(-code)
+        reason = killed(-code)
+    elif code - _BY_SIGNAL in set(signal.Signals):
+        reason = killed(code - _BY_SIGNAL)
     else:
         reason = f"its process ended with code {code} and left no status"
     if item.attempt > 1:
@@ -71,7 +76,8 @@ def _leave(item: HandedOver, kind: Status, reason: str) -> StatusRecord:
     )
 
 
-def _killed(number: int) -> str:
+def killed(number: int) -> str:
+    """What to say of a process that a signal of this number has ended."""
     known = number in set(signal.Signals)
     name = signal.Signals(number).name if known else f"signal {number}"
     hint = "; the system may have run out of memory" if number == signal.SIGKILL else ""

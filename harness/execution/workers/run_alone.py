@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import HarnessError
+from harness.execution.watching.endings import killed
 from harness.execution.watching.log_limit import cut_log
 from harness.execution.workers.process import KEPT_MEMORY, PASSIVE_WAITING
 from harness.execution.workers.same_code import other_code
@@ -153,8 +154,11 @@ def _watch(cell: CellDirectory, pid: int, held: Lease) -> int:
         if ended:
             end_rest(cell.path, frozenset())
             code = os.waitstatus_to_exitcode(status)
+            if code >= 0:
+                return code
+            print(f"the process of the cell was {killed(-code)}", file=sys.stderr, flush=True)
             # By a shell's convention, as queues pass on exit codes only.
-            return code if code >= 0 else 128 - code
+            return 128 - code
         if held.lost:
             end_children()
             print(f"ended: {cell.path} was taken by another process", flush=True)
