@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import harness
-from harness_clusters.ray_slots import address_of
+from harness_clusters.ray_slots import address_of, why_no_answer
 from harness_clusters.ray_worker import leave_token, run_words
 
 REFRESH_SECONDS = 0.3
@@ -19,6 +20,10 @@ TOKEN_SECONDS = 60.0
 """That a node may take to write a file, and the file to arrive here."""
 LOSS_SECONDS = 30.0
 """That Ray may take to notice that a node has failed."""
+HEAD_SECONDS = 20.0
+"""That the head node may be out of reach before the run ends. Ray ends the process after 60."""
+_HEAD_LOOK_SECONDS = 2.0
+"""Between two looks, and that one may take."""
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -39,6 +44,7 @@ class Ray:
         self._ray = ray
         self._params = settings.params
         address = address_of(settings.params)
+        before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 address=address or "local",
@@ -52,6 +58,11 @@ class Ray:
                 f"--executor ray: no cluster {where}: {str(error).splitlines()[0]}",
                 about="executor_param.address",
             ) from error
+        # Ray's own handler raises SystemExit wherever the run is, and a cell would fail of it.
+        signal.signal(signal.SIGTERM, before)
+        client = address.startswith("ray://")
+        self._head = address if client else ray.get_runtime_context().gcs_address
+        self._looked = self._reached = time.monotonic()
         self._open: dict[Any, RayCell] = {}
         self._asked = 0.0
         try:
@@ -65,7 +76,15 @@ class Ray:
     def submit(
         self, directory: Path, resources: harness.Resources, facts: harness.CellFacts
     ) -> RayCell:
-        """A task."""
+        """A task.
+
+        Raises:
+            ExecutorError: the head node is gone.
+        """
+        self._look_at_head(every=0.0)
+        while self._looked > self._reached:  # Ray would wait in there, and end this process.
+            time.sleep(_HEAD_LOOK_SECONDS)
+            self._look_at_head()
         words = harness.cell_command(directory, resources, facts)
         task = self._task(run_words, name=facts.key, **self._needs())
         cell = RayCell(self, task.remote(words))
@@ -74,12 +93,19 @@ class Ray:
 
     def close(self) -> None:
         """End all tasks, and the cluster where it was started here."""
+        if self._is_lost_head():
+            return  # Ray would wait for it and then end this process.
         for reference in self._open:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()
 
     def refresh(self) -> None:
-        """Ask which tasks have ended."""
+        """Ask which tasks have ended.
+
+        Raises:
+            ExecutorError: the head node is gone.
+        """
+        self._look_at_head()
         now = time.monotonic()
         if now - self._asked < REFRESH_SECONDS or not self._open:
             return
@@ -93,6 +119,23 @@ class Ray:
         """End its task."""
         if cell.reference in self._open:
             self._ray.cancel(cell.reference, force=True)
+
+    def _look_at_head(self, every: float = _HEAD_LOOK_SECONDS) -> None:
+        if time.monotonic() - self._looked < every:
+            return
+        why = why_no_answer(self._head, _HEAD_LOOK_SECONDS)
+        self._looked = time.monotonic()
+        if not why:
+            self._reached = self._looked
+        elif self._is_lost_head():
+            raise harness.ExecutorError(
+                f"the Ray cluster at {self._head} has not answered for {HEAD_SECONDS:.0f} s "
+                f"({why}); repeat the command when it runs again: unfinished cells continue from "
+                "their last epoch"
+            )
+
+    def _is_lost_head(self) -> bool:
+        return self._looked - self._reached > HEAD_SECONDS
 
     def _outcome(self, reference: Any) -> tuple[int, harness.Ending | None]:
         """Exit code, and what Ray knows of the end."""

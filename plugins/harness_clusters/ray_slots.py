@@ -10,6 +10,9 @@ from typing import Any
 import harness
 
 _ANSWER_SECONDS = 10.0
+_SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""Begins every connection of HTTP/2, which Ray speaks, from either side."""
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS
 
 
 def slots(asked: harness.SlotsRequest) -> harness.Slots:
@@ -45,17 +48,36 @@ def address_of(params: Mapping[str, Any]) -> str:
     return str(params["address"] or os.environ.get("RAY_ADDRESS", ""))
 
 
-def _check_answers(address: str) -> None:
-    """Ray itself would try for minutes."""
+def why_no_answer(address: str, seconds: float = _ANSWER_SECONDS) -> str:
+    """Why no Ray cluster answers at an address; empty where one may. Ray itself would try for
+    minutes, and end the process where a cluster goes away.
+
+    Args:
+        seconds: that an answer may take.
+    """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
-        return  # None, or a word of Ray's own.
+        return ""  # None, or a word of Ray's own.
     try:
-        socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+        with socket.create_connection((host, int(port)), timeout=seconds) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+                return ""
+            connection.sendall(_HELLO)
+            answer = b""
+            while len(answer) < len(_SETTINGS) and (more := connection.recv(len(_SETTINGS))):
+                answer += more
     except (OSError, OverflowError) as error:
+        return str(error)
+    if answer[3:4] != _SETTINGS[3:4]:
+        return "what listens there speaks another protocol, as the dashboard's port does"
+    return ""
+
+
+def _check_answers(address: str) -> None:
+    if why := why_no_answer(address):
         raise harness.HarnessError(
-            f"--executor ray: no cluster answers at {address} ({error}); give the address that "
+            f"--executor ray: no cluster answers at {address} ({why}); give the address that "
             "'ray start' prints by --executor-param address=HOST:PORT or RAY_ADDRESS, or none for "
             "this machine",
             about="executor_param.address",
-        ) from error
+        )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,47 @@ def test_what_cannot_be_had_is_one_message(
     assert says in done.stderr
     assert done.stderr.count("harness: ") == 1
     assert "Traceback" not in done.stderr
+    assert statuses(tmp_path) == {}
+
+
+def test_an_address_of_something_else_is_said_at_once(tmp_path: Path, env: dict[str, str]) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        address = f"address=127.0.0.1:{other.server_port}"
+        words = ("run", "--plugins", "baselines", *FEW, *ON, "--executor-param", address)
+        done = harness(*words, cwd=tmp_path, env=env, timeout=60)
+        other.shutdown()
+    assert done.returncode == 2, done.stderr
+    assert "speaks another protocol, as the dashboard's port does" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_that_is_terminated_ends_and_fails_no_cell(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    run = begin(*LONG, *ON, cwd=tmp_path, env=env)
+    until(lambda: any(epochs_of(tmp_path).values()), "an epoch")
+    run.terminate()
+    run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGTERM
+    assert statuses(tmp_path) == {}
+
+
+def test_a_head_node_that_is_lost_ends_the_run_with_one_message(tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    own = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        own.add_node(num_cpus=1)
+        env = {"RAY_ADDRESS": own.address}
+        run = begin(*LONG, "--epochs", "60", *ON, cwd=tmp_path, env=env)
+        until(lambda: any(epochs_of(tmp_path).values()), "an epoch")
+        own.remove_node(own.head_node, allow_graceful=False)
+        _, err = run.communicate(timeout=120)
+    finally:
+        own.shutdown()
+    assert run.returncode == 2, err
+    assert f"the Ray cluster at {env['RAY_ADDRESS']} has not answered for 20 s" in err
     assert statuses(tmp_path) == {}
 
 
