@@ -17,7 +17,7 @@ from harness.cli.shared.options import study_options
 from harness.cli.shared.plan_output import as_json, as_text
 from harness.cli.shared.plugin_options import choice_options
 from harness.cli.shared.run_options import run_options
-from harness.cli.shared.study_file_argument import StudyCommand, blaming
+from harness.cli.shared.study_file_argument import StudyCommand, blaming, params_of
 from harness.cli.shared.terminal import terminal_width
 from harness.execution.hooks import Caller, keep_selected
 from harness.planning.datasets import mapped_root
@@ -25,7 +25,7 @@ from harness.planning.forecasts.forecast import Forecast, forecast
 from harness.planning.plan import plan
 from harness.planning.prompt_variants import check_prompts
 from harness.planning.study_files.request import request_of
-from harness.planning.study_files.study_file import StudyFile, executor_settings
+from harness.planning.study_files.study_file import StudyFile
 from harness.storage.cache import cache_directory
 from harness.study import Study
 
@@ -110,7 +110,7 @@ def command(
         )
         how = How(
             executor=executor,
-            executor_params=executor_settings(study_file, executor_params),
+            executor_params=params_of(study_file, executor, executor_params),
             retries=retries,
             on_interrupt=on_interrupt,
             data_root_there=there,

@@ -18,10 +18,16 @@ from harness.cli.shared.plugin_options import choice_options
 from harness.cli.shared.print_report import broken_plugins, print_report
 from harness.cli.shared.print_screen import print_screen
 from harness.cli.shared.run_options import run_options
-from harness.cli.shared.study_file_argument import StudyCommand, blaming, given_keys, words_of
+from harness.cli.shared.study_file_argument import (
+    StudyCommand,
+    blaming,
+    given_keys,
+    params_of,
+    words_of,
+)
 from harness.planning.datasets import mapped_root
 from harness.planning.study_files.request import request_of
-from harness.planning.study_files.study_file import StudyFile, executor_settings
+from harness.planning.study_files.study_file import StudyFile
 from harness.results.rundir import CellDirectory
 from harness.runtime.surroundings import Surroundings
 
@@ -108,7 +114,7 @@ def command(
     voice = Voice(say=say, warn=_warn, ask=ask, shown=not (quiet or no_progress))
     how = How(
         executor=executor,
-        executor_params=executor_settings(study_file, executor_params),
+        executor_params=params_of(study_file, executor, executor_params),
         retries=retries,
         on_interrupt=on_interrupt,
         detach=detach,

@@ -221,6 +221,10 @@ def test_a_study_file_names_the_executor_and_its_parameters_and_a_run_leaves_the
     assert len(list(spool.iterdir())) == 1
     (left,) = tmp_path.glob("results/*/study.toml")
     assert '[executor]\nname = "spool"\nfolder = "spool"' in left.read_text()
+    # Another executor on the command line has none of its parameters.
+    here = harness("run", "study.toml", "--executor", "process", "--rerun", cwd=tmp_path)
+    assert here.returncode == 0, here.stderr
+    assert len(list(spool.iterdir())) == 1
     bad = (tmp_path / "study.toml").read_text().replace("folder =", "floder =")
     (tmp_path / "study.toml").write_text(bad)
     done = harness("plan", "study.toml", cwd=tmp_path)

@@ -14,7 +14,14 @@ from harness.cli.words.short_options import ShortOption, into_settings
 from harness.cli.words.stray_words import ListsCommand
 from harness.errors import HarnessError
 from harness.execution.study_folder import NAME
-from harness.planning.study_files.study_file import SHORTHANDS, StudyFile, name_of, read_study_file
+from harness.planning.study_files.study_file import (
+    EXECUTOR,
+    SHORTHANDS,
+    StudyFile,
+    executor_settings,
+    name_of,
+    read_study_file,
+)
 from harness.planning.study_files.study_keys import KEYS
 
 ONCE = frozenset({"rerun", "quiet", "no_progress", "strict", "json", "detach"})
@@ -31,6 +38,13 @@ def study_file_argument() -> Any:
         is_eager=True,
         callback=_load,
     )
+
+
+def params_of(file: StudyFile | None, executor: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Changes to the parameters of the executor: the file's are its own executor's, and not those
+    of another that the command line names."""
+    others = file is not None and file.values.get(EXECUTOR, executor) != executor
+    return executor_settings(None if others else file, given)
 
 
 class StudyCommand(ListsCommand):
