@@ -38,6 +38,8 @@ class Queue:
     def __init__(self) -> None:
         self._jobs: set[str] = set()
         self._known: dict[str, JobState] = {}
+        self._missed: set[str] = set()
+        """Jobs that were not in the last answer."""
         self._asked = float("-inf")
         self._answered = time.monotonic()
 
@@ -84,7 +86,12 @@ class Queue:
             return
         self._answered = now
         for job in open_jobs:
-            self._known[job] = found.get(job, GONE)
+            if job in found:
+                self._known[job] = found[job]
+            elif job in self._missed:
+                self._known[job] = GONE
+        # Once is no proof: an answer may be older than the job, where a site keeps answers.
+        self._missed = {job for job in open_jobs if job not in found}
 
 
 def has_ended(job: JobState) -> bool:
