@@ -193,6 +193,19 @@ def test_a_history_that_cannot_be_read_is_said_once(tmp_path: Path) -> None:
     assert "history.jsonl, line 1: lacks epoch" in event["reason"]
 
 
+def test_a_job_of_an_earlier_command_whose_history_cannot_be_read_ends_as_others(
+    tmp_path: Path,
+) -> None:
+    made = make_cell(tmp_path, "demo/good", status=None)
+    (made.path / "history.jsonl").write_text('{"event": "epoch"}\n')
+    cell = Cell(method="demo/good", key="demo/good", directory=made.path, record=made.cell)
+    told = Telling()
+    adopted = {cell.key: Handle(made.path)}
+    run_cells([cell], Misbehaving(), SLOT, told, Terms(adopted=adopted))
+    assert told.ended["demo/good"] == ("ok", "")
+    assert [event["event"] for event in told.events] == ["unreadable"]
+
+
 def test_a_cell_with_damaged_files_is_failed_whatever_it_says(tmp_path: Path) -> None:
     told = run(tmp_path, "good", damage=lambda cell: "metrics.json: lacks test")
     assert told.ended["demo/good"] == ("failed", "metrics.json: lacks test")

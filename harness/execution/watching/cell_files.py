@@ -40,6 +40,10 @@ class CellFiles:
     def watch(self, item: HandedOver) -> None:
         """From now on. What an earlier run has reported is not reported again."""
         watched = _Watched(item)
+        try:
+            watched.seen = len(CellDirectory(item.cell.directory).history)
+        except HarnessError as error:
+            self._is_unreadable(watched, error)
         self._of[item.cell.key] = watched
         self._turn.append(watched)
 
@@ -89,8 +93,7 @@ class CellFiles:
         try:
             lines = CellDirectory(item.cell.directory).history
         except HarnessError as error:
-            watched.seen = None
-            self._observer.event(item.cell, {"event": "unreadable", "reason": str(error)})
+            self._is_unreadable(watched, error)
             return
         assert watched.seen is not None
         new, watched.seen = lines[watched.seen :], len(lines)
@@ -98,6 +101,11 @@ class CellFiles:
             self.alive(item)
         for line in new:
             self._observer.event(item.cell, line)
+
+    def _is_unreadable(self, watched: _Watched, error: HarnessError) -> None:
+        watched.seen = None
+        line = {"event": "unreadable", "reason": str(error)}
+        self._observer.event(watched.item.cell, line)
 
     def alive(self, item: HandedOver) -> None:
         """There is a sign of life."""
@@ -112,7 +120,7 @@ class _Watched:
         self.gone = False
         self.log_seen = time.monotonic()
         """When the size of the log was last looked at."""
-        self.seen: int | None = len(CellDirectory(item.cell.directory).history)
+        self.seen: int | None = 0
         """History lines that the observer has been given; None once one could not be read."""
         self._size = -1
 
