@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -59,7 +60,8 @@ class Ray:
                 about="executor_param.address",
             ) from error
         # Ray's own handler raises SystemExit wherever the run is, and a cell would fail of it.
-        signal.signal(signal.SIGTERM, before)
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
         client = address.startswith("ray://")
         self._head = address if client else ray.get_runtime_context().gcs_address
         self._looked = self._reached = time.monotonic()
