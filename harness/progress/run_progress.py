@@ -104,7 +104,8 @@ class PlainProgress:
         took = self._tally.finish(cell)
         result = result_text(status, score(cell, status), took)
         done = f"{self._tally.finished}/{counted(self._tally.total, 'cell')}"
-        where = ", ".join(filter(None, (done, self._tally.left())))
+        # Cells that are kept are told one after the other, and take no time.
+        where = ", ".join(filter(None, (done, self._tally.left() if took else "")))
         self.say(f"{status['status']:7} {self._tally.naming.name(cell)}  {result}  ({where})")
 
 

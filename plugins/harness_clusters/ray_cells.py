@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import harness
-from harness_clusters.ray_slots import address_of, why_no_answer
+from harness_clusters.ray_slots import TOKEN, address_of, has_token, why_no_answer
 from harness_clusters.ray_worker import leave_token, run_words
 
 REFRESH_SECONDS = 0.3
@@ -40,6 +40,8 @@ class Ray:
     def __init__(self, settings: harness.ExecutorSettings) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
+        if address_of(settings.params) and has_token():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         import ray
 
         self._ray = ray
@@ -55,8 +57,9 @@ class Ray:
             )
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
             where = f"at {address}" if address else "on this machine"
+            remedy = f"; {TOKEN}" if address else ""
             raise harness.HarnessError(
-                f"--executor ray: no cluster {where}: {str(error).splitlines()[0]}",
+                f"--executor ray: no cluster {where}: {str(error).splitlines()[0]}{remedy}",
                 about="executor_param.address",
             ) from error
         # Ray's own handler raises SystemExit wherever the run is, and a cell would fail of it.

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import harness
 
 _ANSWER_SECONDS = 10.0
+TOKEN = (
+    "a cluster that was started with a token (ray start says so) takes no others: put it into "
+    "~/.ray/auth_token or RAY_AUTH_TOKEN"
+)
+"""What to do where a cluster turns a client away."""
 _SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """Begins every connection of HTTP/2, which Ray speaks, from either side."""
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS
@@ -46,6 +52,13 @@ def slots(asked: harness.SlotsRequest) -> harness.Slots:
 def address_of(params: Mapping[str, Any]) -> str:
     """Of the cluster; empty for one that is started on this machine."""
     return str(params["address"] or os.environ.get("RAY_ADDRESS", ""))
+
+
+def has_token() -> bool:
+    """Whether this machine has the token of a Ray cluster. ``ray start`` asks for one where it
+    finds one, and clients send it only where they are told to; a cluster without does not mind."""
+    file = os.environ.get("RAY_AUTH_TOKEN_PATH", "") or "~/.ray/auth_token"
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or Path(file).expanduser().is_file()
 
 
 def why_no_answer(address: str, seconds: float = _ANSWER_SECONDS) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness_clusters.ray_slots import has_token
 from tests.cli_tools import environment, harness
 from tests.cluster.tracked import (
     FEW,
@@ -200,3 +201,22 @@ def test_a_node_that_does_not_see_the_study_says_so(tmp_path: Path) -> None:
     assert leave_token(str(tmp_path), "token")[1] == ""
     assert (tmp_path / "token").exists()
     assert "cannot be written" in leave_token(str(tmp_path), "none/token")[1]
+
+
+def test_a_token_is_looked_for_where_ray_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_token()
+    (tmp_path / "token").write_text("secret")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    assert has_token()
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH")
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("secret")
+    assert has_token()
+    (tmp_path / ".ray" / "auth_token").unlink()
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    assert has_token()

@@ -485,3 +485,19 @@ def test_a_difference_is_over_the_images_that_both_have(tmp_path):
     expected = difference_interval(*values, *draws)
     numbers = f"F1 +{expected.value:.2f} [+{expected.low:.2f}, +{expected.high:.2f}], better"
     assert numbers in shown(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [(0.6, r"net_0 beats net_1: F1 \+0\.\d+ \[\+0"), (0.94, "net_0 is not shown to beat net_1")],
+)
+def test_two_networks_are_compared(tmp_path, others, says):
+    for index, right in enumerate((0.95, others)):
+        classifier(tmp_path, f"a/net_{index}", right, order=index)
+    assert re.search(f" · {says}", " ".join(shown(tmp_path).split()))
+
+
+def test_two_that_another_sentence_compares_are_not_compared_again(tmp_path):
+    classifier(tmp_path, "a/net", 0.95, order=0)
+    baseline(tmp_path, 0.5, order=1)
+    assert shown(tmp_path).count("beats") == 1

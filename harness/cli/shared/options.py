@@ -49,7 +49,7 @@ _OPTIONS = (
         metavar="PATTERN",
         shell_complete=methods,
         help="Methods to run: all, ID, a method's or a plugin's name, a glob on ids, task:…, "
-        "family:…, tag:…; separated by commas, or repeated.",
+        "family:…, tag:…; separated by commas, or repeated. Default: all.",
     ),
     click.option(
         "--exclude",

@@ -253,9 +253,10 @@ def _table(file: StudyFile, name: str, value: Any) -> dict[str, Any]:
     for key, item in value.items():
         if isinstance(item, dict):
             inner = next(iter(item), "NAME")
+            joint = "." if name in (EXECUTOR, PARAMS) else ":"
             raise HarnessError(
                 f"{file.at(name, key)}: [{name}] {key} holds a table; "
-                f'write one quoted key: "{key}:{inner}" = …'
+                f'write one quoted key: "{key}{joint}{inner}" = …'
             )
         if not is_entry(item):
             raise HarnessError(

@@ -74,12 +74,13 @@ class Contest:
         return on_one_line(" ".join(words))
 
     def fitting(self, line: Line, width: int) -> str:
-        """What the screen calls a line in so many columns, if it can: without the plugin and the
-        names of swept fields."""
+        """What the screen calls a line in so many columns: of a sweep, where it must, without the
+        plugin and the names of the fields."""
+        if not self.settings:
+            return self.name(line)
         values = ", ".join(setting_text(line[0].protocol[field]) for field in self.settings)
         tail = line[0].method.partition("/")[2]
-        short = self.short(line)
-        names = (self.name(line), short, f"{tail} [{values}]" if values else short)
+        names = (self.name(line), self.short(line), f"{tail} [{values}]")
         return next((name for name in names if cell_len(name) <= width), names[-1])
 
     def short(self, line: Line) -> str:

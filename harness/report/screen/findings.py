@@ -62,7 +62,7 @@ class _Findings:
         it beats the next."""
         for contest in self._setting.contests:
             best, *others = contest.lines
-            if len(contest.metrics) > 1 or len(others) < 2:
+            if len(contest.metrics) > 1 or not others or self._is_said_otherwise(contest.lines):
                 continue
             metric = contest.metrics[0]
             found = [(one, self._evidence.difference(best, one, metric)) for one in others]
@@ -74,10 +74,21 @@ class _Findings:
             if tied:
                 more = f" and {len(tied) - 1} more" if len(tied) > 1 else ""
                 yield f"{name} is not shown to beat {tied[0]}{more} ({label})."
+            elif len(others) == 1:
+                ((rival_line, by_much),) = known
+                yield f"{name} beats {contest.short(rival_line)}: {label} {signed_text(by_much)}."
             else:
                 rival, difference = known[0]
                 by = f"{contest.short(rival)}, by {label} {signed_text(difference)}"
                 yield f"{name} beats every other method; the next, {by}."
+
+    def _is_said_otherwise(self, lines: Sequence[Line]) -> bool:
+        """Whether the lines are two that another sentence compares."""
+        if len(lines) > 2:
+            return False
+        bases = {line[0].method.partition("@")[0] for line in lines}
+        masks = all(metric.startswith("mask.") for metric in lines[0][0].primary_metrics)
+        return masks or len(bases) == 1 or any(line[0].family == BASELINE for line in lines)
 
     def transfer(self) -> Iterator[str]:
         """What small weights that were made on other images are worth here: the best network that

@@ -39,8 +39,9 @@ def find_cell(text: str, out: Path) -> CellDirectory:
 
 
 def _remedy(found: Sequence[CellDirectory]) -> str:
-    """How to name one of several cells."""
-    hash_of = found[0].path.name.rpartition("-")[2]
+    """How to name one of several cells, by one with a result."""
+    ok = (cell for cell in found if cell.status is not None and cell.status["status"] == "ok")
+    hash_of = next(ok, found[0]).path.name.rpartition("-")[2]
     said = f"name one by the beginning of its hash, e.g. {hash_of[:6]}"
     studies = {_study(cell) for cell in found}
     return f"{said}, or its study with --results" if len(studies) > 1 else said
