@@ -28,7 +28,7 @@ def names(document: Path, head: str, column: int = 1) -> list[str]:
 
 
 def test_every_column_is_documented_and_nothing_else() -> None:
-    patterns = ["label.METRIC", "mask.METRIC", "recall.CLASS"]
+    patterns = ["label.METRIC", "mask.METRIC", "recall.CLASS", "set.FIELD"]
     fixed = [column.name for column in (*DESCRIBING, *MEASURED)]
     assert sorted(names(REPORTS, "column")) == sorted([*fixed, *patterns])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def cell(method: str, folder: Path, f1: float | None = None, seed: int = 0) -> C
         "dataset": {"name": "phantom"},
         "seed": seed,
         "fraction": 1.0,
+        "split": {},
     }
     directory = folder / f"{method.replace('/', '-')}-{seed}"
     directory.mkdir(parents=True)
@@ -134,3 +136,31 @@ def test_a_run_in_a_pipe_says_what_runs_and_ends_with_scores(tmp_path: Path) -> 
     ends = [line for line in done.stderr.splitlines() if line.startswith("ok ")]
     assert len(ends) == 2
     assert all("  F1 0." in line and "seed0" not in line for line in ends)
+
+
+def test_folds_and_swept_settings_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for fold, rate in ((1, 1e-3), (2, 1e-5)):
+        one = cell(f"x/{fold}", tmp_path)
+        extra = {"split": {"fold": {"number": fold, "of": 2}}, "sweep": ["learning_rate"]}
+        protocol = {**one.record["protocol"], "learning_rate": rate}
+        found.append(replace(one, record={**one.record, **extra, "protocol": protocol}))
+    PlainProgress(Tally(found, 1, {})).started(found[1])
+    said = "start   x/2 (small, own weights), fold 2, learning_rate 1e-05\n"
+    assert capsys.readouterr().err == said
+
+
+def test_cells_that_are_kept_tell_no_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [cell(f"x/{n}", tmp_path, 0.5) for n in range(3)]
+    known = {one.key: 600.0 for one in found}
+    plain = PlainProgress(Tally(found, 1, known))
+    plain.finished(found[0], status())
+    kept = capsys.readouterr().err
+    plain.started(found[1])
+    plain.finished(found[1], status())
+    assert "(1/3 cells)" in kept
+    assert "min left" in capsys.readouterr().err
