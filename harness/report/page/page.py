@@ -137,7 +137,7 @@ def _chapters(source: Source, part: str, asked: Asked) -> list[Chapter]:
 
 def _in_short(source: Source) -> Chapter:
     said = findings(source.setting, source.evidence, source.metrics)
-    text = [] if said else ["No two methods could be compared."]
+    text = [] if said else ["Nothing is said of two methods here; the leaderboard has every value."]
     return Chapter(
         id=source.id("short"),
         title="In short",

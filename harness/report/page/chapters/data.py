@@ -56,6 +56,8 @@ def _by_part(source: Source, images: Images) -> Block:
     }
     row = source.setting.first
     text = [f"{counted(len(samples), 'image')} in {counted(len(samples.classes), 'class')}."]
+    if row.folds is not None:
+        text.append(f"The parts of fold {row.fold} of {row.folds}; the others are divided alike.")
     caps = {name: row.protocol.get(f"{name}_images") for name in parts}
     capped = [
         f"{cap} of {len(parts[name])} for {name}"
