@@ -27,7 +27,7 @@ class How:
     executor_params: tuple[str, ...] = ()
     """Changes to the executor's parameters, ``NAME=VALUE``."""
     retries: int = 2
-    """How often a cell is submitted again whose machine was lost."""
+    """How often a cell is submitted again after its machine was lost."""
     detach: bool = False
     """Whether to end when all cells are submitted."""
     on_interrupt: OnInterrupt | None = None

@@ -107,7 +107,7 @@ class LazyGroup(VerbGroup):
 )
 @click.version_option(package_name=DISTRIBUTION, prog_name="harness")
 def cli() -> None:
-    """Benchmark chest X-ray classifiers and lung segmenters alike: every method is a plugin.
+    """Benchmark chest X-ray classifiers and lung segmenters; every method is a plugin.
 
     \b
     harness run --plugins all

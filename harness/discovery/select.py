@@ -157,7 +157,8 @@ def _refused(pattern: str, plugins: Plugins) -> str | None:
     named = pattern.partition("/")[0]
     for record in plugins.records:
         if record.name == named and record.status != "ok":
-            return f"pattern {pattern!r}: plugin {named!r} is {record.status}: {record.reason}"
+            state = "did not load" if record.status == "failed" else f"is {record.status}"
+            return f"pattern {pattern!r}: plugin {named!r} {state}: {record.reason}"
     return None
 
 

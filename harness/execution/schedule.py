@@ -48,7 +48,7 @@ class Terms:
     elsewhere: bool = False
     """Whether cells run on other machines."""
     retries: int = 0
-    """How often a cell is submitted again whose machine was lost."""
+    """How often a cell is submitted again after its machine was lost."""
     data_root: Path | None = None
     """Where other machines find the dataset."""
     adopted: Mapping[str, RunningCell] = field(default_factory=dict)

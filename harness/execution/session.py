@@ -46,7 +46,7 @@ class Options:
     placement: Placement
     timeout: float | None = None
     retries: int = 0
-    """How often a cell is submitted again whose machine was lost."""
+    """How often a cell is submitted again after its machine was lost."""
     detach: bool = False
     """Whether to return when all cells are submitted."""
     keep: Callable[[int], bool] = lambda running: False

@@ -82,7 +82,7 @@ def test_naming_a_broken_plugin_is_an_error_before_anything_runs(tmp_path: Path)
     plugins = write_plugin(tmp_path / "site", "broken", "raise SystemExit('bye')\n")
     done = harness("run", "--plugins", "baselines,broken", *TINY, cwd=tmp_path, plugins=plugins)
     assert done.returncode == 2
-    assert "'broken' is failed" in done.stderr
+    assert "'broken' did not load" in done.stderr
     assert not (tmp_path / "results").exists()
 
 

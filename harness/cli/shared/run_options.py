@@ -33,7 +33,7 @@ _OPTIONS = (
         type=click.IntRange(0),
         default=2,
         metavar="N",
-        help="How often a cell is submitted again whose machine was lost (default: 2).",
+        help="How often a cell is submitted again after its machine was lost (default: 2).",
     ),
     click.option(
         "--on-interrupt",

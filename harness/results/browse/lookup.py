@@ -104,8 +104,8 @@ def _meant(text: str, out: Path) -> list[CellDirectory]:
         raise HarnessError(no_cell)
     known = {name for cell in every for name in (cell.path.name, method_of(cell))}
     raise HarnessError(
-        f"{text!r}: no cell in {out} has this beginning of a name or hash, nor is it the id of a "
-        f"method there{did_you_mean(text, sorted(known))}; 'harness status {out}' lists them"
+        f"{text!r}: no cell in {out} has a name or hash that begins so, and no method there has "
+        f"this id{did_you_mean(text, sorted(known))}; 'harness status {out}' lists them"
     )
 
 
