@@ -33,6 +33,8 @@ WRONG = {
     "set.epochs": '[set]\nbatch_size = 8\nepochs = "three"',
     "set.train-images": "[set]\ntrain-images = 0",
     "set.weight_decay": "[set]\nweight_decay = -1",
+    "set.learning_rate": '[set]\nlearning_rate = [1e-3, "x"]',
+    "set.test_images": "[set]\ntest_images = [8, 16]",
     "set.select_by": '[set]\nselect_by = "label.f2"',
     "param.baselines:depth": '[param]\n"baselines:depth" = 3',
     "param.sll:head": '[param]\n"sll:head" = 3',
@@ -46,6 +48,7 @@ WRONG = {
     "fractions": "fractions = [0.5, 2]",
     "split": 'split = "half"',
     "split_file": 'split_file = "none.csv"',
+    "folds": "folds = 1",
     "name": 'name = "a/b"',
 }
 """Key -> a study file whose last line has a wrong value for it."""

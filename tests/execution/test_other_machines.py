@@ -172,9 +172,8 @@ def test_a_cell_runs_on_the_kind_of_device_by_which_it_is_named(tmp_path: Path) 
     (cell,) = tmp_path.glob("results/*/cells/*/*/*")
     (cell / "status.json").unlink()
     assert harness("run-cell", cell, "--device", "cuda", cwd=tmp_path).returncode == 1
-    assert "planned for device cpu, and to run on cuda:0" in statuses(tmp_path)[
-        "baselines/majority"
-    ][1]  # fmt: skip
+    _, reason = statuses(tmp_path)["baselines/majority"]
+    assert "planned for device cpu, and to run on cuda:0" in reason
     (cell / "status.json").unlink()
     assert harness("run-cell", cell, cwd=tmp_path).returncode == 0
     # As one that was planned for a GPU: it must not run on a CPU unasked.
