@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import HarnessError
 from harness.results.prediction_file import (
@@ -37,8 +37,15 @@ from harness.results.validate import (
     as_status,
     as_timing,
 )
-from harness.storage.json_files import append_json_line, read_json, read_json_lines, write_json
+from harness.storage.json_files import (
+    append_json_line,
+    parsed_json,
+    read_json,
+    read_json_lines,
+    write_json,
+)
 
+R = TypeVar("R")
 _PREDICTIONS = re.compile(r"predictions-(?P<part>.*)\.npz", re.DOTALL)
 _LOG_TAIL_BYTES = 1 << 16
 LEASE = ".lease"
@@ -62,23 +69,32 @@ class CellDirectory:
     @property
     def status(self) -> StatusRecord | None:
         """None: the cell is unfinished."""
-        path = self.path / "status.json"
-        return as_status(path, read_json(path)) if path.exists() else None
+        return self._record("status.json", as_status)
 
     @property
     def timing(self) -> TimingRecord | None:
-        path = self.path / "timing.json"
-        return in_current_terms(as_timing(path, read_json(path))) if path.exists() else None
+        found = self._record("timing.json", as_timing)
+        return None if found is None else in_current_terms(found)
 
     @property
     def metrics(self) -> MetricsRecord | None:
-        path = self.path / "metrics.json"
-        return as_metrics(path, read_json(path)) if path.exists() else None
+        return self._record("metrics.json", as_metrics)
 
     @property
     def environment(self) -> dict[str, Any] | None:
-        path = self.path / "environment.json"
-        return as_environment(path, read_json(path)) if path.exists() else None
+        return self._record("environment.json", as_environment)
+
+    def _record(self, name: str, checked: Callable[[Path, Any], R]) -> R | None:
+        """The record in a file, None where there is none: asked for once, as folders of many cells
+        lie on file systems that are slow to answer."""
+        path = self.path / name
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+        return checked(path, parsed_json(path, data))
 
     @property
     def history(self) -> list[dict[str, Any]]:

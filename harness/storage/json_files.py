@@ -52,9 +52,22 @@ def read_json(path: Path) -> Any:
         HarnessError: the file is missing or is not JSON; names it.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parsed_json(path, path.read_bytes())
     except OSError as error:
         raise HarnessError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def parsed_json(path: Path, data: bytes) -> Any:
+    """The value that a file holds.
+
+    Args:
+        path: of the file, for messages.
+
+    Raises:
+        HarnessError: it is not JSON.
+    """
+    try:
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise HarnessError(
             f"{path}: is not valid JSON ({error}); restore it from a copy, or move its folder "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -72,21 +72,31 @@ def look(directory: CellDirectory, tables: Tables) -> Found:
     found.timing = _read(found, lambda: finished_timing(directory))
     found.metrics = _read(found, lambda: finished_metrics(directory))
     if found.cell is not None:
-        lost = missing_predictions(directory, found.cell, found.metrics)
+        sets = directory.sets
+        lost = missing_predictions(directory, found.cell, found.metrics, sets)
         found.lost = bool(lost)
-        found.damage += incomplete(directory, found.cell, lost)
-    if found.cell is not None and directory.sets:
-        _compare(found, found.cell, tables.of(directory, found.cell))
+        records = {
+            "environment.json": found.environment,
+            "timing.json": found.timing,
+            "metrics.json": found.metrics,
+        }
+        read = {name for name, record in records.items() if record is not None}
+        found.damage += incomplete(directory, found.cell, lost, read)
+        if sets:
+            _compare(found, found.cell, tables.of(directory, found.cell), sets)
     return found
 
 
-def incomplete(directory: CellDirectory, cell: CellRecord, lost: Sequence[Path]) -> list[str]:
+def incomplete(
+    directory: CellDirectory, cell: CellRecord, lost: Sequence[Path], read: Collection[str] = ()
+) -> list[str]:
     """What is missing of a cell that is ok, one sentence per file.
 
     Args:
         lost: its :func:`missing_predictions`.
+        read: names of files that have been read.
     """
-    gone = missing_files(directory, cell)
+    gone = missing_files(directory, cell, read)
     # Metrics are functions of the predictions, and nothing else can be had without running.
     cure = {"metrics.json": "harness score computes it from the predictions"} if not lost else {}
     return [
@@ -134,10 +144,10 @@ def _read(found: Found, read: Callable[[], T]) -> T | None:
     return None
 
 
-def _compare(found: Found, record: CellRecord, table: Table | str) -> None:
+def _compare(found: Found, record: CellRecord, table: Table | str, sets: Sequence[str]) -> None:
     if isinstance(table, str):
         found.not_compared = table
-        for part in found.directory.sets:
+        for part in sets:
             _read(found, partial(found.directory.check_predictions, part))
         return
-    _read(found, lambda: compare(found.directory, record, table))
+    _read(found, lambda: compare(found.directory, record, table, sets))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,9 +157,15 @@ def _read(study: Path, fingerprint: str, digest: str) -> Table | str:
     return Table(samples, found, f"{table.parent.name}/{table.name}")
 
 
-def compare(cell: CellDirectory, record: CellRecord, table: Table) -> None:
-    """Compare every prediction file of the cell with the table; HarnessError where one differs."""
-    for part in cell.sets:
+def compare(
+    cell: CellDirectory, record: CellRecord, table: Table, sets: Sequence[str] | None = None
+) -> None:
+    """Compare every prediction file of the cell with the table; HarnessError where one differs.
+
+    Args:
+        sets: that it has a file of, where that is known.
+    """
+    for part in cell.sets if sets is None else sets:
         used = record["data"].get(part)
         path = cell.path / f"predictions-{part}.npz"
         table.compare(path, part, None if used is None else used["images"])
