@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -73,9 +73,19 @@ def test_the_record_of_a_spec_states_every_field_of_the_spec(
 
 @pytest.mark.parametrize("protocol", [QUICK, PAPER], ids=lambda p: str(p.name))
 def test_every_planned_cell_is_whole_in_its_type(protocol: Protocol) -> None:
-    for cell in plan(Request(protocol=protocol), discover()).cells:
-        assert mismatch(cell.record, PlannedCell) is None
-        assert cell.record.keys() == get_type_hints(PlannedCell).keys()
+    plugins = discover()
+    swept = Request(
+        methods=("baselines",),
+        protocol=protocol,
+        sweep=(protocol, replace(protocol, learning_rate=1.0)),
+        swept=("learning_rate",),
+        folds=2,
+    )
+    every = get_type_hints(PlannedCell).keys()
+    for request, keys in ((Request(protocol=protocol), every - {"sweep"}), (swept, every)):
+        for cell in plan(request, plugins).cells:
+            assert mismatch(cell.record, PlannedCell) is None
+            assert cell.record.keys() == keys
 
 
 @pytest.mark.parametrize(
