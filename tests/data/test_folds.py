@@ -137,3 +137,10 @@ def test_more_folds_than_patients_are_refused() -> None:
     samples = make_samples([20, 20, 0, 0], patients=[10, 10])
     with pytest.raises(HarnessError, match=r"the dataset has 4 groups \(patients\) to divide"):
         make_folds(samples, 5)
+
+
+def test_where_patients_of_a_class_are_too_few_the_remedy_is_fewer_folds() -> None:
+    """A split file is none: it is no option beside folds."""
+    samples = make_samples([20, 20, 0, 0], patients=[10, 10])
+    with pytest.raises(HarnessError, match=r"cannot be divided; ask for fewer folds"):
+        make_folds(samples, 3)

@@ -123,9 +123,10 @@ def divided(
     chosen = np.array(assign_groups(groups, shares, list(required)), dtype=object)[unit_of]
     parts = {name: np.flatnonzero(chosen == name) for name in shares}
     if empty := [name for name in parts if not len(parts[name])]:
+        instead = "ask for fewer folds" if kind.startswith("folds") else "use a split file"
         raise HarnessError(
             f"the {kind} split leaves {' and '.join(empty)} empty: the dataset has {len(groups)} "
-            f"group(s) in {len(samples)} images, and a group cannot be divided; use a split file"
+            f"group(s) in {len(samples)} images, and a group cannot be divided; {instead}"
         )
     unit = "image" if units is samples.ids else "patient"
     return parts, _scarce_notes(parts, unit_of, features, required, unit)
