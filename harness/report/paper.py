@@ -69,7 +69,7 @@ def _caption(section: Section, common: Sequence[str], bold: bool) -> Iterator[st
     machine = f" ({section.machine})" if section.machine else ""
     facts = [
         f"preset {section.protocol()}",
-        *([] if row.folds is None else [counted(row.folds, "fold")]),
+        *([section.told_folds] if section.told_folds else []),
         f"device {row.device}{machine}",
         *([f"precision {row.precision}"] if row.precision else []),
         *section.apart,

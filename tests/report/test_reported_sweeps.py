@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.report.render import render
 from harness.report.screen.contest import settings
+from harness.report.screen.screen import Ended, screen
 from harness.report.table.rows import rows
 from harness.report.table.view import View
 from harness.results.rundir import CellDirectory, find_cells
@@ -125,3 +126,36 @@ def test_without_values_on_val_all_are_shown(tmp_path: Path) -> None:
     cell(tmp_path, "a/net", 0.7, 0.6, RATE, learning_rate=0.001)
     ((contest,),) = [setting.contests for setting in settings(rows(find_cells(tmp_path)))]
     assert len(contest.lines) == 2
+
+
+def test_values_are_compared_over_the_seeds_that_all_of_them_have(tmp_path: Path) -> None:
+    """A setting that failed where all do badly is not chosen for that."""
+    for seed, (one, other) in enumerate([(0.9, 0.8), (0.1, None)]):
+        cell(tmp_path, "a/net", 0.5, one, RATE, learning_rate=0.01, seed=seed)
+        if other is not None:
+            cell(tmp_path, "a/net", 0.5, other, RATE, learning_rate=0.001, seed=seed)
+    ((contest,),) = [setting.contests for setting in settings(rows(find_cells(tmp_path)))]
+    assert [line[0].protocol["learning_rate"] for line in contest.lines] == [0.01]
+
+
+def test_where_val_is_test_it_is_no_remedy_and_the_screen_says_so(tmp_path: Path) -> None:
+    for rate, f1 in ((0.01, 0.8), (0.001, 0.7)):
+        made = cell(tmp_path, "a/net", f1, f1, RATE, learning_rate=rate)
+        record: Any = made.cell
+        made.write_cell({**record, "split": {**record["split"], "selected_on_test": True}})
+    text = " ".join(report(tmp_path).split())
+    assert "choose by the column" not in text
+    assert "so is the best by primary (val): val and test are the same images." in text
+    on_screen = screen(rows(find_cells(tmp_path)), metric_specs(), Ended(folders=("results",)))
+    assert "which are the test images: its values are too good." in " ".join(on_screen.split())
+
+
+def test_a_further_test_set_is_not_selected_on(tmp_path: Path) -> None:
+    made = cell(tmp_path, "a/net", 0.8, 0.8, (), learning_rate=0.01)
+    record: Any = made.cell
+    made.write_cell({**record, "split": {**record["split"], "selected_on_test": True}})
+    metrics: Any = made.metrics
+    made.write_metrics({**metrics, "test-far": metrics["test"]})
+    made.write_predictions("test-far", made.predictions("test"))
+    found = {row.part: row.selected_on_test for row in rows(find_cells(tmp_path))}
+    assert found == {"test": True, "test-far": False}

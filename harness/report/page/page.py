@@ -161,7 +161,7 @@ def _title(source: Source, part: str) -> str:
     section = source.setting.contests[0].section
     data = [on_one_line(Path(one).name) for one in section.data]
     words = [on_one_line(row.dataset), *data, part, section.protocol()]
-    words += [] if row.folds is None else [counted(row.folds, "fold")]
+    words += [section.told_folds] if section.told_folds else []
     machines = {row.machine for row in source.setting.rows if row.machine is not None}
     one = next(iter(machines)) if len(machines) == 1 else ""
     many = f"{len(machines)} machines" if len(machines) > 1 else ""

@@ -70,7 +70,7 @@ class Block:
     def _heading(self, axis: Axis | None) -> str:
         interval = self._evidence.interval(self._contest.lines[0], self._metric)
         label = shortened(self._labels[self._metric], NAME)
-        head = f"{left(self._title(), NAME + 10 - cell_len(label))}{label}"
+        head = f"{left(self._title(), NAME + 9 - cell_len(label))} {label}"
         head += f"  {'95 % interval' if interval else '':{INTERVAL}}"
         return f"{head}{axis.heading() if axis else ''}".rstrip()
 
@@ -78,17 +78,16 @@ class Block:
         contest = self._contest
         words = [contest.task]
         several = contest.section.varies("fraction")
-        used = contest.section.first.images.get(contest.section.first.part)
         # Where few images of the set have a mask, the value rests on these.
-        masks = None if used is None else used["masks"]
+        masks = contest.masks
         of_masks = self._metric.startswith("mask.")
         if of_masks and masks is not None and masks < self._evidence.images:
             words.append(counted(masks, "mask"))
-        if contest.folds > 1:
-            words.append(f"{contest.folds} folds")
+        if contest.section.told_folds:
+            words.append(contest.section.told_folds)
         if contest.seeds > 1:
             words.append(f"{contest.seeds} seeds")
-        elif contest.folds == 1 and not several and len(words) == 1:
+        elif not contest.section.told_folds and not several and len(words) == 1:
             words.append("one seed")
         if several:
             words.append(f"{percent(contest.fraction)} of data")

@@ -54,6 +54,18 @@ class Contest:
         return max(len({row.fold for row in line}) for line in self.lines)
 
     @property
+    def masks(self) -> int | None:
+        """Reference masks of the set, of all folds together; None where a record does not tell."""
+        used = {row.fold: row.images.get(row.part) for row in self.section.rows}
+        counts = [one["masks"] for one in used.values() if one is not None]
+        return sum(counts) if len(counts) == len(used) else None
+
+    def lacking(self, line: Line) -> list[int]:
+        """Folds that other lines have and this one has not."""
+        every = {row.fold for other in self.lines for row in other if row.fold is not None}
+        return sorted(every - {row.fold for row in line})
+
+    @property
     def over(self) -> str:
         """What a line is the mean over: ``seeds``, ``folds``, or ``folds and seeds``."""
         return repeated(row for line in self.lines for row in line)
@@ -111,9 +123,17 @@ class Setting:
 def settings(rows: Iterable[Row], part: str = "test") -> list[Setting]:
     """Of finished rows of a set, the setting with the most methods first."""
     scored = [row for row in rows if row.status == "ok" and row.part == part]
-    found: dict[str, list[Contest]] = {}
-    for section in sections(row for row in scored if row.primary_metrics):
-        found.setdefault(_key(section.first), []).append(_contest(section))
+    found: dict[tuple[str, int], list[Contest]] = {}
+    tables: Counter[tuple[str, str]] = Counter()
+    largest = sorted(
+        sections(row for row in scored if row.primary_metrics), key=lambda one: -len(one.rows)
+    )
+    for section in largest:
+        key = _key(section.first)
+        # Sets with other classes, as of some folds, have macro averages over other ones.
+        number = tables[key, section.first.task]
+        tables[key, section.first.task] += 1
+        found.setdefault((key, number), []).append(_contest(section))
     every = [
         Setting(contests=tuple(sorted(contests, key=lambda one: (-len(one.lines), one.task))))
         for contests in found.values()
@@ -139,7 +159,7 @@ def _contest(section: Section) -> Contest:
 
 def _chosen_by_val(found: Sequence[Line]) -> tuple[Line, ...]:
     """Of lines that differ in swept settings alone, the one with the best mean on the validation
-    images; all of them where one has no such mean."""
+    images, over the folds and seeds that all of them have; all lines where there is none."""
     groups: dict[str, list[Line]] = {}
     for line in found:
         groups.setdefault(question(replace(line[0], sweep=()), "folds"), []).append(line)
@@ -148,14 +168,17 @@ def _chosen_by_val(found: Sequence[Line]) -> tuple[Line, ...]:
 
 
 def _best_by_val(group: Sequence[Line]) -> Sequence[Line]:
-    means = []
     # Of equals the same one, however they do on the test set.
     group = sorted(group, key=lambda line: json.dumps(line[0].settings, sort_keys=True))
-    for line in group:
-        known = [row.primary_val for row in line if row.primary_val is not None]
-        if len(group) == 1 or not known:
-            return group
-        means.append(mean(known))
+    known = [
+        {(row.fold, row.seed): row.primary_val for row in line if row.primary_val is not None}
+        for line in group
+    ]
+    # A fold that one of them lacks may be an easy one.
+    common = [repetition for repetition in known[0] if all(repetition in one for one in known)]
+    if len(group) == 1 or not common:
+        return group
+    means = [mean([one[repetition] for repetition in common]) for one in known]
     best = max(means) if group[0][0].primary_higher_is_better else min(means)
     return [group[means.index(best)]]
 

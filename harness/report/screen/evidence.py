@@ -106,10 +106,11 @@ class Evidence:
         return len(self.resampling.group_of) if self._files else 0
 
     def value(self, line: Line, metric: str) -> float | None:
-        """The mean over the line's seeds and folds, None where any has no value."""
+        """The mean over the line's folds, each the mean of its seeds; None where any has no
+        value."""
         values = [row.metric(metric) for row in line]
         known = [value for value in values if value is not None]
-        return mean(known) if len(known) == len(values) else None
+        return mean(_means(line, known)) if len(known) == len(values) else None
 
     def interval(self, line: Line, metric: str) -> Interval | None:
         """Of the mean over the line's seeds and folds; None where the records do not hold what it
@@ -213,13 +214,21 @@ def _by_fold(
     one split, each as it is."""
     if len({row.fold for row in rows}) == 1:
         return list(values), list(draws)
+    drawn = [np.mean([draws[place] for place in there], axis=0) for there in _places(rows)]
+    return _means(rows, values), drawn
+
+
+def _means(rows: Sequence[Row], values: Sequence[float]) -> list[float]:
+    """Of each fold the mean over its seeds."""
+    return [mean([values[place] for place in there]) for there in _places(rows)]
+
+
+def _places(rows: Sequence[Row]) -> list[list[int]]:
+    """Of each fold where its rows are."""
     places: dict[int | None, list[int]] = {}
     for place, row in enumerate(rows):
         places.setdefault(row.fold, []).append(place)
-    return (
-        [mean([values[place] for place in there]) for there in places.values()],
-        [np.mean([draws[place] for place in there], axis=0) for there in places.values()],
-    )
+    return list(places.values())
 
 
 def _pair(values: Sequence[float | None], draws: Sequence[Draws | None]) -> _Pair | None:

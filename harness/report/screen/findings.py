@@ -54,8 +54,12 @@ class _Findings:
         """How the settings of a sweep were chosen."""
         counts = {f: n for contest in self._setting.contests for f, n in contest.settings.items()}
         if counts:
-            of = " and ".join(f"{field} of {count} values" for field, count in counts.items())
-            yield f"Each method has the {of} that was best on its validation images."
+            of = " and ".join(f"{field} (of {count} values)" for field, count in counts.items())
+            was = "was" if len(counts) == 1 else "were"
+            text = f"Each method has the {of} that {was} best on its validation images"
+            if any(row.selected_on_test for row in self._setting.rows):
+                text += ", which are the test images: its values are too good"
+            yield f"{text}."
 
     def top(self) -> Iterator[str]:
         """The methods that the best of a task is not shown to beat; where it beats all, by how much

@@ -81,7 +81,8 @@ def other_setting(setting: Setting) -> str:
     """A setting that has no block: what it is, and its best methods."""
     row = setting.first
     best = [contest.lines[0][0] for contest in setting.contests]
-    protocol = setting.contests[0].section.protocol()
+    section = setting.contests[0].section
+    protocol = ", ".join(filter(None, (section.protocol(), section.told_folds)))
     return (
         f"{on_one_line(row.dataset)}, {protocol}, {_device(setting.rows)}: "
         f"{counted(len(methods_of(setting.rows)), 'method')}, best "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -189,6 +189,7 @@ def _caveats(setting: Setting, evidence: Evidence) -> list[str]:
             over.setdefault(facts, []).append(contest.task)
     said = [text for text in (evidence.shortcut(),) if text is not None]
     said += [f"{', '.join(tasks)}: {facts}" for facts, tasks in over.items()]
+    said += _lacking(setting)
     if any(row.selected_on_test for row in rows):
         said.append("selected on test: the best epoch was chosen on the set shown here")
     said += [note for row in rows for note in row.split_notes]
@@ -196,6 +197,19 @@ def _caveats(setting: Setting, evidence: Evidence) -> list[str]:
     lines = [shortened_at_the_end(f" !  {note}", WIDTH) for note in different[:CAVEATS]]
     more = len(different) - CAVEATS
     return [*lines, *([f" !  {more} more: harness report"] if more > 0 else [])]
+
+
+def _lacking(setting: Setting) -> Iterator[str]:
+    """Lines without all folds of their task: their means are over other images."""
+    for contest in setting.contests:
+        short: dict[tuple[int, ...], list[str]] = {}
+        for line in contest.lines:
+            if lacking := contest.lacking(line):
+                short.setdefault(tuple(lacking), []).append(contest.short(line))
+        for folds, names in short.items():
+            fold = "fold" if len(folds) == 1 else "folds"
+            which = f"without {fold} {', '.join(map(str, folds))}: not the images of the others"
+            yield f"{listed(names, WIDTH - len(which) - 6)} {which}"
 
 
 def _foot(rows: Sequence[Row], ended: Ended) -> list[str]:

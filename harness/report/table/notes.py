@@ -81,10 +81,14 @@ def _ranking(section: Section, metrics: Sequence[MetricSpec], view: View) -> Ite
 def _swept(section: Section) -> Iterable[Note]:
     if section.varying_settings and section.first.primary_metrics:
         names = " and ".join(section.varying_settings)
-        yield Note(
-            f"Of several values of {names}, the one that is best here is chosen by the images that "
-            "it is reported on: choose by the column primary (val), as the screen does."
-        )
+        text = f"Of several values of {names}, the one that is best here is chosen by the images "
+        text += "that it is reported on"
+        if any(row.selected_on_test for row in section.rows):
+            yield Note(
+                f"{text}, and so is the best by primary (val): val and test are the same images."
+            )
+        else:
+            yield Note(f"{text}: choose by the column primary (val), as the screen does.")
 
 
 def _undefined(section: Section, metrics: Sequence[MetricSpec], view: View) -> Iterable[Note]:

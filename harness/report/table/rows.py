@@ -209,7 +209,7 @@ def _row(found: Found, cell: CellRecord, part: str, superseded: int) -> Row:
         deviations=deviations,
         changed_params=cell["changed_params"],
         split_notes=tuple(split["notes"]),
-        selected_on_test=split["selected_on_test"],
+        selected_on_test=split["selected_on_test"] and part == "test",
         directory=str(found.directory.path),
         superseded=superseded,
         small=is_small(cell),

@@ -65,7 +65,7 @@ class Section:
         words = [row.task, row.dataset, row.part, self.protocol()]
         words.append(f"{row.device} {row.precision}".rstrip())
         if row.folds is not None:
-            words.append(counted(row.folds, "fold"))
+            words.append(self.told_folds)
         if facts := self.averaged_over():
             words.append(facts)
         return " · ".join([*words, *self.apart])
@@ -94,6 +94,19 @@ class Section:
         """What tells its split and its dataset from those of sections that are like it in all
         else: ``split 0a1b2c3d``."""
         return (*([f"split {self.split}"] if self.split else []), *self.data)
+
+    @cached_property
+    def told_folds(self) -> str:
+        """``3 folds``; where only some have a result here, as others lack a class or failed, which:
+        ``fold 3 of 3``. Empty where there is one split."""
+        count = self.first.folds
+        if count is None:
+            return ""
+        there = sorted({row.fold for row in self.rows if row.status == "ok" and row.fold})
+        if not there or len(there) == count:
+            return counted(count, "fold")
+        plural = "fold" if len(there) == 1 else "folds"
+        return f"{plural} {', '.join(map(str, there))} of {count}"
 
     def averaged_over(self) -> str | None:
         """Which classes macro averages are over; None where that is all, or there are none."""
