@@ -113,8 +113,12 @@ def _to_choose(cells: list[CellDirectory]) -> list[str]:
     """A line per cell with what distinguishes it from the others, the newest first."""
     newest_first = sorted(cells, key=lambda cell: cell.cell["created"], reverse=True)
     datasets, studies = _datasets(cells), last_names([_study(cell) for cell in cells])
+    # Of a run without the sweep, too: a cell's value of a field that another run swept.
+    swept = list(dict.fromkeys(name for cell in cells for name in cell.cell.get("sweep", ())))
     rows = [
-        _facts(cell, datasets[_data(cell)], studies[_study(cell)] if len(studies) > 1 else "")
+        _facts(
+            cell, swept, datasets[_data(cell)], studies[_study(cell)] if len(studies) > 1 else ""
+        )
         for cell in newest_first[:_SHOWN]
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -126,11 +130,11 @@ def _to_choose(cells: list[CellDirectory]) -> list[str]:
     return [*(f"  {line.rstrip()}" for line in lines), *more]
 
 
-def _facts(cell: CellDirectory, dataset: str, study: str) -> tuple[str, ...]:
+def _facts(cell: CellDirectory, swept: Sequence[str], dataset: str, study: str) -> tuple[str, ...]:
     created = datetime.fromisoformat(cell.cell["created"])
     protocol = cell.cell["protocol"]
-    swept = [f"{name} {setting_text(protocol[name])}" for name in cell.cell.get("sweep", ())]
-    facts = (f"{method_of(cell)} {cell.path.name}", *([", ".join(swept)] if swept else []), dataset)
+    values = ", ".join(f"{name} {setting_text(protocol[name])}" for name in swept)
+    facts = (f"{method_of(cell)} {cell.path.name}", *([values] if swept else []), dataset)
     return (*facts, *([study] if study else []), f"{created:%Y-%m-%d %H:%M}", _score(cell))
 
 
