@@ -17,10 +17,12 @@ from harness.cli.shared.fitted_tables import fitted_table
 from harness.cli.shared.past_runs import results_argument
 from harness.cli.shared.terminal import state_text, terminal_width
 from harness.progress.cell_text import score_of
+from harness.results.browse.decimals import UNKNOWN
 from harness.results.browse.lookup import last_names, method_of
 from harness.results.browse.network_title import is_small, named
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
+from harness.results.record import CellRecord
 from harness.results.rundir import find_cells
 from harness.upkeep.activity import activity, run_began
 from harness.upkeep.queued_jobs import Submitted, submitted
@@ -59,7 +61,7 @@ def command(results: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(cells, indent=2))
         raise SystemExit(int(damaged))
-    heads, found = _where(cells)
+    heads, found = _where(cells, [one.cell for one in looked])
     rows = [
         (_name(c), *where, c["cell"], state_text(c["status"]), _detail(c))
         for c, where in zip(cells, found, strict=True)
@@ -115,20 +117,31 @@ def _score(found: Found) -> str:
     return "" if score is None else score.text
 
 
-def _where(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Headings of study, dataset and what was swept where there are several, and each cell's
-    entries."""
+def _where(
+    cells: Sequence[dict[str, Any]], records: Sequence[CellRecord | None]
+) -> tuple[list[str], list[list[str]]]:
+    """Headings of study, dataset, number of folds and what any run swept where there are several,
+    and each cell's entries."""
     folders = [Path(cell["directory"]).parents[3].absolute() for cell in cells]
     studies = last_names(folders)
     facts = {
         "study": [studies[folder] for folder in folders],
         "dataset": [cell["dataset"] for cell in cells],
+        "folds": list(map(_folds, records)),
     }
     swept = dict.fromkeys(field for cell in cells for field in cell["sweep"])
     for field in swept:
-        facts[field] = [setting_text(cell["sweep"].get(field)) for cell in cells]
+        facts[field] = [
+            UNKNOWN if record is None else setting_text(record["protocol"].get(field))
+            for record in records
+        ]
     several = {head: texts for head, texts in facts.items() if len(set(texts)) > 1}
     return list(several), [[texts[n] for texts in several.values()] for n in range(len(cells))]
+
+
+def _folds(record: CellRecord | None) -> str:
+    fold = None if record is None else record["split"].get("fold")
+    return UNKNOWN if fold is None else str(fold["of"])
 
 
 def _name(cell: dict[str, Any]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from tests.builders import make_cell
+from tests.builders import PROTOCOL, make_cell
 from tests.cli_tools import inside
 
 
@@ -37,3 +38,24 @@ def test_the_json_says_study_and_dataset(tmp_path: Path) -> None:
     make_cell(tmp_path / "results" / "one", label={"f1": 0.5})
     (cell,) = json.loads(inside("status", "results", "--json", cwd=tmp_path).stdout)
     assert (cell["study"], cell["dataset"]) == ("one", "phantom")
+
+
+def test_a_cell_of_a_run_without_the_sweep_has_its_own_value(tmp_path: Path) -> None:
+    study = tmp_path / "results" / "one"
+    for rate, swept in ((0.01, True), (0.001, True), (0.1, False)):
+        made = make_cell(study, label={"f1": 0.5}, protocol={**PROTOCOL, "learning_rate": rate})
+        record: Any = made.cell
+        if swept:
+            made.write_cell({**record, "sweep": ["learning_rate"]})
+    head, _, *cells = table(tmp_path)
+    assert "learning_rate" in head
+    assert sorted(row[head.index("learning_rate")] for row in cells) == ["0.001", "0.01", "0.1"]
+
+
+def test_two_numbers_of_folds_are_told_apart(tmp_path: Path) -> None:
+    study = tmp_path / "results" / "one"
+    for count in (2, 3):
+        make_cell(study, label={"f1": 0.5}, fold=(1, count), split=str(count))
+    make_cell(study, label={"f1": 0.5})
+    head, _, *cells = table(tmp_path)
+    assert sorted(row[head.index("folds")] for row in cells) == ["2", "3", "\N{EN DASH}"]
