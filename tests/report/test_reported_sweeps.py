@@ -159,3 +159,25 @@ def test_a_further_test_set_is_not_selected_on(tmp_path: Path) -> None:
     made.write_predictions("test-far", made.predictions("test"))
     found = {row.part: row.selected_on_test for row in rows(find_cells(tmp_path))}
     assert found == {"test": True, "test-far": False}
+
+
+def test_a_method_with_its_own_value_is_shown_with_that(tmp_path: Path) -> None:
+    """Whatever value of the sweep came first when its one cell was made."""
+    two_rates(tmp_path)
+    own = make_cell(
+        tmp_path,
+        "b/net",
+        label={"f1": 0.6},
+        protocol={**PROTOCOL, "learning_rate": 0.01},
+        deviations={"learning_rate": (0.01, 0.5)},
+    )
+    record: Any = own.cell
+    own.write_cell({**record, "sweep": list(RATE)})
+    ((contest,),) = [setting.contests for setting in settings(rows(find_cells(tmp_path)))]
+    assert contest.name(contest.lines[-1]) == "b/net [learning_rate 0.5]"
+    assert contest.fitting(contest.lines[-1], 9) == "net [0.5]"
+    text = report(tmp_path, columns=("method", "set.learning_rate"))
+    (line,) = (line for line in text.splitlines() if line.startswith("b/net"))
+    assert line.split() == ["b/net", "0.5"]
+    shown = screen(rows(find_cells(tmp_path)), metric_specs(), Ended(folders=("results",)))
+    assert "validation images, unless it has its own." in " ".join(shown.split())

@@ -78,7 +78,7 @@ class Contest:
             words.append(SMALL)
         if changes := changes_of(row):
             words.append(f"[{changes}]")
-        if settings := [f"{f} {setting_text(row.protocol[f])}" for f in self.settings]:
+        if settings := [f"{f} {setting_text(row.settings[f])}" for f in self.settings]:
             words.append(f"[{', '.join(settings)}]")
         alike = {other[0].weights for other in self.lines if other[0].method == row.method}
         if len(alike) > 1:
@@ -90,7 +90,7 @@ class Contest:
         plugin and the names of the fields."""
         if not self.settings:
             return self.name(line)
-        values = ", ".join(setting_text(line[0].protocol[field]) for field in self.settings)
+        values = ", ".join(setting_text(line[0].settings[field]) for field in self.settings)
         tail = line[0].method.partition("/")[2]
         names = (self.name(line), self.short(line), f"{tail} [{values}]")
         return next((name for name in names if cell_len(name) <= width), names[-1])

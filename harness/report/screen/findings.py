@@ -57,6 +57,9 @@ class _Findings:
             of = " and ".join(f"{field} (of {count} values)" for field, count in counts.items())
             was = "was" if len(counts) == 1 else "were"
             text = f"Each method has the {of} that {was} best on its validation images"
+            rows = [line[0] for contest in self._setting.contests for line in contest.lines]
+            if any(not counts.keys().isdisjoint(row.deviations) for row in rows):
+                text += ", unless it has its own"
             if any(row.selected_on_test for row in self._setting.rows):
                 text += ", which are the test images: its values are too good"
             yield f"{text}."

@@ -80,8 +80,8 @@ def _settings(rows: Sequence[Row]) -> list[Column]:
         return Column(
             name=f"set.{field}",
             head=field.replace("_", "\n", 1),
-            value=lambda row: row.protocol.get(field),
-            shown=lambda row: setting_text(row.protocol.get(field)),
+            value=lambda row: row.setting(field),
+            shown=lambda row: setting_text(row.setting(field)),
         )
 
     return [column(field) for field in dict.fromkeys(f for r in rows for f in r.sweep)]

@@ -112,8 +112,12 @@ class Row:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Its values of the swept fields."""
-        return {field: self.protocol.get(field) for field in self.sweep}
+        """Its values of the swept fields: a method's own where it has one."""
+        return {field: self.setting(field) for field in self.sweep}
+
+    def setting(self, field: str) -> Any:
+        """What it used of the protocol's field."""
+        return self.deviations[field][1] if field in self.deviations else self.protocol.get(field)
 
     @property
     def normalised_over(self) -> int | None:

@@ -155,7 +155,7 @@ class Section:
             words.append(f"seed {row.seed}")
         if self.varies("fold"):
             words.append(f"fold {row.fold}")
-        words += [f"{f} {setting_text(row.protocol.get(f))}" for f in self.varying_settings]
+        words += [f"{f} {setting_text(row.settings[f])}" for f in self.varying_settings]
         if self.varies("fraction"):
             words.append(f"{100 * row.fraction:g} %")
         if row.on and _axes(row) in self._on_several:
