@@ -116,7 +116,7 @@ def test_a_method_with_a_value_of_its_own_has_one_cell_and_it_is_said(tmp_path: 
     ("words", "said"),
     [
         (("--set", "epochs=1,x"), "epochs: 'x' is not a whole number"),
-        (("--set", "epochs=1,"), "epochs: '' is not a whole number"),
+        (("--set", "epochs=1,"), "--set epochs=1,: a value is missing; write epochs=VALUE,VALUE"),
         (("--epochs", "1,0"), "epochs must be positive, got 0"),
         (("--set", "test_images=8,16"), "test_images says what is measured"),
         (("--set", "time_only=true,false"), "time_only says what is measured"),

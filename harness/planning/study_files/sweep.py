@@ -39,6 +39,11 @@ def sweep_of(base: Protocol, settings: Iterable[str]) -> Sweep:
         said, _, text = setting.partition("=")
         field = field_of(said)
         values = pieces(field, text)
+        if len(values) > 1 and not all(map(str.strip, values)):
+            raise HarnessError(
+                f"--set {setting}: a value is missing; write {said}=VALUE,VALUE",
+                about=f"set.{said}",
+            )
         if len(values) > 1 and field in MEASURES:
             raise HarnessError(
                 f"--set {setting}: {field} says what is measured, so its rows have tables of their "
