@@ -334,8 +334,20 @@ def test_an_executor_that_breaks_the_contract_is_one_message_before_anything_run
 def test_what_is_not_known_of_a_job_ends_the_run_and_leaves_it_alone(
     adopt: str, says: str, tmp_path: Path
 ) -> None:
-    adopting = f"class Liar(Keeping):\n    def adopt(self, directory, job):\n        {adopt}"
-    words = liar(tmp_path, adopting)
+    # Its job begins no cell: one that has ended by the second run is kept without a question.
+    words = liar(
+        tmp_path,
+        f"""
+class Liar(Keeping):
+    def submit(self, directory, resources, facts):
+        process = subprocess.Popen(["sleep", "60"])
+        process.job = "7"
+        return process
+
+    def adopt(self, directory, job):
+        {adopt}
+""",
+    )
     run = begin(*words[1:], cwd=tmp_path, env={})
     until(lambda: jobs_of(tmp_path), "a job")
     os.killpg(run.pid, signal.SIGKILL)
