@@ -20,6 +20,7 @@ from harness.progress.cell_text import score_of
 from harness.results.browse.decimals import UNKNOWN
 from harness.results.browse.lookup import last_names, method_of
 from harness.results.browse.network_title import is_small, named
+from harness.results.browse.told_apart import swept_values
 from harness.results.checks.finished_cell import DAMAGED, Found, look
 from harness.results.checks.reference import Tables
 from harness.results.record import CellRecord
@@ -100,9 +101,7 @@ def _facts(found: Found, began: float | None, job: Submitted | None) -> dict[str
         "status": DAMAGED if found.damage else state,
         "reason": "; ".join(found.damage) or reason,
         "detail": "; ".join(found.damage) or detail,
-        "sweep": {}
-        if record is None
-        else {field: record["protocol"][field] for field in record.get("sweep", ())},
+        "sweep": {} if record is None else swept_values(record),
         "job": None if job is None else job.job,
         "seconds": None if status is None else status["seconds"],
         "epochs_done": None if status is not None else epochs[-1] if epochs else 0,

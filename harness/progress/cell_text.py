@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.results.browse.decimals import decimals
 from harness.results.browse.network_title import title
+from harness.results.browse.told_apart import fold_number
 from harness.results.record import StatusRecord
 from harness.results.rundir import CellDirectory
 from harness.study import Cell
@@ -37,7 +38,7 @@ class Naming:
         records = [cell.record for cell in cells]
         return cls(
             seeds=len({record["seed"] for record in records}) > 1,
-            folds=any("fold" in record["split"] for record in records),
+            folds=any(fold_number(record) is not None for record in records),
             fractions=len({record["fraction"] for record in records}) > 1,
             swept=tuple(dict.fromkeys(f for record in records for f in record.get("sweep", ()))),
         )
@@ -48,7 +49,7 @@ class Naming:
         if self.seeds:
             parts.append(f"seed {cell.record['seed']}")
         if self.folds:
-            parts.append(f"fold {cell.record['split']['fold']['number']}")
+            parts.append(f"fold {fold_number(cell.record)}")
         if self.fractions:
             parts.append(f"{cell.record['fraction']:.0%} of train".replace("%", " %"))
         protocol = cell.record["protocol"]

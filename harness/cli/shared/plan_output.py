@@ -14,6 +14,7 @@ from harness.planning.forecasts.forecast import WAITING, CellForecast, Forecast
 from harness.planning.units import bytes_text, seconds_text
 from harness.report.table.numbers import UNKNOWN, size_of
 from harness.results.browse.network_title import is_small, named
+from harness.results.browse.told_apart import fold_number, swept_values
 from harness.results.checks.finished_cell import DAMAGED
 from harness.study import Study
 from harness.values.wording import counted, setting_text
@@ -54,7 +55,7 @@ def _table(cells: Iterable[CellForecast]) -> str:
             named(item.cell.method, small=is_small(item.cell.record), weights="") for item in cells
         ],
         "seed": [item.cell.record["seed"] for item in cells],
-        "fold": [_fold(item) or "" for item in cells],
+        "fold": [fold_number(item.cell.record) or "" for item in cells],
         **{field: [_setting(item, field) for item in cells] for field in _swept(cells)},
         "data": [f"{100 * item.cell.record['fraction']:g} %" for item in cells],
         "weights": [item.cell.record["weights"]["kind"] for item in cells],
@@ -88,11 +89,6 @@ def _swept(cells: Iterable[CellForecast]) -> list[str]:
 
 def _setting(item: CellForecast, field: str) -> str:
     return setting_text(item.cell.record["protocol"][field])
-
-
-def _fold(item: CellForecast) -> int | None:
-    fold = item.cell.record["split"].get("fold")
-    return None if fold is None else int(fold["number"])
 
 
 def _state(item: CellForecast) -> str:
@@ -279,8 +275,8 @@ def _cell_json(item: CellForecast) -> dict[str, Any]:
         "cell": item.cell.directory.name,
         "directory": str(item.cell.directory),
         "seed": record["seed"],
-        "fold": _fold(item),
-        "sweep": {field: record["protocol"][field] for field in record.get("sweep", ())},
+        "fold": fold_number(record),
+        "sweep": swept_values(record),
         "fraction": record["fraction"],
         "weights": record["weights"]["kind"],
         "data": record["data"],

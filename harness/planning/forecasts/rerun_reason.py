@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.results.browse.told_apart import fold_number
+
 _DIGEST = re.compile(r"[0-9a-f]{12,}(\+[0-9a-f]+)?")
 _LONGEST = 32
 _WORDS = {
@@ -58,17 +60,12 @@ def nearest_differences(
         tuple(_differences(other, record))
         for other in finished
         if all(other[name] == record[name] for name in same)
-        and _fold(other) == _fold(record)
+        and fold_number(other) == fold_number(record)
         and _swept(other, record) == _swept(record, record)
         and other["dataset"]["name"] == record["dataset"]["name"]
         and other["hash"] != record["hash"]
     ]
     return min(rivals, key=len, default=())
-
-
-def _fold(record: Mapping[str, Any]) -> int | None:
-    fold = record["split"].get("fold")
-    return None if fold is None else int(fold["number"])
 
 
 def _swept(record: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:

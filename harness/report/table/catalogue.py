@@ -156,6 +156,18 @@ def _cost(name: str, head: str, figure: Callable[[float], str] = number) -> Colu
     return Column(name=name, head=head, value=value, figure=figure, measured=True)
 
 
+def _score(name: str, head: str, value: Callable[[Row], Value]) -> Column:
+    """Four decimals, three where it is a mean over seeds."""
+    return Column(
+        name=name,
+        head=head,
+        value=value,
+        figure=decimals,
+        figure_of_mean=partial(decimals, digits=3),
+        measured=True,
+    )
+
+
 def _timed(name: str, head: str, *blocks: str) -> Column:
     """The same, computed from these timed blocks."""
     return replace(_cost(name, head), blocks=blocks, time="cpu" if "cpu" in name else "wall")
@@ -250,22 +262,8 @@ DESCRIBING: tuple[Column, ...] = (
 """Columns that say what a row is."""
 
 MEASURED: tuple[Column, ...] = (
-    Column(
-        name="primary",
-        head="primary",
-        value=lambda row: row.primary,
-        figure=decimals,
-        figure_of_mean=partial(decimals, digits=3),
-        measured=True,
-    ),
-    Column(
-        name="primary_val",
-        head="primary\n(val)",
-        value=lambda row: row.primary_val,
-        figure=decimals,
-        figure_of_mean=partial(decimals, digits=3),
-        measured=True,
-    ),
+    _score("primary", "primary", lambda row: row.primary),
+    _score("primary_val", "primary\n(val)", lambda row: row.primary_val),
     _cost("epochs", "epochs", whole),
     _cost("best_epoch", "best\nepoch"),
     _timed("minutes_per_epoch", "min/\nepoch", *_TRAINING),
